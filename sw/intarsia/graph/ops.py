@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Add", "AveragePool", "Concat", "Conv", "MaxPool", "Mean", "Op", "Pad", "Reshape", "Softmax"]
+__all__ = [
+    "Add",
+    "AveragePool",
+    "Concat",
+    "Conv",
+    "MaxPool",
+    "Mean",
+    "Op",
+    "Pad",
+    "Reshape",
+    "Softmax",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +65,11 @@ class Window:
         top, left, bottom, right = self.padding
         size = []
         for length, pad, k, s, d in zip(
-            (height, width), (top + bottom, left + right), self.kernel, self.stride, self.dilation,
+            (height, width),
+            (top + bottom, left + right),
+            self.kernel,
+            self.stride,
+            self.dilation,
             strict=True,
         ):
             size.append((length + pad - (k - 1) * d - 1) // s + 1)
@@ -115,7 +130,7 @@ class AveragePool(Clamped):
 
 @dataclass(frozen=True, kw_only=True)
 class Mean(Clamped):
-    """Mean over height and width: (H, W, C) to (1, 1, C). TFLite's MEAN, ONNX's global average pool."""
+    """Mean over height and width: TFLite's MEAN, ONNX's global average pool."""
 
 
 @dataclass(frozen=True, kw_only=True)
