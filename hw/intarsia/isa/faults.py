@@ -1,0 +1,84 @@
+"""Faults: what can go wrong, and the report that reaches the driver."""
+
+from amaranth import *
+from amaranth.lib import data, enum
+
+__all__ = ["FaultCode", "FaultReport"]
+
+
+class FaultCode(enum.Enum, shape=8):
+    """Reasons. The comment of each says what the report's fields hold."""
+
+    NONE = 0
+    PARITY = 1
+    """A byte in memory is damaged. address: of the vector."""
+
+    PROGRAM = 2
+    """A program header, an instruction header or its body is not one. address: of the unit."""
+
+    SLOT = 3
+    """An operand names a slot that is not in use, or lies beyond its end. info: slot."""
+
+    DESCRIPTOR = 4
+    """A descriptor has a zero, reserved or unknown field. info: index of its 32-bit word."""
+
+    TOKEN = 5
+    """A token counter would pass its highest value. info: token."""
+
+    ATU_MISS = 6
+    """The map has no entry. data_id; info: fragment; node: where it was looked up."""
+
+    OWNER = 7
+    """The context's owner is not the tensor's. data_id; info: fragment."""
+
+    PERMISSION = 8
+    """The fragment does not allow it. data_id; info: fragment; node: who refused."""
+
+    VERSION = 9
+    """The fragment has moved since. data_id; info: fragment; node: who refused."""
+
+    BOUNDS = 10
+    """Beyond the end of the fragment. data_id; info: fragment; node: who refused."""
+
+    WRONG_NODE = 11
+    """A packet came to a node that is not its destination. node: destination."""
+
+    LINK_CRC = 12
+    """A packet was damaged on a link. info: port."""
+
+    LINK_PROTOCOL = 13
+    """A packet came out of sequence, of unknown kind or format, or without credit. info: port."""
+
+    TRANSACTION = 14
+    """A reply came that nobody waits for. node: who sent it; info: transaction."""
+
+    SYNC = 15
+    """Members of a group are at different ESPs, or the group is not declared. info: group."""
+
+    WATCHDOG = 16
+    """A context made no progress. address: tokens it waits for; info: opcode; engine: who waits."""
+
+
+class FaultReport(data.Struct):
+    """One fault: 16 bytes. Fields that a code does not use are zero."""
+
+    code: FaultCode
+    """What went wrong."""
+
+    engine: 4
+    """The stream whose instruction it was; 8 the responder, 9 a link, 10 the sync port."""
+
+    context: 4
+    """Context whose instruction it was."""
+
+    node: 16
+    """Node concerned."""
+
+    address: 32
+    """Address in the chip's memory."""
+
+    data_id: 40
+    """Tensor concerned."""
+
+    info: 24
+    """See `FaultCode`."""

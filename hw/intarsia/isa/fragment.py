@@ -1,0 +1,68 @@
+"""Fragment map: where each fragment of each tensor lies."""
+
+from amaranth import *
+from amaranth.lib import data
+
+__all__ = ["FRAGMENT_FORMAT", "FragmentEntry", "Permissions", "atu_set"]
+
+#: Version of the format of map entries.
+FRAGMENT_FORMAT = 1
+
+
+class Permissions(data.Struct):
+    """What a node other than the fragment's holder may do with it."""
+
+    read: 1
+    """READ packets are answered."""
+
+    write: 1
+    """WRITE packets are accepted."""
+
+    accumulate: 1
+    """Sums may be added to it."""
+
+    reserved: 1
+    """Must be zero."""
+
+
+class FragmentEntry(data.Struct):
+    """One fragment of a tensor: 32 bytes."""
+
+    data_id: 40
+    """Tensor: owner (upper 12 bits) and number."""
+
+    fragment: 16
+    """Number of the fragment."""
+
+    permissions: Permissions
+    """What other nodes may do."""
+
+    format: 4
+    """`FRAGMENT_FORMAT`; 0 marks an entry that is not in use."""
+
+    base: 32
+    """Address of its first byte at the node. Only that node uses it."""
+
+    node: 16
+    """The node that holds it."""
+
+    version: 16
+    """Changes whenever the fragment moves."""
+
+    size: 32
+    """Bytes."""
+
+    checksum: 32
+    """CRC-32C of its bytes; 0 where nobody computed it."""
+
+    reserved: 64
+    """Must be zero."""
+
+
+def atu_set(data_id: int, fragment: int, sets: int) -> int:
+    """Set of an ATU with `sets` sets (a power of two) that an entry is kept in.
+
+    The lower bits of tensor and fragment are folded together, so that neither the fragments of one
+    tensor nor the first fragments of many tensors meet in one set.
+    """
+    return (data_id ^ fragment) & (sets - 1)

@@ -1,0 +1,129 @@
+"""Work of the convolution engine: one convolution (or the part of one that a chip computes).
+
+For every output pixel (oy, ox), block of output channels, and chunk (ky, kx, c) of the window, the
+engine reads the vector at
+
+    input + origin + oy * row_step + ox * pixel_step + ky * tap_row_step + kx * tap_step + c * lanes
+
+whose valid lanes are those with a row ``oy * stride_y - pad_top + ky * dilation_y`` in
+0..in_height-1, and a byte position ``ox * pixel_step - pad_left + kx * tap_step + c * lanes +
+lane`` in 0..row_bytes-1. All other lanes read as ``zero_point``: that is the padding. Addresses
+wrap around within the macro-bank of ``input``: a vector that is only partly valid may begin before
+the first byte of the buffer. Chunks c run over ``ceil(run / lanes)``; a window row that lies dense
+in memory (dilation 1, all channels used) is one run of kernel_width * channels bytes, with x_taps =
+1; otherwise a run is one tap.
+
+Weights are stored ``[block of output channels][chunk][column][lane]``, zero where a lane exceeds
+the run; chunks are in the order ky, kx, c. The last block has only the columns that exist. With
+``diagonal``, column n sees lane n alone, weights are ``[block][chunk][lane]`` (always whole
+vectors), and block b adds ``b * columns`` to addresses and byte positions: a depthwise convolution.
+
+Channel records are stored in order of output channels, 16 bytes each. Output pixel (oy, ox) of
+channel k goes to ``output + oy * out_row_step + ox * out_pixel_step + k``.
+"""
+
+from amaranth import *
+from amaranth.lib import data
+
+from intarsia.isa.address import Operand
+from intarsia.isa.numerics import Rounding
+
+__all__ = ["ConvDescriptor"]
+
+
+class ConvDescriptor(data.Struct):
+    """Body of CONV: 64 bytes, of which 4 operands."""
+
+    input: Operand
+    """First stored byte of the input rows that this chip holds."""
+
+    weights: Operand
+    """Weights, in the order given above."""
+
+    records: Operand
+    """Channel records."""
+
+    output: Operand
+    """First byte of the output."""
+
+    in_height: 16
+    """Rows stored at `input`. Rows outside are padding."""
+
+    row_taps: 8
+    """Rows of the window, 1..255."""
+
+    x_taps: 8
+    """Runs in a row of the window, 1..255."""
+
+    out_height: 16
+    """Rows of output to compute, not zero."""
+
+    out_width: 16
+    """Columns of output to compute, not zero."""
+
+    out_channels: 16
+    """Output channels to compute, not zero."""
+
+    run: 16
+    """Bytes of a run, not zero. With `diagonal`: 1."""
+
+    row_bytes: 24
+    """Bytes of a stored row, without the gap of a pitch."""
+
+    zero_point: signed(8)
+    """Value of padding: zero point of the input."""
+
+    row_step: 24
+    """Bytes from the window of one output row to that of the next: vertical stride times pitch."""
+
+    stride_y: 8
+    """Input rows from one output row to the next."""
+
+    tap_row_step: 24
+    """Bytes between rows of the window: vertical dilation times pitch."""
+
+    dilation_y: 8
+    """Input rows between rows of the window."""
+
+    pixel_step: 24
+    """Bytes from the window of one output pixel to that of the next: stride times pixel size."""
+
+    pad_top: signed(8)
+    """Rows of the first window above the first stored row."""
+
+    tap_step: 24
+    """Bytes between runs of a row of the window."""
+
+    rounding: Rounding
+    """Rounding mode."""
+
+    diagonal: 1
+    """Depthwise: column n sees lane n only."""
+
+    reserved: 3
+    """Must be zero."""
+
+    pad_left: signed(24)
+    """Bytes of the first window left of the first stored column."""
+
+    out_zero_point: signed(8)
+    """Added after requantization."""
+
+    origin: signed(24)
+    """Bytes from `input` to the first window's first byte: -(pad_top * pitch + pad_left), plus the
+    first channel of a group."""
+
+    low: signed(8)
+    """Lower clamp."""
+
+    out_pixel_step: 24
+    """Bytes from one output pixel to the next."""
+
+    high: signed(8)
+    """Upper clamp."""
+
+    out_row_step: 24
+    """Bytes from one output row to the next."""
+
+    reserved1: 8
+    """Must be zero."""

@@ -1,0 +1,177 @@
+"""Packets: what travels over links.
+
+A packet is a header of 16 bytes; for kinds that have one, an extension of 12 bytes; and up to
+1,024 bytes of payload. On a link of 16 bytes a beat, the extension is filled up to a beat of its
+own; the payload is filled up to a whole beat. Filling is zero. READ carries no payload: its
+``length`` is the number of bytes asked for.
+
+The CRC is CRC-32 (ISO-HDLC, as in Ethernet) over all beats in order, lowest byte first, with the
+field ``crc`` taken as zero.
+"""
+
+from amaranth import *
+from amaranth.lib import data, enum
+
+from intarsia.isa.address import NODE
+
+__all__ = [
+    "CREDIT_UNIT",
+    "EXTENDED",
+    "EXTENSION_BYTES",
+    "HEADER_BYTES",
+    "LINK_FORMAT",
+    "ErrorDetail",
+    "MessageClass",
+    "PacketHeader",
+    "PacketKind",
+    "SyncPoint",
+    "beats",
+    "message_class",
+]
+
+#: Version of the packet format.
+LINK_FORMAT = 1
+
+HEADER_BYTES = 16
+EXTENSION_BYTES = 12
+
+#: Beats that one credit stands for.
+CREDIT_UNIT = 8
+
+
+class MessageClass(enum.Enum, shape=2):
+    """Classes of packets, each with buffers and credits of its own.
+
+    A class may wait only for a later one; replies are always taken in.
+    """
+
+    REQUEST = 0
+    FORWARD = 1
+    REPLY = 2
+    CONTROL = 3
+
+
+class PacketKind(enum.Enum, shape=5):
+    """Kinds of packets. The upper two bits are the message class; see `message_class`."""
+
+    READ = 0
+    """Asks for ``length`` bytes. Extension: `LogicalAddress`."""
+
+    WRITE = 1
+    """Brings ``length`` bytes. Extension: `LogicalAddress`."""
+
+    READ_REPLY = 16
+    """Brings the bytes that were asked for, all of them."""
+
+    WRITE_ACK = 17
+    """The bytes of a WRITE are committed."""
+
+    ERROR = 18
+    """A READ or WRITE was refused. Extension: `ErrorDetail`."""
+
+    CREDIT = 24
+    """Returns credits where no other packet goes that way. Never leaves its link, needs no
+    credits itself."""
+
+    SYNC_ARRIVE = 25
+    """A member has reached an ESP. Extension: `SyncPoint`."""
+
+    SYNC_RELEASE = 26
+    """All members have. Extension: `SyncPoint`."""
+
+
+#: Kinds that have an extension.
+EXTENDED = (
+    PacketKind.READ,
+    PacketKind.WRITE,
+    PacketKind.ERROR,
+    PacketKind.SYNC_ARRIVE,
+    PacketKind.SYNC_RELEASE,
+)
+
+
+def message_class(kind: PacketKind) -> MessageClass:
+    """Class that packets of `kind` travel in."""
+    return MessageClass(kind.value >> 3)
+
+
+def beats(kind: PacketKind, length: int, link_bytes: int) -> int:
+    """Beats of a packet on a link of `link_bytes` bytes a beat."""
+    extension = link_bytes * -(-EXTENSION_BYTES // link_bytes) if kind in EXTENDED else 0
+    payload = 0 if kind is PacketKind.READ else length
+    return (HEADER_BYTES + extension) // link_bytes + -(-payload // link_bytes)
+
+
+class PacketHeader(data.Struct):
+    """First 16 bytes of every packet."""
+
+    crc: 32
+    """CRC-32 of the packet."""
+
+    destination: NODE
+    """Node it goes to."""
+
+    source: NODE
+    """Node that made it."""
+
+    kind: PacketKind
+    """What it is."""
+
+    length: 11
+    """Bytes of payload, at most 1,024; for READ, bytes asked for."""
+
+    transaction: 16
+    """Chosen by the requester, repeated in the reply; unique per node and epoch."""
+
+    sequence: 8
+    """Counts the packets of a link, CREDIT left out."""
+
+    acknowledge: 8
+    """Sequence number of the last packet that came the other way undamaged."""
+
+    credit_class: MessageClass
+    """Class whose credits are returned."""
+
+    credits: 6
+    """Credits returned, each for `CREDIT_UNIT` beats."""
+
+    epoch: 4
+    """Life of the link: changes with every reset."""
+
+    format: 4
+    """`LINK_FORMAT`."""
+
+
+class ErrorDetail(data.Struct):
+    """Extension of ERROR: what was refused, and why."""
+
+    data_id: 40
+    """As in the request."""
+
+    fragment: 16
+    """As in the request."""
+
+    offset: 24
+    """As in the request."""
+
+    fault: 8
+    """A `FaultCode`."""
+
+    reserved: 8
+    """Must be zero."""
+
+
+class SyncPoint(data.Struct):
+    """Extension of SYNC_ARRIVE and SYNC_RELEASE."""
+
+    group: 8
+    """Group of nodes."""
+
+    reserved: 8
+    """Must be zero."""
+
+    esp: 16
+    """Exchange synchronization point."""
+
+    reserved1: 64
+    """Must be zero."""

@@ -1,0 +1,134 @@
+"""Registers of a chip, as its AXI4-Lite port shows them: 32 bits each, byte addresses.
+
+Wide values are written or read a word at a time through consecutive registers. A register that
+"commits" acts on the words written before it.
+"""
+
+from dataclasses import dataclass
+
+from amaranth import *
+from amaranth.lib import enum
+
+__all__ = ["IDENTITY", "REGISTERS", "Access", "Register", "RegisterInfo"]
+
+#: What ID reads as: "INT1" (format 1 of this map).
+IDENTITY = 0x31544E49
+
+
+class Register(enum.Enum, shape=10):
+    """Byte addresses."""
+
+    ID = 0x000
+    CONFIG = 0x004
+    NODE = 0x008
+    WATCHDOG = 0x00C
+    IRQ = 0x010
+    NOTIFY = 0x014
+    START = 0x018
+    DOORBELL = 0x01C
+    STATUS = 0x020
+    STOP = 0x024
+    SLOT_INDEX = 0x030
+    SLOT_BASE = 0x034
+    SLOT_SIZE = 0x038
+    OWNER_CONTEXT = 0x040
+    OWNER = 0x044
+    ROUTE = 0x048
+    COUNTER_INDEX = 0x050
+    COUNTER = 0x054
+    FAULT0 = 0x060
+    FAULT1 = 0x064
+    FAULT2 = 0x068
+    FAULT3 = 0x06C
+    ENTRY0 = 0x080
+    ENTRY1 = 0x084
+    ENTRY2 = 0x088
+    ENTRY3 = 0x08C
+    ENTRY4 = 0x090
+    ENTRY5 = 0x094
+    ENTRY6 = 0x098
+    ENTRY7 = 0x09C
+    ENTRY_COMMIT = 0x0A0
+
+
+class Access(enum.Enum, shape=2):
+    """Who may do what with a register."""
+
+    RO = 0
+    RW = 1
+    WO = 2
+
+
+@dataclass(frozen=True)
+class RegisterInfo:
+    """Access and meaning of a register."""
+
+    access: Access
+    meaning: str
+
+
+REGISTERS = {
+    Register.ID: RegisterInfo(Access.RO, "`IDENTITY`."),
+    Register.CONFIG: RegisterInfo(
+        Access.RO,
+        "Lanes (bits 7:0), contexts (11:8), link ports (15:12), log2 of memory bytes (20:16), "
+        "log2 of macro-banks (24:21), log2 of ATU sets (28:25), ATU ways - 1 (31:29).",
+    ),
+    Register.NODE: RegisterInfo(Access.RW, "This chip's node number (15:0)."),
+    Register.WATCHDOG: RegisterInfo(
+        Access.RW,
+        "Timebase pulses (of 1,024 cycles) without progress of a running context before a fault is "
+        "raised; 0 never. Resets to 64.",
+    ),
+    Register.IRQ: RegisterInfo(
+        Access.RW,
+        "Bit 0: a NOTIFY was executed; bit 1: a fault is in FAULT0..3. Writing 1 clears a bit, "
+        "and with bit 1 the fault.",
+    ),
+    Register.NOTIFY: RegisterInfo(Access.RO, "Value of the last NOTIFY."),
+    Register.START: RegisterInfo(Access.WO, "Starts the program of the context written (3:0)."),
+    Register.DOORBELL: RegisterInfo(
+        Access.WO, "Rings once for the context written (3:0); rings are counted, up to 255."
+    ),
+    Register.STATUS: RegisterInfo(
+        Access.RO, "Contexts that run (15:0); contexts stopped by a fault (31:16)."
+    ),
+    Register.STOP: RegisterInfo(
+        Access.WO,
+        "Stops the context written (3:0) once its engines are done with what they hold, and clears "
+        "its tokens and rings.",
+    ),
+    Register.SLOT_INDEX: RegisterInfo(
+        Access.RW, "Slot (7:0) and context (11:8) that SLOT_SIZE writes."
+    ),
+    Register.SLOT_BASE: RegisterInfo(Access.RW, "Base of the slot (23:0)."),
+    Register.SLOT_SIZE: RegisterInfo(Access.WO, "Size of the slot (23:0); commits base and size."),
+    Register.OWNER_CONTEXT: RegisterInfo(Access.RW, "Context (3:0) that OWNER writes."),
+    Register.OWNER: RegisterInfo(
+        Access.WO, "Owner (11:0) whose tensors the context may use; commits."
+    ),
+    Register.ROUTE: RegisterInfo(
+        Access.WO,
+        "Port (19:16) by which packets to the node (15:0) leave; the table has 64 entries, by the "
+        "node's lower 6 bits, and starts as all zero.",
+    ),
+    Register.COUNTER_INDEX: RegisterInfo(
+        Access.RW, "Counter that COUNTER reads; see `counter_index`."
+    ),
+    Register.COUNTER: RegisterInfo(Access.RO, "Cycles counted, modulo 2^32."),
+    **{
+        Register[f"FAULT{word}"]: RegisterInfo(
+            Access.RO, f"Word {word} of the first `FaultReport` since the last was cleared."
+        )
+        for word in range(4)
+    },
+    **{
+        Register[f"ENTRY{word}"]: RegisterInfo(Access.RW, f"Word {word} of a `FragmentEntry`.")
+        for word in range(8)
+    },
+    Register.ENTRY_COMMIT: RegisterInfo(
+        Access.WO,
+        "1: puts the entry into the ATU, replacing the one of the same data ID and fragment; "
+        "2: removes that one; 3: removes all.",
+    ),
+}
