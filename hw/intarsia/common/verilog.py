@@ -1,0 +1,24 @@
+"""Verilog of a component."""
+
+from amaranth.back import verilog
+from amaranth.hdl import Const, Value
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
+__all__ = ["convert"]
+
+
+def convert(component: wiring.Component, name: str) -> str:
+    """Verilog of `component`, as module `name`.
+
+    Streams may promise `always_ready` or `always_valid`: the constant that stands for the promise
+    is no port. (Amaranth 0.5's own collection of ports refuses such streams.)
+    """
+    ports = {}
+    for path, member, value in component.signature.flatten(component):
+        signal = Value.cast(value)
+        if not isinstance(signal, Const):
+            direction = PortDirection.Input if member.flow is In else PortDirection.Output
+            ports["__".join(map(str, path))] = (signal, direction)
+    return verilog.convert(component, name=name, ports=ports)

@@ -1,0 +1,42 @@
+// Memory of one macro-bank: LANES byte-wide banks of 9 bits, one read and one write a cycle.
+//
+// A vector that begins in lane o of a row ends in lane o - 1 of the next one; so each lane is told
+// whether to take `row` or `row + 1`. Rows wrap around. A read that meets a write of the same word
+// returns the old word. Content survives reset. Replace this file by hard macros where there are any.
+
+module intarsia_sram #(
+    parameter LANES = 16,
+    parameter ROW_BITS = 13
+) (
+    input  wire                clk,
+    input  wire                read_enable,
+    input  wire [ROW_BITS-1:0] read_row,
+    input  wire [LANES-1:0]    read_next,
+    output wire [LANES*8-1:0]  read_bytes,
+    output wire [LANES-1:0]    read_parity,
+    input  wire [LANES-1:0]    write_enable,
+    input  wire [ROW_BITS-1:0] write_row,
+    input  wire [LANES-1:0]    write_next,
+    input  wire [LANES*8-1:0]  write_bytes,
+    input  wire [LANES-1:0]    write_parity
+);
+    genvar lane;
+    generate
+        for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
+            reg [8:0] words [0:(1 << ROW_BITS) - 1];
+            reg [8:0] word;
+            wire [ROW_BITS-1:0] read_address = read_row + {{(ROW_BITS - 1){1'b0}}, read_next[lane]};
+            wire [ROW_BITS-1:0] write_address = write_row + {{(ROW_BITS - 1){1'b0}}, write_next[lane]};
+
+            always @(posedge clk) begin
+                if (read_enable)
+                    word <= words[read_address];
+                if (write_enable[lane])
+                    words[write_address] <= {write_parity[lane], write_bytes[lane*8 +: 8]};
+            end
+
+            assign read_bytes[lane*8 +: 8] = word[7:0];
+            assign read_parity[lane] = word[8];
+        end
+    endgenerate
+endmodule
