@@ -1,0 +1,158 @@
+"""Any client reads what was written last, at any alignment, whoever else asks."""
+
+import random
+
+import cocotb
+import pytest
+from cocotb.triggers import FallingEdge, RisingEdge
+
+from intarsia.bench import parameters, start
+from intarsia.memory.memory import Memory
+
+READERS, WRITERS = 3, 2
+
+
+class Bench:
+    """Ports are driven after rising edges and observed at falling ones, all in one loop."""
+
+    def __init__(self, dut):
+        config = parameters()["config"]
+        self.dut = dut
+        self.lanes = config.lanes
+        self.size = config.memory_bytes
+        self.bank = config.bank_bytes
+        self.model = bytearray(self.size)
+        self.waiting = [None] * READERS  # request offered
+        self.writing = [None] * WRITERS
+        self.flying = [[] for _ in range(READERS)]  # (cycle it is due, bytes, mask)
+        self.cycle = 0
+        self.granted = [0] * READERS
+        self.written = [0] * WRITERS
+
+    def port(self, kind, number, name):
+        return getattr(self.dut, f"{kind}{number}__{name}")
+
+    def places(self, address):
+        """Addresses of a vector: it wraps around within its macro-bank."""
+        start = address - address % self.bank
+        return [start + (address - start + n) % self.bank for n in range(self.lanes)]
+
+    async def run(self, cycles, read, write):
+        """Ports that are free are offered what `read` and `write` return, if anything."""
+        for _ in range(cycles):
+            await RisingEdge(self.dut.clk)
+            for n in range(READERS):
+                self.waiting[n] = self.waiting[n] or read(n)
+                self.port("read", n, "request__valid").value = self.waiting[n] is not None
+                if self.waiting[n]:
+                    address, mask = self.waiting[n]
+                    self.port("read", n, "request__payload").value = address | mask << 24
+            for n in range(WRITERS):
+                self.writing[n] = self.writing[n] or write(n)
+                self.port("write", n, "request__valid").value = self.writing[n] is not None
+                if self.writing[n]:
+                    address, mask, content = self.writing[n]
+                    self.port("write", n, "request__payload").value = (
+                        address | mask << 24 | int.from_bytes(content, "little") << 24 + self.lanes
+                    )
+            await FallingEdge(self.dut.clk)
+            self.observe()
+            self.cycle += 1
+
+    def observe(self):
+        for n in range(READERS):
+            due = bool(self.flying[n]) and self.flying[n][0][0] == self.cycle
+            assert self.port("read", n, "data__valid").value == due
+            if due:
+                _, content, mask = self.flying[n].pop(0)
+                payload = self.port("read", n, "data__payload").value.to_unsigned()
+                found = (payload & (1 << 8 * self.lanes) - 1).to_bytes(self.lanes, "little")
+                assert payload >> 8 * self.lanes == 0, "reported as damaged"
+                for lane in range(self.lanes):
+                    assert not mask >> lane & 1 or found[lane] == content[lane]
+            if self.waiting[n] and self.port("read", n, "request__ready").value == 1:
+                address, mask = self.waiting[n]
+                content = bytes(self.model[place] for place in self.places(address))
+                self.flying[n].append((self.cycle + 2, content, mask))
+                self.waiting[n] = None
+                self.granted[n] += 1
+        for n in range(WRITERS):
+            if self.writing[n] and self.port("write", n, "request__ready").value == 1:
+                address, mask, content = self.writing[n]
+                for lane, place in enumerate(self.places(address)):
+                    if mask >> lane & 1:
+                        self.model[place] = content[lane]
+                self.writing[n] = None
+                self.written[n] += 1
+
+
+async def begin(dut):
+    """Reset with all ports quiet: the previous test left them as they were."""
+    for port in [*(f"read{n}" for n in range(READERS)), *(f"write{n}" for n in range(WRITERS))]:
+        getattr(dut, f"{port}__request__valid").value = 0
+    await start(dut)
+    return Bench(dut)
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def keeps_what_is_written(dut):
+    """Random vectors at random places, few enough to meet; a write is seen a cycle later."""
+    bench = await begin(dut)
+    spots = [random.randrange(bench.size) for _ in range(6)] + [0, bench.size - 1, bench.bank - 1]
+
+    def address():
+        return (random.choice(spots) + random.randrange(bench.lanes)) % bench.size
+
+    def mask():
+        return random.getrandbits(bench.lanes)
+
+    # What was never written is unknown to the model of parity; so write it all first.
+    for n, spot in enumerate(spots):
+        todo = [(spot + k) % bench.size for k in (0, bench.lanes)]
+        contents = [
+            (place, (1 << bench.lanes) - 1, random.randbytes(bench.lanes)) for place in todo
+        ]
+        await bench.run(
+            8, lambda _: None, lambda p, c=contents, n=n: c.pop() if c and p == n % 2 else None
+        )
+    await bench.run(
+        3000,
+        lambda _: (address(), mask()) if random.random() < 0.7 else None,
+        lambda _: (
+            (address(), mask(), random.randbytes(bench.lanes)) if random.random() < 0.4 else None
+        ),
+    )
+    assert min(bench.granted + bench.written) > 500
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def one_vector_per_bank_and_cycle(dut):
+    """Clients of different macro-banks do not slow each other down."""
+    bench = await begin(dut)
+    full = (1 << bench.lanes) - 1
+    await bench.run(
+        100,
+        lambda n: (n * bench.bank + 3, 0),
+        lambda n: (n * bench.bank + 64, full, bytes(bench.lanes)),
+    )
+    assert bench.granted == [100] * READERS
+    assert bench.written == [100] * WRITERS
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def shares_a_bank_fairly(dut):
+    """Clients of one macro-bank are granted in turn."""
+    bench = await begin(dut)
+    await bench.run(99, lambda n: (16 * n, 0), lambda _: None)
+    assert bench.granted == [33] * READERS
+
+
+@pytest.mark.parametrize("config", ["tiny", "large"])
+def test_memory(simulate, config):
+    simulate(Memory, config=config, readers=READERS, writers=WRITERS)
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5])
+def test_clients_rejected(count):
+    with pytest.raises(TypeError, match="must be a positive integer"):
+        Memory(config=None, readers=count, writers=1)
