@@ -5,6 +5,9 @@ A packet is a header of 16 bytes; for kinds that have one, an extension of 12 by
 own; the payload is filled up to a whole beat. Filling is zero. READ carries no payload: its
 ``length`` is the number of bytes asked for.
 
+The beats of a packet follow each other on a link without a gap. Credits are announced by the
+receiver: after a reset a sender has none, until the other side returns what its buffers hold.
+
 The CRC is CRC-32 (ISO-HDLC, as in Ethernet) over all beats in order, lowest byte first, with the
 field ``crc`` taken as zero.
 """
@@ -103,16 +106,14 @@ def beats(kind: PacketKind, length: int, link_bytes: int) -> int:
 
 
 class PacketHeader(data.Struct):
-    """First 16 bytes of every packet."""
+    """First 16 bytes of every packet.
 
-    crc: 32
-    """CRC-32 of the packet."""
+    What routers and buffers need comes in the first 4 bytes; what belongs to the link, in the last
+    8.
+    """
 
     destination: NODE
     """Node it goes to."""
-
-    source: NODE
-    """Node that made it."""
 
     kind: PacketKind
     """What it is."""
@@ -120,8 +121,14 @@ class PacketHeader(data.Struct):
     length: 11
     """Bytes of payload, at most 1,024; for READ, bytes asked for."""
 
+    source: NODE
+    """Node that made it."""
+
     transaction: 16
     """Chosen by the requester, repeated in the reply; unique per node and epoch."""
+
+    crc: 32
+    """CRC-32 of the packet."""
 
     sequence: 8
     """Counts the packets of a link, CREDIT left out."""
