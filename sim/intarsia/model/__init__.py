@@ -1,0 +1,1 @@
+"""What each descriptor computes, in NumPy; and whole programs of several chips without gateware."""

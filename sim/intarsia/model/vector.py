@@ -1,0 +1,105 @@
+"""What the vector engine computes."""
+
+import numpy as np
+from amaranth.lib import data
+
+from intarsia.golden import Requantization, requantize
+from intarsia.golden.add import Addition, add_integers
+from intarsia.isa.instruction import VectorOp
+from intarsia.model.memory import Memory, as_signed
+
+__all__ = ["combine", "read_extents", "write_extents"]
+
+
+def combine(memory: Memory, opcode: VectorOp, work: data.Const) -> None:
+    """Executes `work`: reads inputs from `memory`, and writes the output there.
+
+    Parameters
+    ----------
+    memory : bytearray or numpy.ndarray
+        All of the chip's memory.
+    opcode : VectorOp
+        What to do.
+    work : data.Const of VectorDescriptor
+        Operands hold addresses.
+    """
+    stored = as_signed(memory)
+    match opcode:
+        case VectorOp.ADD:
+            y = add_integers(stored[_a(work)], stored[_b(work)], _addition(work))
+        case VectorOp.POOL_MAX:
+            y = np.clip(_taps(stored, work).max(axis=(2, 3)), work.low, work.high)
+        case VectorOp.POOL_SUM:
+            acc = _taps(stored, work).sum(axis=(2, 3), dtype=np.int64) + work.bias
+            y = requantize(acc, _requantization(work, half=work.scale_a))
+    stored[_output(work)] = y
+
+
+def read_extents(opcode: VectorOp, work: data.Const) -> dict[str, tuple[int, int]]:
+    """For each operand read, addresses of its first byte and of the first after its last."""
+    if opcode is VectorOp.ADD:
+        return {"a": _extent(_a(work)), "b": _extent(_b(work))}
+    return {"a": _extent(_tap_addresses(work))}
+
+
+def write_extents(work: data.Const) -> dict[str, tuple[int, int]]:
+    """For each operand written, addresses of its first byte and of the first after its last."""
+    return {"output": _extent(_output(work))}
+
+
+def _requantization(work: data.Const, half: int = 0) -> Requantization:
+    return Requantization(
+        work.rounding,
+        work.multiplier,
+        work.shift,
+        work.out_zero_point,
+        work.low,
+        work.high,
+        half,
+    )
+
+
+def _addition(work: data.Const) -> Addition:
+    return Addition(
+        work.zero_a,
+        work.zero_b,
+        work.scale_a,
+        work.scale_b,
+        work.bias,
+        _requantization(work),
+        work.shift_a,
+        work.shift_b,
+    )
+
+
+def _addresses(work: data.Const, start: int, row_step: int, pixel_step: int) -> np.ndarray:
+    """Addresses of ``(row, pixel, channel)``."""
+    oy, ox, channel = np.ogrid[: work.out_height, : work.out_width, : work.channels]
+    return start + oy * row_step + ox * pixel_step + channel
+
+
+def _a(work: data.Const) -> np.ndarray:
+    return _addresses(work, work.a.offset, work.row_step, work.pixel_step)
+
+
+def _b(work: data.Const) -> np.ndarray:
+    return _addresses(work, work.b.offset, work.tap_row_step, work.tap_step)
+
+
+def _output(work: data.Const) -> np.ndarray:
+    return _addresses(work, work.output.offset, work.out_row_step, work.out_pixel_step)
+
+
+def _tap_addresses(work: data.Const) -> np.ndarray:
+    """Addresses of ``(row, pixel, row of window, column of window, channel)``."""
+    ky, kx = np.ogrid[: work.taps_y, : work.taps_x]
+    taps = ky * work.tap_row_step + kx * work.tap_step
+    return _a(work)[:, :, None, None, :] + taps[:, :, None]
+
+
+def _taps(stored: np.ndarray, work: data.Const) -> np.ndarray:
+    return stored[_tap_addresses(work)]
+
+
+def _extent(addresses: np.ndarray) -> tuple[int, int]:
+    return int(addresses.min()), int(addresses.max()) + 1
