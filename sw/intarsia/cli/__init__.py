@@ -1,0 +1,1 @@
+"""The command line: ``intarsia run``, ``intarsia verilog``, ``intarsia demo``."""
