@@ -3,7 +3,10 @@
 from amaranth import *
 from amaranth.lib import data, enum
 
-__all__ = ["FaultCode", "FaultReport"]
+__all__ = ["LINK_PORT", "RESPONDER", "SYNC_PORT", "FaultCode", "FaultReport"]
+
+#: Who reports faults that belong to no stream: values of `FaultReport.engine`.
+RESPONDER, LINK_PORT, SYNC_PORT = 8, 9, 10
 
 
 class FaultCode(enum.Enum, shape=8):
@@ -66,7 +69,8 @@ class FaultReport(data.Struct):
     """What went wrong."""
 
     engine: 4
-    """The stream whose instruction it was; 8 the responder, 9 a link, 10 the sync port."""
+    """The stream whose instruction it was; 8 the responder (and replies that nobody waits for), 9 a
+    link, 10 the sync port."""
 
     context: 4
     """Context whose instruction it was."""
