@@ -41,16 +41,43 @@ class Builder:
         self._ops: dict[str, Op] = {}
         self._activations: dict[str, Activation] = {}
         self._inputs: dict[str, tuple[tuple[int, ...], np.dtype]] = {}
+        self._defaults: dict[str, np.ndarray] = {}
         self._orders: dict[str, np.ndarray] = {}
         self._outputs: list[NetworkOutput] = []
         self._reshaped: dict[tuple[str, tuple[int, int, int]], Activation] = {}
 
     def input(
-        self, name: str, shape: tuple[int, ...], dtype: np.dtype, cell: QuantizationCell
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+        cell: QuantizationCell,
+        *,
+        channels_first: bool,
     ) -> View:
-        """An input of the model, of its own `shape` (with the batch axis) and type."""
+        """An input of the model.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        shape : tuple of int
+            The model's, with the batch axis.
+        dtype : numpy.dtype
+            The model's.
+        cell : QuantizationCell
+            Its quantization, which need not be known yet.
+        channels_first : bool
+            How to take an image that no operator asks for in any order.
+        """
         root = self._activation(name, None, cell)
         self._inputs[root.name] = (_without_batch(shape), dtype)
+        order = identity(*shape)
+        if order.ndim == 4 and order.shape[0] == 1:
+            order = order[0].transpose(1, 2, 0) if channels_first else order[0]
+        else:
+            order = order.reshape(shape[0] if order.ndim > 1 else 1, 1, -1)
+        self._defaults[root.name] = order
         return View(root, identity(*shape))
 
     def output(self, view: View, dtype: np.dtype, where: str) -> None:
@@ -80,15 +107,20 @@ class Builder:
         Parameters
         ----------
         kind : subclass of Op
+            What it is.
         name, output : str
             Of the operator and of its output; made unique by a suffix where they are taken.
         inputs : sequence of Activation
+            What it reads.
         shape : (int, int, int)
+            Of the output.
         cell : QuantizationCell
             Of the output; the input's own where the operator keeps it.
         **fields
             The other members of `kind`.
         """
+        if np.prod(shape, dtype=object) > LARGEST:
+            raise ModelError(f"{kind.__name__} {name!r} gives {shape} values: too many")
         result = self._activation(output, shape, cell)
         name = _unique(name or output, self._ops)
         names = tuple(activation.name for activation in inputs)
@@ -96,7 +128,7 @@ class Builder:
         return result
 
     def as_map(self, view: View, where: str) -> Activation:
-        """The activation that holds `view`, a (1, height, width, channels) tensor, just like that."""
+        """The activation that holds `view`, a tensor (1, height, width, channels), as it is."""
         if view.index.ndim != 4 or view.index.shape[0] != 1:
             raise ModelError(
                 f"{where} takes a tensor of shape {view.index.shape}: "
@@ -111,7 +143,9 @@ class Builder:
         Element *k* of a row of the model is element ``order[k]`` of the stored row.
         """
         rows, length = view.index.shape
-        order = row_permutation(self.settle(view, where).places)
+        if not view.root.settled:
+            self._settle(view.root, view.index, (rows, 1, length), where)
+        order = row_permutation(view.places)
         if order is None:
             raise ModelError(
                 f"{where} takes rows that are not stored as rows: "
@@ -219,8 +253,9 @@ class Builder:
     def settle(self, view: View, where: str) -> View:
         """Make sure that it is known where the elements of `view` are stored."""
         if not view.root.settled:
-            size = int(np.prod(self._inputs[view.root.name][0], dtype=np.int64))
-            self._settle(view.root, identity(size), (1, 1, size), where)
+            order = self._defaults[view.root.name]
+            height, width, channels = order.shape
+            self._settle(view.root, order, (height, width, channels), where)
         return view
 
     def finish(self) -> Network:

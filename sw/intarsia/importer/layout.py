@@ -1,7 +1,7 @@
 """Where in memory each element of a model's tensor lies.
 
 A model reshapes and transposes its tensors; an activation is stored once, as (height, width,
-channels). A :class:`View` is a model's tensor as the array of its elements' places in an activation.
+channels). A :class:`View` is a model's tensor: an array of its elements' places in an activation.
 Reshape, transpose and the like work on that array with NumPy's own functions and cost nothing; an
 operator asks whether the places come in the order that it needs.
 """

@@ -53,7 +53,7 @@ class _Import:
     def _define_input(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
         if dtype not in (np.int8, np.uint8, np.float32):
             raise ModelError(f"input {name!r} is {dtype}: int8, uint8 or float32 was expected")
-        view = self._builder.input(name, shape, dtype, QuantizationCell())
+        view = self._builder.input(name, shape, dtype, QuantizationCell(), channels_first=True)
         if dtype != np.float32:
             self._values[name] = Quantized(view, dtype)
             return

@@ -60,37 +60,39 @@ _LINEAR = {
 }
 
 
+def _most(form: _Linear) -> int:
+    """Greatest number of inputs."""
+    return max(form.result + 2, 0 if form.bias is None else form.bias + 1)
+
+
 def _linear(builder: Builder, node: Node, values: Values) -> Value:
     """Any operator of the table."""
     form = _LINEAR[node.domain, node.kind]
-    axis = form.axis
-    if form.kind == "Gemm" and node.attributes.get("transB"):
-        axis = 0
-    values = sized(node, values, 0, max(form.result + 2, (form.bias or 0) + 1))
-    operands = [dequantize(node, *values[n : n + 3], axis) for n in form.operands]
-    least, most, handler = onnx_ops.OPERATORS[form.kind]
+    rows = form.kind == "Gemm" and node.attributes.get("transB")
+    axis = 0 if rows else form.axis
+    operands: list[Value | None] = []
+    operands += [dequantize(node, values[n : n + 3], axis) for n in form.operands]
+    positions = list(form.operands)
     if form.bias is not None:
         operands.append(values[form.bias])
-    # Errors name operands by position: those of the operator that this one stands for.
-    names = [
-        node.inputs[n]
-        for n in (*form.operands, form.bias)
-        if n is not None and n < len(node.inputs)
-    ]
-    inner = dataclasses.replace(node, inputs=tuple(names))
+        positions.append(form.bias)
+    # Errors name operands by their position in the operator that this one stands for.
+    names = tuple(node.inputs[n] for n in positions if n < len(node.inputs))
+    inner = dataclasses.replace(node, inputs=names)
+    least, most, handler = onnx_ops.OPERATORS[form.kind]
     result = handler(builder, inner, sized(inner, operands, least, most))
     scale, zero_point = values[form.result : form.result + 2]
-    return quantize(node, result, scale, zero_point or _zero_like(values[form.operands[0]]))
+    return quantize(node, [result, scale, zero_point or _zero_like(values[form.operands[0]])])
 
 
 def _concat(builder: Builder, node: Node, values: Values) -> Value:
     """QLinearConcat: the output's scale and zero point, then three values for each input."""
     scale, zero_point, *rest = values
-    if not rest or len(rest) % 3:
-        raise ModelError(f"{node.label} has {len(values)} inputs: two and three for each part")
-    parts = [dequantize(node, *rest[n : n + 3]) for n in range(0, len(rest), 3)]
+    if len(rest) % 3:
+        raise ModelError(f"{node.label} has {len(values)} inputs: two, and three for each part")
+    parts = [dequantize(node, rest[n : n + 3]) for n in range(0, len(rest), 3)]
     _, _, handler = onnx_shapes.OPERATORS["Concat"]
-    return quantize(node, handler(builder, node, parts), scale, zero_point)
+    return quantize(node, [handler(builder, node, parts), scale, zero_point])
 
 
 def _zero_like(value: Value | None) -> Constant:
@@ -102,7 +104,7 @@ def _zero_like(value: Value | None) -> Constant:
 def _dequantize(builder: Builder, node: Node, values: Values) -> Value:
     node.require("block_size", 0)
     node.require("output_dtype", 0, 1)
-    return dequantize(node, *values, node.take("axis", 1))
+    return dequantize(node, values, node.take("axis", 1))
 
 
 def _quantize(builder: Builder, node: Node, values: Values) -> Value:
@@ -110,11 +112,11 @@ def _quantize(builder: Builder, node: Node, values: Values) -> Value:
     node.require("output_dtype", 0)
     node.require("precision", 0, 1)
     node.take("saturate")  # matters to 8-bit floats only
-    return quantize(node, *values, node.take("axis", 1))
+    return quantize(node, values, node.take("axis", 1))
 
 
 OPERATORS: dict[tuple[str, str], tuple[int, int, Handler]] = {
-    **{key: (form.result, ANY, _linear) for key, form in _LINEAR.items()},
+    **{key: (form.result + 1, _most(form), _linear) for key, form in _LINEAR.items()},
     (_MICROSOFT, "QLinearConcat"): (5, ANY, _concat),
     ("", "DequantizeLinear"): (2, 3, _dequantize),
     ("", "QuantizeLinear"): (2, 3, _quantize),

@@ -23,7 +23,7 @@ from intarsia.importer.onnx_weights import bias_of, kernel_of
 from intarsia.importer.onnx_windows import channels_first, channels_last, take_window
 from intarsia.importer.quantization import INT8, Quantization, QuantizationCell
 from intarsia.importer.weights import Kernel, convolution, fully_connected
-from intarsia.importer.windows import fitted
+from intarsia.importer.windows import fitted, pool_fitted
 
 __all__ = ["OPERATORS"]
 
@@ -154,7 +154,7 @@ def _average_pool(builder: Builder, node: Node, values: Values) -> Value:
         raise ModelError(f"{node.label}: dilations of an average pool are not supported")
     if ceil and count_padding:
         raise ModelError(f"{node.label}: ceil_mode with count_include_pad is not supported")
-    window, size = fitted(window, height, width, node.label)
+    window, size = pool_fitted(window, height, width, node.label)
 
     def emit(name: str, cell: QuantizationCell, low: int, high: int) -> Activation:
         return builder.emit(

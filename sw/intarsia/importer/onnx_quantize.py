@@ -5,16 +5,15 @@ import numpy as np
 from intarsia.importer.errors import ModelError
 from intarsia.importer.layout import View
 from intarsia.importer.onnx_reader import Node
-from intarsia.importer.onnx_values import Constant, Levels, Pending, Quantized, Real, Value
+from intarsia.importer.onnx_values import Constant, Levels, Pending, Quantized, Real, Value, Values
 from intarsia.importer.quantization import Quantization, QuantizationCell, clamp
 
 __all__ = ["dequantize", "quantize"]
 
 
-def dequantize(
-    node: Node, value: Value | None, scale: Value | None, zero_point: Value | None, axis: int = 1
-) -> Value:
-    """What integers mean."""
+def dequantize(node: Node, operands: Values, axis: int = 1) -> Value:
+    """What integers mean: `operands` are these, their scale, and their zero point or None."""
+    value, scale, zero_point = operands
     if isinstance(value, Constant):
         integers = value.array
         if integers.dtype not in (np.int8, np.uint8, np.int32):
@@ -37,14 +36,12 @@ def dequantize(
     return Real(value.view)
 
 
-def quantize(
-    node: Node,
-    value: Value | None,
-    scale: Value | None,
-    zero_point: Value | None,
-    axis: int = 1,
-) -> Value:
-    """Integers for real numbers. An operator that waited for its output's scale is appended."""
+def quantize(node: Node, operands: Values, axis: int = 1) -> Value:
+    """Integers for real numbers: `operands` are these, a scale, and a zero point or None.
+
+    An operator that waited for its output's scale is appended.
+    """
+    value, scale, zero_point = operands
     if isinstance(value, Constant):
         return _quantize_constant(node, value.array, scale, zero_point, axis)
     zeros = _array(node, zero_point, np.zeros((), np.uint8))

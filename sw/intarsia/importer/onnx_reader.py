@@ -35,7 +35,7 @@ class Node:
         return self.attributes.pop(name, default)
 
     def require(self, name: str, *allowed: Any) -> Any:
-        """Like :meth:`take`, for attributes of which few values are supported, the first by default."""
+        """Like :meth:`take`, where few values are supported, of which the first is the default."""
         value = self.take(name, allowed[0])
         if value not in allowed:
             raise ModelError(

@@ -1,6 +1,5 @@
 """ONNX operators that pass values on: moved, picked by size, bounded, or surrounded."""
 
-
 import numpy as np
 
 from intarsia.graph.ops import MaxPool, Pad, Window
@@ -21,7 +20,7 @@ from intarsia.importer.onnx_values import (
 )
 from intarsia.importer.onnx_windows import channels_first, channels_last, take_window
 from intarsia.importer.quantization import INT8, clamp
-from intarsia.importer.windows import fitted
+from intarsia.importer.windows import pool_fitted
 
 __all__ = ["OPERATORS"]
 
@@ -111,7 +110,7 @@ def _pooled(
     builder: Builder, node: Node, value: Quantized | Real, image: View, window: Window
 ) -> Value:
     _, height, width, channels = image.index.shape
-    window, size = fitted(window, height, width, node.label)
+    window, size = pool_fitted(window, height, width, node.label)
     source = builder.as_map(image, node.label)
     shape = (*size, channels)
     root = builder.emit(
@@ -154,7 +153,7 @@ def _pad(builder: Builder, node: Node, values: Values) -> Value:
         before[axis], after[axis] = first, last
     if rank not in (3, 4) or any(before[:2] + after[:2]):
         raise ModelError(f"{node.label}: only height and width can be padded")
-    fill = node.take("value", 0) if values[2] is None else _constant(node, values[2]).item()
+    fill = node.take("value", 0) if values[2] is None else _scalar(node, values[2])
     _check_fill(node, value, fill)
     source = builder.as_map(channels_last(view, node), node.label)
     top, left = [0, 0, *before[2:]][-2:]
@@ -188,7 +187,9 @@ def _clip(builder: Builder, node: Node, values: Values) -> Value:
     bounds = []
     for name, value, default in zip(("min", "max"), values[1:], (-np.inf, np.inf), strict=True):
         bound = node.take(name, default)
-        bounds.append(bound if value is None else float(_constant(node, value).item()))
+        bounds.append(bound if value is None else _scalar(node, value))
+    if np.isnan(bounds).any():
+        raise ModelError(f"{node.label}: a bound is not a number")
     return _bounded(builder, node, _present(node, values[0]), *bounds)
 
 
@@ -231,6 +232,13 @@ def _constant(node: Node, value: Value | None) -> np.ndarray:
     if not isinstance(value, Constant):
         raise ModelError(f"{node.label}: an input that must be a constant is computed or missing")
     return value.array
+
+
+def _scalar(node: Node, value: Value | None) -> float:
+    array = _constant(node, value)
+    if array.size != 1:
+        raise ModelError(f"{node.label}: an input has {array.size} values instead of one")
+    return float(array.reshape(()))
 
 
 def _axes(node: Node, value: Value | None) -> tuple[int, ...] | None:

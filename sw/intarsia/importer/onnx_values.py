@@ -107,9 +107,7 @@ Handler = Callable[[Builder, Node, Values], Value]
 
 
 def sized(node: Node, values: Values, least: int, most: int) -> Values:
-    """Operands of a node that takes `least` to `most`; with `most` less than ANY, those left out
-    follow as None.
-    """
+    """Operands of a node that takes `least` to `most`. Below ANY, those left out follow as None."""
     if not least <= len(values) <= most:
         raise ModelError(f"{node.label} has {len(values)} inputs: {least} to {most} can be used")
     return [*values, *[None] * (most - len(values))] if most < ANY else values

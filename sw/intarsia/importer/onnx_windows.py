@@ -38,6 +38,7 @@ def take_window(
     Parameters
     ----------
     node : Node
+        Whose attributes are taken.
     rank : int
         Of its input: with 3, windows have one dimension, the horizontal one.
     height, width : int

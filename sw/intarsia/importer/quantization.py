@@ -57,13 +57,13 @@ class QuantizationCell:
         self.value = value
 
     def bind(self, value: Quantization, where: str) -> None:
-        """Settle, or agree. Two different statements are refused: that would be a requantization."""
+        """Settle, or agree. A different statement is refused: it would be a requantization."""
         if self.value is None:
             self.value = value
         if self.value != value:
             raise ModelError(
-                f"{where} takes it as {value}, but it is {self.value}: "
-                "requantization between operators is not supported; give both ends one scale"
+                f"{where}: {value} here, but {self.value} where the tensor comes from: "
+                "requantization between operators is not supported; give both one scale"
             )
 
     def join(self, other: "QuantizationCell", where: str) -> None:
@@ -90,6 +90,8 @@ def clamp(low: float, high: float, quantization: Quantization, *, half: str) -> 
     ----------
     low, high : float
         May be infinite.
+    quantization : Quantization
+        Of the activation.
     half : {"even", "away"}
         How a bound in the middle of two values is rounded: ONNX to even, TFLite away from zero.
     """

@@ -1,4 +1,4 @@
-"""Reads a .tflite file into plain records, all of it, so that damage shows here and nowhere else."""
+"""Reads a .tflite file into plain records, all of it, so that damage shows here."""
 
 import inspect
 import struct

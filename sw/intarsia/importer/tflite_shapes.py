@@ -68,7 +68,8 @@ def _pad(scope: Scope, op: Operator) -> None:
     if len(op.inputs) > 2:
         tensor = scope.tensor(op, 2)
         value = signed(scope.constant(op, 2).reshape(-1), f"{op.label}: its padding value")
-        if scope.quantization(tensor) != cell.value or value.tolist() != [cell.value.zero_point]:
+        quantization = scope.quantization(tensor)
+        if quantization != cell.value or value.tolist() != [quantization.zero_point]:
             raise ModelError(f"{op.label}: only padding with real zeros is supported")
     (top, bottom), (left, right) = amounts[1:3].tolist()
     height, width, channels = source.shape

@@ -58,9 +58,14 @@ class Scope:
     def get(self, op: Operator, position: int) -> Value | np.ndarray:
         """Any input."""
         number = op.inputs[position]
+        tensor = self.model.tensors[number]
+        if tensor.dtype is None:
+            raise ModelError(
+                f"{op.label}: {tensor.name!r} is {tensor.type_name}: quantize the model to int8"
+            )
         if number not in self._values:
             raise ModelError(
-                f"{op.label} reads tensor {self.model.tensors[number].name!r}, which nothing has "
+                f"{op.label} reads tensor {tensor.name!r}, which nothing has "
                 "computed: the file is damaged"
             )
         return self._values[number]
@@ -179,7 +184,7 @@ class Scope:
         cell = QuantizationCell()
         if dtype != np.float32:
             cell = QuantizationCell(self.quantization(tensor))
-        view = self.builder.input(tensor.name, tensor.shape, dtype, cell)
+        view = self.builder.input(tensor.name, tensor.shape, dtype, cell, channels_first=False)
         self._values[number] = Value(view, dtype)
 
     def define_output(self, number: int) -> None:

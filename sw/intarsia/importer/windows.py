@@ -6,7 +6,7 @@ import math
 from intarsia.graph.ops import Window
 from intarsia.importer.errors import ModelError
 
-__all__ = ["ceil_padded", "fitted", "same_padding"]
+__all__ = ["ceil_padded", "fitted", "pool_fitted", "same_padding", "spans"]
 
 
 def same_padding(window: Window, height: int, width: int, *, extra_first: bool = False) -> Window:
@@ -58,6 +58,18 @@ def fitted(window: Window, height: int, width: int, where: str) -> tuple[Window,
         )
     ]
     return dataclasses.replace(window, padding=(*window.padding[:2], *after)), size
+
+
+def pool_fitted(
+    window: Window, height: int, width: int, where: str
+) -> tuple[Window, tuple[int, int]]:
+    """Like :func:`fitted`, but some of the map must be in every position of the window."""
+    window, size = fitted(window, height, width, where)
+    top, left, bottom, right = window.padding
+    rows, columns = spans(window)
+    if max(top, bottom) >= rows or max(left, right) >= columns:
+        raise ModelError(f"{where}: padding {window.padding} is no less than the window")
+    return window, size
 
 
 def spans(window: Window) -> tuple[int, int]:
