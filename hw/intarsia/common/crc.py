@@ -1,0 +1,84 @@
+"""CRC-32 of a stream of words, a whole word per cycle."""
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.crc import Algorithm
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["CRC32", "Crc32"]
+
+#: The CRC of Ethernet (ISO-HDLC).
+CRC32 = Algorithm(
+    crc_width=32,
+    polynomial=0x04C11DB7,
+    initial_crc=0xFFFFFFFF,
+    reflect_input=True,
+    reflect_output=True,
+    xor_output=0xFFFFFFFF,
+)
+
+
+class Crc32(wiring.Component):
+    """CRC-32 over the words for which `valid` was high since `start`.
+
+    What :class:`amaranth.lib.crc.Processor` computes, but each bit of the next state is the parity
+    of a masked word: a form that simulators evaluate about ten times as fast.
+
+    Parameters
+    ----------
+    width : int
+        Bits of a word; a multiple of 8. The lowest byte goes first.
+
+    Members
+    -------
+    start : In(1)
+        This word is the first one (if `valid`), or none has come yet.
+    valid : In(1)
+    word : In(width)
+    crc : Out(32)
+        Of all words up to and including the one of this cycle, if `valid`.
+    """
+
+    def __init__(self, *, width):
+        if not isinstance(width, int) or width <= 0 or width % 8:
+            raise ValueError(f"Width must be a positive multiple of 8, not {width!r}")
+        self.width = width
+        super().__init__({
+            "start": In(1),
+            "valid": In(1),
+            "word": In(width),
+            "crc": Out(32),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        # The CRC is linear in (state, word): row n of the matrix says which bits of each enter
+        # bit n of the next state.
+        after_state = [_advance(1 << bit, 0, self.width) for bit in range(32)]
+        after_word = [_advance(0, 1 << bit, self.width) for bit in range(self.width)]
+
+        state = Signal(32, init=CRC32.initial_crc)
+        before = Signal(32)
+        after = Signal(32)
+        m.d.comb += before.eq(Mux(self.start, CRC32.initial_crc, state))
+        m.d.comb += after.eq(before)
+        with m.If(self.valid):
+            for n in range(32):
+                state_mask = sum((after_state[bit] >> n & 1) << bit for bit in range(32))
+                word_mask = sum((after_word[bit] >> n & 1) << bit for bit in range(self.width))
+                m.d.comb += after[n].eq((before & state_mask).xor() ^ (self.word & word_mask).xor())
+        with m.If(self.start | self.valid):
+            m.d.sync += state.eq(after)
+        m.d.comb += self.crc.eq(after ^ CRC32.xor_output)
+
+        return m
+
+
+def _advance(state, word, width):
+    """State of the reflected CRC register after `width` more bits."""
+    reflected = int(f"{CRC32.polynomial:032b}"[::-1], 2)
+    for bit in range(width):
+        state ^= word >> bit & 1
+        state = state >> 1 ^ (reflected if state & 1 else 0)
+    return state

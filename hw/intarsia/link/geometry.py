@@ -1,0 +1,82 @@
+"""Where in a packet's beats things are, for one width of link."""
+
+from dataclasses import dataclass
+
+from intarsia.isa.address import PAYLOAD_MAX
+from intarsia.isa.packet import (
+    EXTENSION_BYTES,
+    HEADER_BYTES,
+    LINK_FORMAT,
+    MessageClass,
+    PacketHeader,
+)
+
+__all__ = ["CLASSES", "Geometry"]
+
+#: Classes that have buffers, in the order in which they are sent: who comes first waits for nobody
+#: behind it.
+CLASSES = {
+    "control": MessageClass.CONTROL,
+    "reply": MessageClass.REPLY,
+    "request": MessageClass.REQUEST,
+}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Beats of packets on a link of `link_bytes` bytes a beat: 4 or 16.
+
+    Raises
+    ------
+    :exc:`ValueError`
+        For any other width.
+    """
+
+    link_bytes: int
+
+    def __post_init__(self):
+        if self.link_bytes not in (4, 16):
+            raise ValueError(f"Links are 4 or 16 bytes wide, not {self.link_bytes!r}")
+
+    @property
+    def header_beats(self):
+        """Beats of a header."""
+        return HEADER_BYTES // self.link_bytes
+
+    @property
+    def extension_beats(self):
+        """Beats of an extension."""
+        return -(-EXTENSION_BYTES // self.link_bytes)
+
+    @property
+    def longest(self):
+        """Beats of the longest packet."""
+        return self.header_beats + self.extension_beats + PAYLOAD_MAX // self.link_bytes
+
+    @property
+    def shortest_with_extension(self):
+        """Beats of a packet of class CONTROL, at most."""
+        return self.header_beats + self.extension_beats
+
+    def capacity(self, name):
+        """Beats that a receiver buffers for the class called `name`; a power of two.
+
+        Replies have room for the round trips of a link of 32 cycles.
+        """
+        if name == "control":
+            return 64
+        return {"reply": 512, "request": 256}[name] * (2 if self.link_bytes == 4 else 1)
+
+    def demand(self, name):
+        """Credits, in beats, that a packet of the class called `name` is sent with at least."""
+        return self.shortest_with_extension if name == "control" else self.longest
+
+    def locate(self, field):
+        """Beat that `field` of the header begins in, and its bit there."""
+        offset = PacketHeader.as_shape()[field].offset
+        return divmod(offset, 8 * self.link_bytes)
+
+    @property
+    def format(self):
+        """Version that packets carry."""
+        return LINK_FORMAT

@@ -1,0 +1,222 @@
+"""Receiving half of a link port: nothing leaves it before its CRC is good."""
+
+from amaranth import *
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from intarsia.common.crc import Crc32
+from intarsia.common.ports import PacketBeat
+from intarsia.isa.counters import Activity
+from intarsia.isa.faults import FaultCode, FaultReport
+from intarsia.isa.packet import EXTENDED, PacketHeader, PacketKind
+from intarsia.link.geometry import CLASSES, Geometry
+from intarsia.link.transmitter import Grant
+
+__all__ = ["Receiver"]
+
+
+class Receiver(wiring.Component):
+    """Takes in the packets of a link, checks them, and keeps them in a buffer per class.
+
+    A packet is offered when its last beat has come and its CRC is good. A damaged packet is dropped
+    and reported (LINK_CRC); so is one that has no room, is out of sequence, or of unknown kind or
+    format (LINK_PROTOCOL).
+
+    Parameters
+    ----------
+    link_bytes : int
+        4 or 16.
+    port : int
+        Number of the port, for reports.
+
+    Members
+    -------
+    valid, start, data : In(1), In(1), In(8 * link_bytes)
+        The link.
+    control, reply, request : Out(stream.Signature(PacketBeat(link_bytes)))
+        Packets received.
+    freed_control, freed_reply, freed_request : Out(1)
+        A beat has left the buffer of the class.
+    grant : Out(stream.Signature(Grant, always_ready=True))
+        Credits that came in a header.
+    acknowledge : Out(8)
+        Sequence number of the last good packet.
+    fault : Out(stream.Signature(FaultReport, always_ready=True))
+    activity : Out(Activity)
+        BUSY while a beat comes in.
+    """
+
+    def __init__(self, *, link_bytes, port):
+        self.geometry = Geometry(link_bytes)
+        self.port = port
+        beat = stream.Signature(PacketBeat(link_bytes))
+        super().__init__({
+            "valid": In(1),
+            "start": In(1),
+            "data": In(8 * link_bytes),
+            **{name: Out(beat) for name in CLASSES},
+            **{f"freed_{name}": Out(1) for name in CLASSES},
+            "grant": Out(stream.Signature(Grant, always_ready=True)),
+            "acknowledge": Out(8, init=255),
+            "fault": Out(stream.Signature(FaultReport, always_ready=True)),
+            "activity": Out(Activity),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        geometry = self.geometry
+        width = 8 * geometry.link_bytes
+        m.submodules.crc = crc = Crc32(width=width)
+
+        # ---- Where in a packet we are
+        place = Signal(range(geometry.longest + 1))
+        left = Signal(range(geometry.longest + 1))
+        now = Signal.like(place)
+        behind = Signal.like(left)
+        following = Signal.like(left)
+        last = Signal()
+        m.d.comb += [
+            now.eq(Mux(self.start, 0, place)),
+            behind.eq(Mux(self.start, following, left)),
+            last.eq(self.valid & (behind == 0) & (self.start | (place != 0))),
+        ]
+        with m.If(self.valid & (self.start | (place != 0))):
+            m.d.sync += [place.eq(Mux(last, 0, now + 1)), left.eq(behind - 1)]
+
+        # ---- What the first beat says: kind, and beats that follow it
+        header = Signal(PacketHeader)
+        kind = Signal(PacketKind)
+        kind_now = Signal(PacketKind)
+        extended = Signal()
+        payload = Signal(11)
+        m.d.comb += [
+            header.eq(self.data),
+            extended.eq(Cat(header.kind == kind for kind in EXTENDED).any()),
+            payload.eq(Mux(header.kind == PacketKind.READ, 0, header.length)),
+            following.eq(
+                geometry.header_beats
+                - 1
+                + Mux(extended, geometry.extension_beats, 0)
+                + (payload + geometry.link_bytes - 1) // geometry.link_bytes
+            ),
+            kind_now.eq(Mux(self.start, header.kind, kind)),
+        ]
+        with m.If(self.valid & self.start):
+            m.d.sync += kind.eq(header.kind)
+
+        # ---- What later beats of the header say
+        found = {}
+        for name in ("crc", "sequence", "credit_class", "credits", "format"):
+            beat, bit = geometry.locate(name)
+            shape = PacketHeader.as_shape()[name].shape
+            kept = Signal(shape, name=f"kept_{name}")
+            found[name] = Signal(shape, name=f"found_{name}")
+            here = self.data[bit : bit + Shape.cast(shape).width]
+            m.d.comb += found[name].eq(Mux(now == beat, here, kept))
+            with m.If(self.valid & (now == beat)):
+                m.d.sync += kept.eq(here)
+
+        crc_beat, crc_bit = geometry.locate("crc")
+        keep = Const((1 << width) - 1 ^ (0xFFFFFFFF << crc_bit), width)
+        m.d.comb += [
+            crc.start.eq(self.valid & self.start),
+            crc.valid.eq(self.valid),
+            crc.word.eq(Mux(now == crc_beat, self.data & keep, self.data)),
+        ]
+
+        # ---- Verdict, with the last beat
+        expected = Signal(8)
+        undamaged = Signal()
+        stored = Signal()
+        in_sequence = Signal()
+        room = Signal()
+        known = Signal()
+        good = Signal()
+        m.d.comb += [
+            undamaged.eq(crc.crc == found["crc"]),
+            stored.eq(kind_now != PacketKind.CREDIT),
+            in_sequence.eq(~stored | (found["sequence"] == expected)),
+            known.eq(
+                Cat(kind_now == kind for kind in PacketKind).any()
+                & (found["format"] == geometry.format)
+            ),
+            good.eq(last & undamaged & in_sequence & room & known),
+            self.grant.valid.eq(good & (found["credits"] != 0)),
+            self.grant.p.message_class.eq(found["credit_class"]),
+            self.grant.p.credits.eq(found["credits"]),
+        ]
+        with m.If(good & stored):
+            m.d.sync += [expected.eq(expected + 1), self.acknowledge.eq(found["sequence"])]
+        with m.If(last & ~good):
+            m.d.comb += [
+                self.fault.valid.eq(1),
+                self.fault.p.code.eq(Mux(undamaged, FaultCode.LINK_PROTOCOL, FaultCode.LINK_CRC)),
+                self.fault.p.engine.eq(9),
+                self.fault.p.info.eq(self.port),
+            ]
+
+        # ---- Buffers
+        rooms = []
+        for name, message_class in CLASSES.items():
+            chosen = Signal(name=f"chosen_{name}")
+            m.d.comb += chosen.eq(stored & (kind_now.as_value()[3:] == message_class.value))
+            rooms.append(~chosen | self._buffer(m, name, chosen, last, good))
+        m.d.comb += room.eq(Cat(rooms).all())
+        with m.If(self.valid):
+            m.d.comb += self.activity.eq(Activity.BUSY)
+
+        return m
+
+    def _buffer(self, m, name, chosen, last, good):
+        """Buffer of one class. Returns whether the present packet had room in it so far."""
+        geometry = self.geometry
+        capacity = geometry.capacity(name)
+        out = getattr(self, name)
+
+        m.submodules[name] = buffer = memory.Memory(
+            shape=8 * geometry.link_bytes + 1, depth=capacity, init=[]
+        )
+        write = buffer.write_port()
+        read = buffer.read_port()
+
+        # Positions count beyond the buffer, so that full and empty differ. Beats up to `good_end`
+        # may leave; those up to `end` belong to the packet that comes in.
+        begin, end, good_end = (
+            Signal(range(2 * capacity), name=f"{name}_{which}")
+            for which in ("begin", "end", "good_end")
+        )
+        space = Signal(name=f"{name}_space")
+        overflow = Signal(name=f"{name}_overflow")
+        arriving = Signal(name=f"{name}_arriving")
+        m.d.comb += [
+            arriving.eq(self.valid & chosen),
+            space.eq((end - begin)[: len(begin)] != capacity),
+            write.addr.eq(end),
+            write.data.eq(Cat(self.data, last)),
+            write.en.eq(arriving & space),
+        ]
+        with m.If(arriving):
+            with m.If(good):
+                m.d.sync += [end.eq(end + 1), good_end.eq(end + 1)]
+            with m.Elif(last):
+                m.d.sync += end.eq(good_end)
+            with m.Elif(space):
+                m.d.sync += end.eq(end + 1)
+            m.d.sync += overflow.eq((overflow | ~space) & ~last)
+
+        first = Signal(init=1, name=f"{name}_first")
+        m.d.comb += [
+            read.addr.eq(begin),
+            read.en.eq((begin != good_end) & (~out.valid | out.ready)),
+            getattr(self, f"freed_{name}").eq(read.en),
+            Cat(out.p.data, out.p.last).eq(read.data),
+            out.p.first.eq(first),
+        ]
+        with m.If(read.en):
+            m.d.sync += [out.valid.eq(1), begin.eq(begin + 1)]
+        with m.Elif(out.ready):
+            m.d.sync += out.valid.eq(0)
+        with m.If(out.valid & out.ready):
+            m.d.sync += first.eq(out.p.last)
+
+        return space & ~overflow
