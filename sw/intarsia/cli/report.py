@@ -1,0 +1,66 @@
+"""What a run left behind, as tables for people and as JSON for programs."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+__all__ = ["layers", "summary", "write"]
+
+Report = Mapping[str, Any]
+
+
+def summary(report: Report, **more: str) -> Table:
+    """Figures of the whole run; `more` come first."""
+    inferences = report["inferences"]
+    mismatches = report["mismatches"]
+    rows = {
+        "network": f"{report['model']}, mode {report['mode']}",
+        "chips": f"{report['chips']} x {report['config']}, partition {report['partition']}",
+        "inferences": f"{inferences}",
+        **more,
+        "bytes that differ from the golden model": (
+            "not checked" if mismatches is None else f"{mismatches:,}"
+        ),
+        "cycles per inference": f"{report['cycles'] / inferences:,.0f}",
+        "MACs per inference": f"{report['macs'] / inferences:,.0f}",
+        "MAC utilization": f"{report['utilization']:.1%}",
+        "bytes over links per inference": f"{report['link_bytes'] / inferences:,.0f}",
+        "host accesses": f"{report['host_accesses']:,}",
+        "simulated chip-cycles per second": f"{report['chip_cycles_per_s']:,.0f}",
+        "wall time": f"{report['wall_s']:.1f} s",
+    }
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for row in rows.items():
+        table.add_row(*row)
+    return table
+
+
+def layers(report: Report) -> Table:
+    """Figures of each layer."""
+    table = Table("layer", "operator", "device")
+    for title in ("cycles", "MACs", "utilization", "MACs on each chip"):
+        table.add_column(title, justify="right")
+    for layer in report["layers"]:
+        macs = layer["macs"]
+        shares = (f"{share / macs:.0%}" for share in layer["chips"]) if macs else ()
+        table.add_row(
+            layer["name"],
+            layer["op"],
+            layer["device"],
+            f"{layer['cycles']:,}",
+            f"{macs:,}",
+            f"{layer['utilization']:.1%}" if macs else "",
+            " ".join(shares),
+        )
+    return table
+
+
+def write(report: Report, path: Path) -> None:
+    """Store a report as JSON; folders are made as needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=2) + "\n")

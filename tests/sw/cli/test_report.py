@@ -1,0 +1,90 @@
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from intarsia.cli.report import layers, summary, write
+
+REPORT = {
+    "model": "digits_int8",
+    "mode": "onnx",
+    "chips": 2,
+    "config": "large",
+    "partition": "auto",
+    "inferences": 4,
+    "cycles": 40_000,
+    "macs": 2_684_160,
+    "utilization": 0.131,
+    "link_bytes": 8_000,
+    "host_accesses": 12,
+    "wall_s": 3.25,
+    "chip_cycles_per_s": 312_345.6,
+    "mismatches": 0,
+    "output_sha256": "00",
+    "layers": [
+        {
+            "name": "stem",
+            "op": "Conv",
+            "device": "chip",
+            "cycles": 1234,
+            "macs": 9216,
+            "utilization": 0.25,
+            "chips": [6912, 2304],
+        },
+        {
+            "name": "softmax",
+            "op": "Softmax",
+            "device": "host",
+            "cycles": 0,
+            "macs": 0,
+            "utilization": 0.0,
+            "chips": [0, 0],
+        },
+    ],
+}
+
+
+def rows(table):
+    """What is printed, cell by cell."""
+    console = Console(width=120, file=io.StringIO())
+    with console.capture() as capture:
+        console.print(table)
+    lines = [line.strip("│┃ ") for line in capture.get().splitlines()]
+    return [[cell.strip() for cell in line.split("│")] for line in lines if "│" in line]
+
+
+@pytest.mark.parametrize(
+    ("title", "value"),
+    [
+        ("chips", "2 x large, partition auto"),
+        ("bytes that differ from the golden model", "0"),
+        ("cycles per inference", "10,000"),
+        ("MACs per inference", "671,040"),
+        ("MAC utilization", "13.1%"),
+        ("bytes over links per inference", "2,000"),
+        ("simulated chip-cycles per second", "312,346"),
+        ("wall time", "3.2 s"),
+        ("accuracy", "98.0%"),
+    ],
+)
+def test_summary(title, value):
+    assert [title, value] in rows(summary(REPORT, accuracy="98.0%"))
+
+
+def test_summary_tells_unchecked_from_right():
+    unchecked = summary(REPORT | {"mismatches": None})
+    assert ["bytes that differ from the golden model", "not checked"] in rows(unchecked)
+
+
+def test_layers_show_what_each_chip_did():
+    assert rows(layers(REPORT)) == [
+        ["stem", "Conv", "chip", "1,234", "9,216", "25.0%", "75% 25%"],
+        ["softmax", "Softmax", "host", "0", "0"],
+    ]
+
+
+def test_json_is_the_report(tmp_path):
+    path = tmp_path / "new" / "report.json"
+    write(REPORT, path)
+    assert json.loads(path.read_text()) == REPORT
