@@ -37,7 +37,7 @@ class FragmentEntry(data.Struct):
     permissions: Permissions
     """What other nodes may do."""
 
-    format: 4
+    entry_format: 4
     """`FRAGMENT_FORMAT`; 0 marks an entry that is not in use."""
 
     base: 32

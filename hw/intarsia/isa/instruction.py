@@ -97,7 +97,7 @@ class RemoteOp(enum.Enum, shape=8):
 class ProgramHeader(data.Struct):
     """First 48 bytes of a program."""
 
-    format: 16
+    program_format: 16
     """`PROGRAM_FORMAT`."""
 
     streams: 16

@@ -145,7 +145,7 @@ class PacketHeader(data.Struct):
     epoch: 4
     """Life of the link: changes with every reset."""
 
-    format: 4
+    link_format: 4
     """`LINK_FORMAT`."""
 
 

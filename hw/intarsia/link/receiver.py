@@ -19,8 +19,8 @@ class Receiver(wiring.Component):
     """Takes in the packets of a link, checks them, and keeps them in a buffer per class.
 
     A packet is offered when its last beat has come and its CRC is good. A damaged packet is dropped
-    and reported (LINK_CRC); so is one that has no room, is out of sequence, or of unknown kind or
-    format (LINK_PROTOCOL).
+    and reported (LINK_CRC); so is one that has no room, is cut short, out of sequence, or of
+    unknown kind or format (LINK_PROTOCOL).
 
     Parameters
     ----------
@@ -74,13 +74,15 @@ class Receiver(wiring.Component):
         now = Signal.like(place)
         behind = Signal.like(left)
         following = Signal.like(left)
+        within = Signal()
         last = Signal()
         m.d.comb += [
+            within.eq(self.valid & (self.start | (place != 0))),
             now.eq(Mux(self.start, 0, place)),
             behind.eq(Mux(self.start, following, left)),
-            last.eq(self.valid & (behind == 0) & (self.start | (place != 0))),
+            last.eq(within & (behind == 0)),
         ]
-        with m.If(self.valid & (self.start | (place != 0))):
+        with m.If(within):
             m.d.sync += [place.eq(Mux(last, 0, now + 1)), left.eq(behind - 1)]
 
         # ---- What the first beat says: kind, and beats that follow it
@@ -106,21 +108,21 @@ class Receiver(wiring.Component):
 
         # ---- What later beats of the header say
         found = {}
-        for name in ("crc", "sequence", "credit_class", "credits", "format"):
+        for name in ("crc", "sequence", "credit_class", "credits", "link_format"):
             beat, bit = geometry.locate(name)
             shape = PacketHeader.as_shape()[name].shape
             kept = Signal(shape, name=f"kept_{name}")
             found[name] = Signal(shape, name=f"found_{name}")
             here = self.data[bit : bit + Shape.cast(shape).width]
             m.d.comb += found[name].eq(Mux(now == beat, here, kept))
-            with m.If(self.valid & (now == beat)):
+            with m.If(within & (now == beat)):
                 m.d.sync += kept.eq(here)
 
         crc_beat, crc_bit = geometry.locate("crc")
         keep = Const((1 << width) - 1 ^ (0xFFFFFFFF << crc_bit), width)
         m.d.comb += [
             crc.start.eq(self.valid & self.start),
-            crc.valid.eq(self.valid),
+            crc.valid.eq(within),
             crc.word.eq(Mux(now == crc_beat, self.data & keep, self.data)),
         ]
 
@@ -138,7 +140,7 @@ class Receiver(wiring.Component):
             in_sequence.eq(~stored | (found["sequence"] == expected)),
             known.eq(
                 Cat(kind_now == kind for kind in PacketKind).any()
-                & (found["format"] == geometry.format)
+                & (found["link_format"] == geometry.format)
             ),
             good.eq(last & undamaged & in_sequence & room & known),
             self.grant.valid.eq(good & (found["credits"] != 0)),
@@ -147,10 +149,14 @@ class Receiver(wiring.Component):
         ]
         with m.If(good & stored):
             m.d.sync += [expected.eq(expected + 1), self.acknowledge.eq(found["sequence"])]
-        with m.If(last & ~good):
+        cut_short = Signal()
+        m.d.comb += cut_short.eq(self.valid & self.start & (place != 0))
+        with m.If((last & ~good) | cut_short):
             m.d.comb += [
                 self.fault.valid.eq(1),
-                self.fault.p.code.eq(Mux(undamaged, FaultCode.LINK_PROTOCOL, FaultCode.LINK_CRC)),
+                self.fault.p.code.eq(
+                    Mux(last & ~undamaged, FaultCode.LINK_CRC, FaultCode.LINK_PROTOCOL)
+                ),
                 self.fault.p.engine.eq(9),
                 self.fault.p.info.eq(self.port),
             ]
@@ -160,14 +166,14 @@ class Receiver(wiring.Component):
         for name, message_class in CLASSES.items():
             chosen = Signal(name=f"chosen_{name}")
             m.d.comb += chosen.eq(stored & (kind_now.as_value()[3:] == message_class.value))
-            rooms.append(~chosen | self._buffer(m, name, chosen, last, good))
+            rooms.append(~chosen | self._buffer(m, name, within & chosen, last, good))
         m.d.comb += room.eq(Cat(rooms).all())
         with m.If(self.valid):
             m.d.comb += self.activity.eq(Activity.BUSY)
 
         return m
 
-    def _buffer(self, m, name, chosen, last, good):
+    def _buffer(self, m, name, arriving, last, good):
         """Buffer of one class. Returns whether the present packet had room in it so far."""
         geometry = self.geometry
         capacity = geometry.capacity(name)
@@ -181,28 +187,26 @@ class Receiver(wiring.Component):
 
         # Positions count beyond the buffer, so that full and empty differ. Beats up to `good_end`
         # may leave; those up to `end` belong to the packet that comes in.
-        begin, end, good_end = (
+        begin, end, good_end, here = (
             Signal(range(2 * capacity), name=f"{name}_{which}")
-            for which in ("begin", "end", "good_end")
+            for which in ("begin", "end", "good_end", "here")
         )
         space = Signal(name=f"{name}_space")
         overflow = Signal(name=f"{name}_overflow")
-        arriving = Signal(name=f"{name}_arriving")
         m.d.comb += [
-            arriving.eq(self.valid & chosen),
-            space.eq((end - begin)[: len(begin)] != capacity),
-            write.addr.eq(end),
+            here.eq(Mux(self.start, good_end, end)),
+            space.eq((here - begin)[: len(begin)] != capacity),
+            write.addr.eq(here),
             write.data.eq(Cat(self.data, last)),
             write.en.eq(arriving & space),
         ]
         with m.If(arriving):
+            m.d.sync += [
+                end.eq(here + 1),
+                overflow.eq((overflow & ~self.start) | ~space),
+            ]
             with m.If(good):
-                m.d.sync += [end.eq(end + 1), good_end.eq(end + 1)]
-            with m.Elif(last):
-                m.d.sync += end.eq(good_end)
-            with m.Elif(space):
-                m.d.sync += end.eq(end + 1)
-            m.d.sync += overflow.eq((overflow | ~space) & ~last)
+                m.d.sync += good_end.eq(here + 1)
 
         first = Signal(init=1, name=f"{name}_first")
         m.d.comb += [
@@ -219,4 +223,4 @@ class Receiver(wiring.Component):
         with m.If(out.valid & out.ready):
             m.d.sync += first.eq(out.p.last)
 
-        return space & ~overflow
+        return space & (self.start | ~overflow)
