@@ -1,9 +1,9 @@
 """Real networks, their goldens, and CMSIS-NN's cases: files that are not part of the project.
 
 They are read from the folder that :envvar:`INTARSIA_INPUTS` names, or from ``../shared/inputs``
-beside the project. A test that needs them asks for the fixture `inputs`, and thereby counts as a
-real-network case: it is skipped where the folder is absent, but fails if :envvar:`INTARSIA_INPUTS`
-is set.
+beside the project. A test that needs them asks for the fixture `inputs_folder`, and thereby counts
+as a real-network case: it is skipped where the folder is absent, but fails if
+:envvar:`INTARSIA_INPUTS` is set.
 """
 
 import os
