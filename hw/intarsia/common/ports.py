@@ -19,6 +19,7 @@ __all__ = [
     "PacketBeat",
     "ReadData",
     "ReadRequest",
+    "SyncRequest",
     "WriteRequest",
 ]
 
@@ -137,6 +138,14 @@ class Engine(wiring.Signature):
 
     def __repr__(self):
         return f"Engine({self.descriptor!r})"
+
+
+class SyncRequest(data.Struct):
+    """Arrival of a context at an exchange synchronization point."""
+
+    group: 8
+    esp: 16
+    context: CONTEXT
 
 
 class PacketBeat(data.StructLayout):
