@@ -42,6 +42,8 @@ class _Import:
         for node in self._model.nodes:
             if not node.outputs or not node.outputs[0]:
                 raise ModelError(f"{node.label} has no output")
+            if any(name in self._values for name in node.outputs):
+                raise ModelError(f"{node.label} defines a name for the second time")
             self._values[node.outputs[0]] = self._interpret(node)
             if node.attributes:
                 name = next(iter(node.attributes))

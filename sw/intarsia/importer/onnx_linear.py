@@ -104,15 +104,15 @@ def _zero_like(value: Value | None) -> Constant:
 def _dequantize(builder: Builder, node: Node, values: Values) -> Value:
     node.require("block_size", 0)
     node.require("output_dtype", 0, 1)
-    return dequantize(node, values, node.take("axis", 1))
+    return dequantize(node, values, node.take("axis", int, 1))
 
 
 def _quantize(builder: Builder, node: Node, values: Values) -> Value:
     node.require("block_size", 0)
     node.require("output_dtype", 0)
     node.require("precision", 0, 1)
-    node.take("saturate")  # matters to 8-bit floats only
-    return quantize(node, values, node.take("axis", 1))
+    node.take("saturate", int)  # matters to 8-bit floats only
+    return quantize(node, values, node.take("axis", int, 1))
 
 
 OPERATORS: dict[tuple[str, str], tuple[int, int, Handler]] = {

@@ -40,7 +40,7 @@ def _conv(builder: Builder, node: Node, values: Values) -> Value:
     if weights.ndim != rank:
         raise ModelError(f"{node.label}: weights of {weights.ndim} dimensions for input of {rank}")
     window = take_window(node, rank, height, width, weights.shape[2:])
-    groups = node.take("group", 1)
+    groups = node.take("group", int, 1)
     weights = weights.reshape(*weights.shape[:2], *window.kernel).transpose(0, 2, 3, 1)
     kernel = Kernel(weights, scales, bias_of(node, b, _scale(view), scales))
     if height == width == 1 and window.kernel == (1, 1) and groups == 1:
@@ -185,7 +185,7 @@ def _global_average_pool(builder: Builder, node: Node, values: Values) -> Value:
 def _reduce_mean(builder: Builder, node: Node, values: Values) -> Value:
     view = real(values[0], node, 0)
     rank = view.index.ndim
-    axes = node.take("axes")
+    axes = node.take("axes", list)
     if isinstance(values[1], Constant):
         axes = values[1].array.tolist()
     node.require("noop_with_empty_axes", 0)
@@ -217,7 +217,7 @@ def _mean(
 def _softmax(builder: Builder, node: Node, values: Values) -> Value:
     view = real(values[0], node, 0)
     index = view.index
-    axis = node.take("axis", -1 if node.opset >= 13 else 1) % index.ndim
+    axis = node.take("axis", int, -1 if node.opset >= 13 else 1) % index.ndim
     if node.opset >= 13:
         index = np.moveaxis(index, axis, -1)
         length = index.shape[-1]

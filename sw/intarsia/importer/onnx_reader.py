@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import checker, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from intarsia.importer.builder import LARGEST
 from intarsia.importer.errors import ModelError
@@ -30,13 +30,22 @@ class Node:
     proto: onnx.NodeProto
     attributes: dict[str, Any] = field(default_factory=dict)
 
-    def take(self, name: str, default: Any = None) -> Any:
-        """Value of an attribute, which thereby counts as read."""
-        return self.attributes.pop(name, default)
+    def take(self, name: str, kind: type, default: Any = None) -> Any:
+        """Value of an attribute, which thereby counts as read; it must be of type `kind`.
+
+        A list is one of integers.
+        """
+        if name not in self.attributes:
+            return default
+        value = self.attributes.pop(name)
+        integers = not isinstance(value, list) or all(isinstance(entry, int) for entry in value)
+        if not isinstance(value, kind) or not integers:
+            raise ModelError(f"{self.label}: attribute {name} is of the wrong type")
+        return value
 
     def require(self, name: str, *allowed: Any) -> Any:
         """Like :meth:`take`, where few values are supported, of which the first is the default."""
-        value = self.take(name, allowed[0])
+        value = self.take(name, type(allowed[0]), allowed[0])
         if value not in allowed:
             raise ModelError(
                 f"{self.label}: {name} = {value} is not supported, "
@@ -74,10 +83,8 @@ def read(data: bytes) -> Model:
     """
     try:
         proto = onnx.load_from_string(data)
-        checker.check_model(proto)
-    except (DecodeError, checker.ValidationError, ValueError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise ModelError(f"the file is damaged or not an ONNX model ({reason})") from None
+    except DecodeError:
+        raise ModelError("the file is damaged or not an ONNX model; download it again") from None
     graph = proto.graph
     if proto.functions or graph.sparse_initializer:
         raise ModelError("model-local functions and sparse tensors are not supported: inline them")
@@ -120,7 +127,10 @@ def _node(proto: onnx.NodeProto, opsets: dict[str, int], number: int) -> Node:
         proto=proto,
     )
     for attribute in proto.attribute:
-        value = helper.get_attribute_value(attribute)
+        try:
+            value = helper.get_attribute_value(attribute)
+        except ValueError as error:
+            raise ModelError(f"{label}: {error}") from None
         if isinstance(value, bytes):
             value = value.decode(errors="replace")
         node.attributes[attribute.name] = value

@@ -30,8 +30,8 @@ def _identity(builder: Builder, node: Node, values: Values) -> Value:
 
 
 def _dropout(builder: Builder, node: Node, values: Values) -> Value:
-    node.take("ratio")  # matters in training only
-    node.take("seed")
+    node.take("ratio", float)  # matters in training only
+    node.take("seed", int)
     if values[2] is not None and _constant(node, values[2]).any():
         raise ModelError(f"{node.label}: training_mode is set: export the model for inference")
     return _present(node, values[0])
@@ -52,7 +52,7 @@ def _reshape(builder: Builder, node: Node, values: Values) -> Value:
 
 
 def _flatten(builder: Builder, node: Node, values: Values) -> Value:
-    axis = node.take("axis", 1)
+    axis = node.take("axis", int, 1)
 
     def move(array: np.ndarray) -> np.ndarray:
         first = axis + array.ndim if axis < 0 else axis
@@ -62,7 +62,7 @@ def _flatten(builder: Builder, node: Node, values: Values) -> Value:
 
 
 def _transpose(builder: Builder, node: Node, values: Values) -> Value:
-    axes = node.take("perm")
+    axes = node.take("perm", list)
     return moved(_present(node, values[0]), lambda array: array.transpose(axes), node)
 
 
@@ -80,7 +80,7 @@ def _unsqueeze(builder: Builder, node: Node, values: Values) -> Value:
 
 def _shape(builder: Builder, node: Node, values: Values) -> Value:
     value = _present(node, values[0])
-    start, end = node.take("start", 0), node.take("end")
+    start, end = node.take("start", int, 0), node.take("end", int)
     if isinstance(value, Quantized | Real):
         shape = value.view.index.shape
     elif isinstance(value, Pending):
@@ -124,7 +124,7 @@ def _concat(builder: Builder, node: Node, values: Values) -> Value:
     parts = [_passed(node, value) for value in values]
     if len({(type(part), getattr(part, "dtype", None)) for part in parts}) > 1:
         raise ModelError(f"{node.label}: its inputs are of different types")
-    axis = node.take("axis")
+    axis = node.take("axis", int)
     rank = parts[0].view.index.ndim
     views = [part.view for part in parts]
     if not isinstance(axis, int) or not -rank <= axis < rank:
@@ -144,7 +144,7 @@ def _pad(builder: Builder, node: Node, values: Values) -> Value:
     node.require("mode", "constant")
     view = value.view
     rank = view.index.ndim
-    pads = node.take("pads") if values[1] is None else _constant(node, values[1]).tolist()
+    pads = node.take("pads", list) if values[1] is None else _constant(node, values[1]).tolist()
     axes = range(rank) if values[3] is None else [a % rank for a in _constant(node, values[3])]
     if not isinstance(pads, list) or len(pads) != 2 * len(axes) or min(pads) < 0:
         raise ModelError(f"{node.label}: pads {pads} do not fit, or are negative")
@@ -153,7 +153,7 @@ def _pad(builder: Builder, node: Node, values: Values) -> Value:
         before[axis], after[axis] = first, last
     if rank not in (3, 4) or any(before[:2] + after[:2]):
         raise ModelError(f"{node.label}: only height and width can be padded")
-    fill = node.take("value", 0) if values[2] is None else _scalar(node, values[2])
+    fill = node.take("value", float, 0.0) if values[2] is None else _scalar(node, values[2])
     _check_fill(node, value, fill)
     source = builder.as_map(channels_last(view, node), node.label)
     top, left = [0, 0, *before[2:]][-2:]
@@ -186,7 +186,7 @@ def _relu(builder: Builder, node: Node, values: Values) -> Value:
 def _clip(builder: Builder, node: Node, values: Values) -> Value:
     bounds = []
     for name, value, default in zip(("min", "max"), values[1:], (-np.inf, np.inf), strict=True):
-        bound = node.take(name, default)
+        bound = node.take(name, float, default)
         bounds.append(bound if value is None else _scalar(node, value))
     if np.isnan(bounds).any():
         raise ModelError(f"{node.label}: a bound is not a number")
@@ -242,7 +242,7 @@ def _scalar(node: Node, value: Value | None) -> float:
 
 
 def _axes(node: Node, value: Value | None) -> tuple[int, ...] | None:
-    axes = node.take("axes")
+    axes = node.take("axes", list)
     if value is not None:
         axes = _constant(node, value).reshape(-1).tolist()
     return None if axes is None else tuple(int(axis) for axis in axes)

@@ -75,7 +75,7 @@ def take_window(
 
 
 def _numbers(node: Node, name: str, count: int, default: list[int] | None) -> list[int]:
-    value = node.take(name, default)
-    if not isinstance(value, list) or len(value) != count:
+    value = node.take(name, list, default)
+    if value is None or len(value) != count:
         raise ModelError(f"{node.label}: {name} = {value}: {count} numbers were expected")
     return value
