@@ -1,0 +1,201 @@
+"""The convolution engine."""
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out, connect, flipped
+
+from intarsia.common.ports import Engine, MemoryRead, MemoryWrite
+from intarsia.conv.accumulator import AccumulatorMemory
+from intarsia.conv.array import MacArray
+from intarsia.conv.check import DescriptorCheck
+from intarsia.conv.drain import Drain
+from intarsia.conv.feeder import Feeder
+from intarsia.conv.pacer import Pacer
+from intarsia.conv.passes import PassGenerator
+from intarsia.conv.reports import DamageReports
+from intarsia.conv.sharing import SharedRead
+from intarsia.conv.walker import PixelWalker
+from intarsia.conv.weights import WeightLoader, WeightRegisters
+from intarsia.isa.counters import Activity
+from intarsia.isa.faults import FaultCode
+from intarsia.isa.instruction import Stream
+from intarsia.isa.kernel import ConvDescriptor
+
+__all__ = ["ConvEngine"]
+
+
+class ConvEngine(wiring.Component):
+    """Executes convolutions, as :mod:`intarsia.isa.kernel` defines them.
+
+    The array takes a vector of `lanes` bytes per cycle, for `columns` output channels, while the
+    weights of the next pass are loaded, and results of the last ones are written. A job is accepted
+    when the array is done with the one before, whose results may still be drained.
+
+    A job with a damaged vector runs to its end, but writes no more from when it was noticed.
+
+    Parameters
+    ----------
+    config : ChipConfig
+        Accumulators must be a power of two, lanes equal to columns.
+
+    Members
+    -------
+    engine : Out(Engine(ConvDescriptor))
+    input_read : Out(MemoryRead(lanes))
+    weight_read : Out(MemoryRead(lanes))
+        For weights and channel records.
+    output_write : Out(MemoryWrite(lanes))
+    """
+
+    def __init__(self, *, config):
+        if config.lanes != config.columns:
+            raise ValueError(
+                f"Columns must be as many as the {config.lanes} lanes, not {config.columns!r}"
+            )
+        if config.accumulators & (config.accumulators - 1):
+            raise ValueError(f"Accumulators must be a power of two, not {config.accumulators!r}")
+        self._config = config
+        super().__init__({
+            "engine": Out(Engine(ConvDescriptor)),
+            "input_read": Out(MemoryRead(config.lanes)),
+            "weight_read": Out(MemoryRead(config.lanes)),
+            "output_write": Out(MemoryWrite(config.lanes)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        lanes, columns = config.lanes, config.columns
+
+        m.submodules.check = check = DescriptorCheck()
+        m.submodules.passes = passes = PassGenerator(config=config)
+        m.submodules.walker = walker = PixelWalker(config=config)
+        m.submodules.feeder = feeder = Feeder(lanes=lanes)
+        m.submodules.loader = loader = WeightLoader(config=config)
+        m.submodules.weights = weights = WeightRegisters(lanes=lanes, columns=columns)
+        m.submodules.pacer = pacer = Pacer(config=config)
+        m.submodules.array = array = MacArray(lanes=lanes, columns=columns)
+        m.submodules.accumulators = accumulators = AccumulatorMemory(
+            config=config, sums=array.sums.shape()
+        )
+        m.submodules.drain = drain = Drain(config=config)
+        m.submodules.sharing = sharing = SharedRead(lanes=lanes)
+        m.submodules.reports = reports = DamageReports()
+
+        # Work flows from job to passes, beats, vectors, sums.
+        connect(m, passes=passes.o, walker=walker.i)
+        connect(m, walker=walker.resume, passes=passes.resume)
+        connect(m, walker=walker.o, feeder=feeder.i)
+        connect(m, feeder=feeder.o, pacer=pacer.vector)
+        connect(m, passes=passes.weights, loader=loader.i)
+        connect(m, loader=loader.o, weights=weights.i)
+        connect(m, pacer=pacer.update, accumulators=accumulators.update)
+        m.d.comb += [
+            weights.release.eq(pacer.weights_release),
+            pacer.weights_valid.eq(weights.valid),
+            array.valid.eq(pacer.take),
+            array.bytes.eq(pacer.vector.p.bytes),
+            array.weights.eq(weights.weights),
+            accumulators.sums.eq(array.sums),
+            drain.finished.eq(accumulators.finished),
+            accumulators.read.eq(drain.read),
+            accumulators.row.eq(drain.row),
+            drain.accumulators.eq(accumulators.accumulators),
+            pacer.half_drained.eq(drain.half_drained),
+        ]
+
+        # Memory.
+        connect(m, drain=drain.lookup, sharing=sharing.urgent)
+        connect(m, loader=loader.read, sharing=sharing.other)
+        connect(m, flipped(self.input_read), feeder.read)
+        connect(m, flipped(self.weight_read), sharing.read)
+        connect(m, flipped(self.output_write), drain.write)
+
+        # The job that is computed.
+        held = Signal.like(self.engine.job.p, reset_less=True)
+        job = held.descriptor
+        handed_over = Signal()
+        computing = Signal()
+        m.d.comb += [
+            check.descriptor.eq(job),
+            passes.descriptor.eq(job),
+            walker.descriptor.eq(job),
+            feeder.zero_point.eq(job.zero_point),
+            feeder.context.eq(held.context),
+            loader.base.eq(job.weights.offset),
+            loader.context.eq(held.context),
+            weights.diagonal.eq(job.diagonal),
+            drain.job.p.eq(held),
+            computing.eq(passes.busy | walker.busy | feeder.busy),
+        ]
+        with m.If(drain.job.valid & drain.job.ready):
+            m.d.sync += handed_over.eq(1)
+
+        # Damaged reads.
+        weight_data, record_data = sharing.other.data, sharing.urgent.data
+        m.d.comb += [
+            reports.hand_over.eq(drain.job.valid & drain.job.ready),
+            reports.shared.eq(handed_over),
+            reports.computed_context.eq(held.context),
+            reports.drained_context.eq(drain.context),
+            reports.drained.valid.eq(record_data.valid & record_data.p.vector.damaged),
+            reports.drained.p.eq(record_data.p.address),
+            drain.suppress.eq(reports.suppress),
+        ]
+        with m.If(weight_data.valid & weight_data.p.vector.damaged):
+            m.d.comb += [reports.computed.valid.eq(1), reports.computed.p.eq(weight_data.p.address)]
+        with m.Else():
+            m.d.comb += [
+                reports.computed.valid.eq(feeder.damaged.valid),
+                reports.computed.p.eq(feeder.damaged.p),
+            ]
+
+        fault = self.engine.fault
+        activity = self.engine.activity
+        m.d.comb += [
+            fault.valid.eq(reports.fault.valid),
+            fault.p.eq(reports.fault.p),
+            self.engine.done.eq(drain.done),
+            activity.eq(Activity.DRAIN),
+        ]
+
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += self.engine.job.ready.eq(1)
+                m.d.sync += held.eq(self.engine.job.p)
+                with m.If(~drain.busy):
+                    m.d.comb += activity.eq(Activity.IDLE)
+                with m.If(self.engine.job.valid):
+                    m.next = "CHECK"
+
+            with m.State("CHECK"):
+                m.d.comb += activity.eq(Activity.WEIGHTS)
+                m.d.sync += handed_over.eq(0)
+                with m.If(check.refused):
+                    m.next = "REFUSE"
+                with m.Else():
+                    m.d.comb += [passes.start.eq(1), reports.begin.eq(1)]
+                    m.next = "COMPUTE"
+
+            with m.State("COMPUTE"):
+                m.d.comb += drain.job.valid.eq(~handed_over)
+                with m.If(computing):
+                    m.d.comb += activity.eq(pacer.obstacle)
+                with m.Elif(handed_over):
+                    m.d.sync += handed_over.eq(0)
+                    m.next = "IDLE"
+
+            # Not before the job before is done.
+            with m.State("REFUSE"), m.If(~drain.busy):
+                m.d.comb += [
+                    fault.valid.eq(1),
+                    fault.p.eq(0),
+                    fault.p.code.eq(FaultCode.DESCRIPTOR),
+                    fault.p.engine.eq(Stream.CONV.value),
+                    fault.p.context.eq(held.context),
+                    fault.p.info.eq(check.word),
+                    self.engine.done.eq(1),
+                ]
+                m.next = "IDLE"
+
+        return m

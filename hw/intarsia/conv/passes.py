@@ -1,0 +1,374 @@
+"""The order of the engine's work: blocks of channels, blocks of pixels, chunks of the window."""
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from intarsia.isa.kernel import ConvDescriptor
+
+__all__ = ["Pass", "PassGenerator", "Walk", "WeightSet"]
+
+#: Byte position within an input row, and number of an input row; both may be outside of the map.
+POSITION = signed(26)
+
+#: Pixels of a map.
+PIXELS = unsigned(32)
+
+
+class Walk(data.StructLayout):
+    """A place on the way over the output pixels.
+
+    ``address`` counts bytes from the start of a macro-bank of `bank_bytes`, and wraps there. The
+    fields named after a row hold for the first output pixel of the row. ``columns`` and ``rows``
+    are left to do, this one included.
+    """
+
+    def __init__(self, bank_bytes):
+        address = ceil_log2(bank_bytes)
+        super().__init__({
+            "address": address,
+            "row_address": address,
+            "position": POSITION,
+            "row_position": POSITION,
+            "y": POSITION,
+            "columns": 16,
+            "rows": 16,
+        })
+
+
+class Pass(data.StructLayout):
+    """One chunk of the window, over one block of pixels."""
+
+    def __init__(self, bank_bytes):
+        super().__init__({
+            "start": Walk(bank_bytes),
+            "first": 1,  # first chunk of the window: no sum exists yet
+            "final": 1,  # last chunk of the window: sums are complete
+        })
+
+
+class WeightSet(data.StructLayout):
+    """Weights of one pass: `vectors` of them lie from `address` on."""
+
+    def __init__(self, config):
+        super().__init__({
+            "address": ceil_log2(config.bank_bytes),
+            "vectors": range(config.columns + 1),
+        })
+
+
+class PassGenerator(wiring.Component):
+    """Breaks a job into passes.
+
+    The order is that of the nested loops: blocks of output channels, blocks of pixels, and chunks
+    (ky, kx, c) of the window. A pass goes to ``o``, and its weights to ``weights``; the next one is
+    ready in the cycle after both were accepted, but for two cycles at the end of a block of pixels.
+    Where the next block of pixels starts is learned from ``resume``.
+
+    Parameters
+    ----------
+    config : ChipConfig
+
+    Members
+    -------
+    descriptor : In(ConvDescriptor)
+        Must be held from ``start`` until ``busy`` falls.
+    start : In(1)
+        Begin; only while not busy.
+    busy : Out(1)
+        Passes are left to be accepted.
+    resume : In(stream.Signature(Walk(bank_bytes), always_ready=True))
+        The pixel that follows a pass that is ``first``, unless it reaches the end of the map.
+    o : Out(stream.Signature(Pass(bank_bytes)))
+    weights : Out(stream.Signature(WeightSet(config)))
+    """
+
+    def __init__(self, *, config):
+        self._config = config
+        walk = Walk(config.bank_bytes)
+        super().__init__({
+            "descriptor": In(ConvDescriptor),
+            "start": In(1),
+            "busy": Out(1),
+            "resume": In(stream.Signature(walk, always_ready=True)),
+            "o": Out(stream.Signature(Pass(config.bank_bytes))),
+            "weights": Out(stream.Signature(WeightSet(config))),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        job = self.descriptor
+        config = self._config
+
+        m.submodules.chunks = chunks = _Chunks(config=config)
+        m.submodules.pixels = pixels = _PixelCount(block=config.accumulators)
+        m.d.comb += [chunks.descriptor.eq(job), pixels.descriptor.eq(job)]
+
+        # First pixel of the block of pixels, and of the whole map, for the chunk (0, 0, 0).
+        walk = Signal.like(self.resume.p)
+        next_walk = Signal.like(walk)
+        resumed = Signal()
+        with m.If(self.resume.valid):
+            m.d.sync += [next_walk.eq(self.resume.p), resumed.eq(1)]
+        origin = Signal.like(walk)
+        m.d.comb += [
+            origin.row_address.eq(origin.address),
+            origin.row_position.eq(origin.position),
+            origin.y.eq(-job.pad_top),
+            origin.columns.eq(job.out_width),
+            origin.rows.eq(job.out_height),
+        ]
+        origin_address = Signal.like(walk.address)
+        origin_position = Signal.like(walk.position)
+        m.d.comb += [origin.address.eq(origin_address), origin.position.eq(origin_position)]
+
+        # Block of channels: its weights are gone through once for each block of pixels.
+        channels = Signal.like(job.out_channels)
+        last_channels = Signal()
+        vectors = Signal.like(self.weights.p.vectors)
+        weight_start = Signal.like(self.weights.p.address)
+        weight_address = Signal.like(weight_start)
+        m.d.comb += last_channels.eq(channels <= config.columns)
+        with m.If(job.diagonal):
+            m.d.comb += vectors.eq(1)
+        with m.Else():
+            m.d.comb += vectors.eq(Mux(last_channels, channels, config.columns))
+
+        # The pass on offer; each of its two takers may be the first.
+        held = Signal()
+        taken = Signal()
+        weights_taken = Signal()
+        free = Signal()
+        m.d.comb += [
+            self.o.valid.eq(held & ~taken),
+            self.weights.valid.eq(held & ~weights_taken),
+            free.eq((taken | self.o.ready) & (weights_taken | self.weights.ready) | ~held),
+        ]
+        m.d.sync += [
+            taken.eq(~free & (taken | self.o.ready)),
+            weights_taken.eq(~free & (weights_taken | self.weights.ready)),
+        ]
+        with m.If(free):
+            m.d.sync += held.eq(0)
+
+        with m.FSM():
+            m.d.comb += self.busy.eq(1)
+
+            with m.State("IDLE"):
+                m.d.comb += self.busy.eq(held)
+                with m.If(self.start):
+                    m.d.comb += [chunks.restart.eq(1), pixels.start.eq(1)]
+                    m.d.sync += [
+                        origin_address.eq(job.input.offset + job.origin),
+                        origin_position.eq(-job.pad_left),
+                        channels.eq(job.out_channels),
+                        weight_start.eq(job.weights.offset),
+                    ]
+                    m.next = "MAP"
+
+            with m.State("MAP"):
+                m.d.sync += [walk.eq(origin), weight_address.eq(weight_start)]
+                m.next = "PASS"
+
+            with m.State("PASS"), m.If(free):
+                m.d.comb += chunks.advance.eq(1)
+                start = self.o.p.start
+                m.d.sync += [
+                    held.eq(1),
+                    self.o.p.first.eq(chunks.first),
+                    self.o.p.final.eq(chunks.final),
+                    start.eq(walk),
+                    start.address.eq(walk.address + chunks.distance),
+                    start.row_address.eq(walk.row_address + chunks.distance),
+                    start.position.eq(walk.position + chunks.position),
+                    start.row_position.eq(walk.row_position + chunks.position),
+                    start.y.eq(walk.y + chunks.row),
+                    self.weights.p.address.eq(weight_address),
+                    self.weights.p.vectors.eq(vectors),
+                    weight_address.eq(weight_address + vectors * config.lanes),
+                ]
+                with m.If(chunks.final):
+                    m.next = "BLOCK"
+
+            with m.State("BLOCK"):
+                with m.If(pixels.counted & pixels.last):
+                    m.d.comb += pixels.restart.eq(1)
+                    m.d.sync += [
+                        channels.eq(channels - config.columns),
+                        weight_start.eq(weight_address),
+                    ]
+                    with m.If(job.diagonal):
+                        m.d.sync += [
+                            origin_address.eq(origin_address + config.columns),
+                            origin_position.eq(origin_position + config.columns),
+                        ]
+                    m.next = "MAP"
+                    with m.If(last_channels):
+                        m.next = "IDLE"
+                with m.Elif(pixels.counted & resumed):
+                    m.d.comb += pixels.advance.eq(1)
+                    m.d.sync += [
+                        resumed.eq(0),
+                        walk.eq(next_walk),
+                        weight_address.eq(weight_start),
+                    ]
+                    m.next = "PASS"
+
+        return m
+
+
+class _Chunks(wiring.Component):
+    """Goes round the chunks (ky, kx, c) of the window, and says how far each is from the first.
+
+    Members
+    -------
+    descriptor : In(ConvDescriptor)
+    restart : In(1)
+        Go to the first chunk.
+    advance : In(1)
+        Go to the next chunk; from the last one, to the first.
+    first, final : Out(1)
+    distance : Out(...)
+        Bytes in memory, modulo the size of a macro-bank.
+    position : Out(POSITION)
+        Bytes in the row.
+    row : Out(POSITION)
+        Rows.
+    """
+
+    def __init__(self, *, config):
+        self._lanes = config.lanes
+        super().__init__({
+            "descriptor": In(ConvDescriptor),
+            "restart": In(1),
+            "advance": In(1),
+            "first": Out(1),
+            "final": Out(1),
+            "distance": Out(ceil_log2(config.bank_bytes)),
+            "position": Out(POSITION),
+            "row": Out(POSITION),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        job = self.descriptor
+
+        # What is left of the loops, the current round included; distances where they began.
+        run = Signal.like(job.run)
+        taps = Signal.like(job.x_taps)
+        rows = Signal.like(job.row_taps)
+        row_distance = Signal.like(self.distance)
+        tap_distance = Signal.like(self.distance)
+        tap_position = Signal.like(self.position)
+
+        last_run, last_tap, last_row = Signal(), Signal(), Signal()
+        m.d.comb += [
+            last_run.eq(run <= self._lanes),
+            last_tap.eq(taps == 1),
+            last_row.eq(rows == 1),
+            self.final.eq(last_run & last_tap & last_row),
+        ]
+
+        with m.If(self.advance):
+            m.d.sync += self.first.eq(0)
+            with m.If(~last_run):
+                m.d.sync += [
+                    run.eq(run - self._lanes),
+                    self.distance.eq(self.distance + self._lanes),
+                    self.position.eq(self.position + self._lanes),
+                ]
+            with m.Elif(~last_tap):
+                m.d.sync += [
+                    run.eq(job.run),
+                    taps.eq(taps - 1),
+                    self.distance.eq(tap_distance + job.tap_step),
+                    tap_distance.eq(tap_distance + job.tap_step),
+                    self.position.eq(tap_position + job.tap_step),
+                    tap_position.eq(tap_position + job.tap_step),
+                ]
+            with m.Else():
+                m.d.sync += [
+                    run.eq(job.run),
+                    taps.eq(job.x_taps),
+                    rows.eq(rows - 1),
+                    self.distance.eq(row_distance + job.tap_row_step),
+                    tap_distance.eq(row_distance + job.tap_row_step),
+                    row_distance.eq(row_distance + job.tap_row_step),
+                    self.position.eq(0),
+                    tap_position.eq(0),
+                    self.row.eq(self.row + job.dilation_y),
+                ]
+
+        with m.If(self.restart | (self.advance & self.final)):
+            m.d.sync += [
+                run.eq(job.run),
+                taps.eq(job.x_taps),
+                rows.eq(job.row_taps),
+                self.distance.eq(0),
+                tap_distance.eq(0),
+                row_distance.eq(0),
+                self.position.eq(0),
+                tap_position.eq(0),
+                self.row.eq(0),
+                self.first.eq(1),
+            ]
+
+        return m
+
+
+class _PixelCount(wiring.Component):
+    """Counts the pixels that are left of a map, by blocks.
+
+    How many there are takes up to 16 cycles to compute, by additions.
+
+    Members
+    -------
+    descriptor : In(ConvDescriptor)
+    start : In(1)
+        Compute the pixels of the map.
+    counted : Out(1)
+        They are known.
+    restart, advance : In(1)
+        Go to the first, or to the next block of pixels; only when they are known.
+    last : Out(1)
+        This block is the last one.
+    """
+
+    descriptor: In(ConvDescriptor)
+    start: In(1)
+    counted: Out(1)
+    restart: In(1)
+    advance: In(1)
+    last: Out(1)
+
+    def __init__(self, *, block):
+        self._block = block
+        super().__init__()
+
+    def elaborate(self, platform):
+        m = Module()
+
+        rows = Signal.like(self.descriptor.out_height)
+        width = Signal(PIXELS)
+        total = Signal(PIXELS)
+        done = Signal(PIXELS)  # pixels up to the end of this block
+
+        m.d.comb += [self.counted.eq(rows == 0), self.last.eq(done >= total)]
+
+        with m.If(~self.counted):
+            m.d.sync += [rows.eq(rows >> 1), width.eq(width << 1)]
+            with m.If(rows & 1):
+                m.d.sync += total.eq(total + width)
+        with m.If(self.advance):
+            m.d.sync += done.eq(done + self._block)
+        with m.If(self.start | self.restart):
+            m.d.sync += done.eq(self._block)
+        with m.If(self.start):
+            m.d.sync += [
+                rows.eq(self.descriptor.out_height),
+                width.eq(self.descriptor.out_width),
+                total.eq(0),
+            ]
+
+        return m
