@@ -32,11 +32,11 @@ class _Arrivals(data.Struct):
 
 
 class SyncPort(wiring.Component):
-    """Holds a context at an exchange synchronization point until all members of its group are there.
+    """Holds a context at an exchange synchronization point until all of its group are there.
 
     An arrival is a SYNC_ARRIVE packet to the group's coordinator, which counts; when all members
     have arrived, it sends each of them a SYNC_RELEASE. A node's own arrival travels the same way,
-    through its router. Groups are independent; a group has one barrier open at a time, and a context
+    through its router. Groups are independent; a group has one barrier open at a time; a context
     waits at one barrier at a time.
 
     A SYNC of an undeclared group, an arrival at another point than the others', and a release of
