@@ -190,10 +190,9 @@ class Builder:
         axis %= rank
         if any(view.index.ndim != rank for view in views):
             raise ModelError(f"{where}: its inputs have different ranks")
-        cells = [view.root.cell for view in views]
-        cell = next((cell for cell in cells if cell.value is not None), cells[0])
-        for other in cells:
-            other.join(cell, where)
+        cell = views[0].root.cell
+        for view in views[1:]:
+            view.root.cell.join(cell, where)
         if rank == 4 and axis > 0:
             sources = [self.as_map(view, where) for view in views]
             places = axis - 1

@@ -54,24 +54,37 @@ class QuantizationCell:
     """
 
     def __init__(self, value: Quantization | None = None) -> None:
-        self.value = value
+        self._value = value
+        self._joined: QuantizationCell | None = None
+
+    @property
+    def value(self) -> Quantization | None:
+        """What is known."""
+        return self._value if self._joined is None else self._joined.value
 
     def bind(self, value: Quantization, where: str) -> None:
         """Settle, or agree. A different statement is refused: it would be a requantization."""
-        if self.value is None:
-            self.value = value
-        if self.value != value:
+        if self._joined is not None:
+            self._joined.bind(value, where)
+            return
+        if self._value is None:
+            self._value = value
+        if self._value != value:
             raise ModelError(
-                f"{where}: {value} here, but {self.value} where the tensor comes from: "
+                f"{where}: {value} here, but {self._value} where the tensor comes from: "
                 "requantization between operators is not supported; give both one scale"
             )
 
     def join(self, other: "QuantizationCell", where: str) -> None:
-        """Make both the same, whichever is known."""
-        if other.value is not None:
-            self.bind(other.value, where)
-        elif self.value is not None:
-            other.bind(self.value, where)
+        """Make both the same, now and for ever."""
+        if self._joined is not None:
+            self._joined.join(other, where)
+        elif other._joined is not None:
+            self.join(other._joined, where)
+        elif self is not other:
+            if self._value is not None:
+                other.bind(self._value, where)
+            self._joined = other
 
 
 def signed(array: np.ndarray, where: str) -> np.ndarray:
