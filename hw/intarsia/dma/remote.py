@@ -1,0 +1,150 @@
+"""Transfers between this chip's memory and fragments on other nodes."""
+
+from amaranth import *
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from intarsia.common.lookup import Lookup
+from intarsia.common.ports import Engine, MemoryRead, MemoryWrite, PacketBeat
+from intarsia.dma.cutter import Cutter
+from intarsia.dma.receiver import Receiver
+from intarsia.dma.sender import Sender
+from intarsia.dma.transactions import JOBS, TRANSACTION, Transactions
+from intarsia.isa.address import NODE, OWNER_BITS
+from intarsia.isa.counters import Activity
+from intarsia.isa.transfer import RemoteDescriptor
+
+__all__ = ["RemoteQueue"]
+
+
+class RemoteQueue(wiring.Component):
+    """Executes READ and WRITE.
+
+    The fragment of each job is looked up once; the job is cut into requests to the node that holds
+    it, of at most 1,024 bytes each. Up to IN_FLIGHT requests of up to JOBS jobs are in flight, and
+    replies may come in any order; jobs are done in order. Jobs in flight are not ordered among each
+    other: one that needs what another moved must wait for its token.
+
+    A fragment that lies on this very node is asked for like any other, by packets to this node.
+
+    Faults are those of :class:`~intarsia.dma.cutter.Cutter` and of
+    :class:`~intarsia.dma.receiver.Receiver`. A job that is refused, here or at the other side, asks
+    for nothing more, and is done when the replies to what it has asked for have come.
+
+    Parameters
+    ----------
+    config : ChipConfig
+
+    Members
+    -------
+    engine : Out(Engine(RemoteDescriptor))
+    node : In(16)
+        This node.
+    owners : In(data.ArrayLayout(12, contexts))
+        Owner whose tensors each context may use.
+    lookup : Out(Lookup())
+    request : Out(stream.Signature(PacketBeat(link_bytes)))
+        Packets of class REQUEST. The link's own header fields are left zero.
+    reply : In(stream.Signature(PacketBeat(link_bytes)))
+        Packets of class REPLY.
+    read : Out(MemoryRead(lanes))
+        For what WRITE sends.
+    write : Out(MemoryWrite(lanes))
+        For what READ brings.
+    """
+
+    def __init__(self, *, config):
+        self.config = config
+        super().__init__({
+            "engine": Out(Engine(RemoteDescriptor)),
+            "node": In(NODE),
+            "owners": In(data.ArrayLayout(OWNER_BITS, config.contexts)),
+            "lookup": Out(Lookup()),
+            "request": Out(stream.Signature(PacketBeat(config.link_bytes))),
+            "reply": In(stream.Signature(PacketBeat(config.link_bytes))),
+            "read": Out(MemoryRead(config.lanes)),
+            "write": Out(MemoryWrite(config.lanes)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.submodules.cutter = cutter = Cutter(config=self.config)
+        m.submodules.sender = sender = Sender(config=self.config)
+        m.submodules.transactions = transactions = Transactions()
+        m.submodules.receiver = receiver = Receiver(config=self.config)
+        wiring.connect(m, wiring.flipped(self.engine.job), cutter.job)
+        wiring.connect(m, cutter.lookup, wiring.flipped(self.lookup))
+        wiring.connect(m, cutter.request, sender.request)
+        wiring.connect(m, sender.open, transactions.open)
+        wiring.connect(m, sender.read, wiring.flipped(self.read))
+        wiring.connect(m, sender.packet, wiring.flipped(self.request))
+        wiring.connect(m, wiring.flipped(self.reply), receiver.packet)
+        wiring.connect(m, receiver.close, transactions.close)
+        wiring.connect(m, receiver.write, wiring.flipped(self.write))
+        m.d.comb += [
+            cutter.node.eq(self.node),
+            cutter.owners.eq(self.owners),
+            sender.node.eq(self.node),
+            sender.number.eq(transactions.number),
+            transactions.asked.eq(receiver.asked),
+            receiver.known.eq(transactions.known),
+            receiver.found.eq(transactions.found),
+        ]
+
+        # Jobs begin one after the other, and end when all their transactions are closed: those
+        # before the number that comes next when the last one was opened.
+        m.submodules.ends = ends = fifo.SyncFIFO(width=Shape.cast(TRANSACTION).width, depth=JOBS)
+        job = Signal(range(JOBS))
+        begun = Signal(range(JOBS + 1))
+        failed = Signal(JOBS)
+        done = Signal()
+        m.d.comb += [
+            ends.w_data.eq(transactions.number),
+            ends.w_en.eq(cutter.ended),
+            done.eq(ends.r_rdy & (ends.r_data == transactions.oldest)),
+            ends.r_en.eq(done),
+            self.engine.done.eq(done),
+            cutter.room.eq(begun != JOBS),
+            cutter.cancelled.eq(failed.bit_select(job, 1)),
+            sender.job.eq(job),
+            sender.dropped.eq(cutter.cancelled),
+            receiver.failed.eq(failed),
+        ]
+        m.d.sync += [begun.eq(begun + cutter.begun - done), failed.eq(failed | receiver.fails)]
+        with m.If(cutter.begun):
+            m.d.sync += failed.bit_select(job, 1).eq(0)
+        with m.If(cutter.ended):
+            m.d.sync += job.eq(job + 1)
+
+        # A reply can't wait; the cutter can.
+        with m.If(receiver.fault.valid):
+            m.d.comb += [self.engine.fault.valid.eq(1), self.engine.fault.p.eq(receiver.fault.p)]
+        with m.Else():
+            m.d.comb += [
+                self.engine.fault.valid.eq(cutter.fault.valid),
+                self.engine.fault.p.eq(cutter.fault.p),
+                cutter.fault.ready.eq(1),
+            ]
+
+        moves = Signal()
+        refused = Signal()
+        m.d.comb += [
+            moves.eq(
+                (self.request.valid & self.request.ready) | (self.reply.valid & self.reply.ready)
+            ),
+            refused.eq(
+                (self.write.request.valid & ~self.write.request.ready)
+                | (self.read.request.valid & ~self.read.request.ready)
+            ),
+        ]
+        with m.If((begun == 0) & ~self.engine.job.valid):
+            m.d.comb += self.engine.activity.eq(Activity.IDLE)
+        with m.Elif(moves | ~cutter.waiting):
+            m.d.comb += self.engine.activity.eq(Activity.BUSY)
+        with m.Elif(refused):
+            m.d.comb += self.engine.activity.eq(Activity.MEMORY)
+        with m.Else():
+            m.d.comb += self.engine.activity.eq(Activity.LINK)
+
+        return m
