@@ -56,7 +56,7 @@ class MemoryServer:
         self._pause = pause
         self._clk = dut.clk
         self._reads = [_ReadPort(dut, port) for port in reads]
-        self._writes = [_WritePort(dut, port) for port in writes]
+        self._writes = [_WritePort(dut, port.request) for port in writes]
         cocotb.start_soon(self._run())
 
     def load(self, address: int, content: bytes) -> None:
