@@ -1,0 +1,184 @@
+// The C interface that Python calls through ctypes: once per transaction or event, never per cycle.
+
+#include <cstring>
+
+#include "fabric.hpp"
+
+using cosim::Fabric;
+
+namespace {
+
+thread_local std::string error;
+thread_local std::string text;
+
+/// Runs `body`; on an exception keeps its message for `cosim_error`, and returns `failed`.
+template <class Body, class Result>
+Result guarded(Result failed, Body body) {
+    try {
+        error.clear();
+        return body();
+    } catch (const std::exception& exception) {
+        error = exception.what();
+        return failed;
+    }
+}
+
+/// Why `cosim_run` came back.
+enum Reason : int { ENDED = 0, INTERRUPT = 1, ACCESSED = 2, TRANSFERRED = 3, FAULT = 4 };
+
+/// What `cosim_run` waits for.
+enum Wanted : unsigned { WANT_INTERRUPT = 1, WANT_ACCESS = 2, WANT_TRANSFERS = 4 };
+
+}  // namespace
+
+extern "C" {
+
+#define API __attribute__((visibility("default")))
+
+API const char* cosim_error() { return error.c_str(); }
+
+API Fabric* cosim_create(unsigned latency) {
+    return guarded<>(static_cast<Fabric*>(nullptr), [&] { return new Fabric(latency); });
+}
+
+API void cosim_destroy(Fabric* fabric) { delete fabric; }
+
+API int cosim_add_chip(Fabric* fabric, const char* library) {
+    return guarded(-1, [&] { return static_cast<int>(fabric->add_chip(library)); });
+}
+
+API int cosim_add_memory(Fabric* fabric, uint16_t node, uint64_t size, unsigned link_bytes,
+                         unsigned latency) {
+    return guarded(-1, [&] {
+        fabric->add_endpoint(node, size, link_bytes, latency);
+        return 0;
+    });
+}
+
+API uint64_t cosim_now(const Fabric* fabric) { return fabric->now(); }
+
+/// Runs whole quanta, at most `cycles` cycles, until something that is `wanted` has happened at
+/// `node`, or a fault anywhere.
+API int cosim_run(Fabric* fabric, uint64_t cycles, unsigned wanted, uint16_t node) {
+    return guarded(-1, [&]() -> int {
+        const uint64_t end = fabric->now() + cycles;
+        while (fabric->now() < end) {
+            fabric->step();
+            if (!fabric->faults().empty()) return FAULT;
+            if (wanted & WANT_INTERRUPT)
+                for (unsigned n = 0; n < fabric->chips(); ++n) {
+                    uint64_t since;
+                    auto& chip = fabric->chip(n);
+                    if (chip.interface().interrupt(chip.model(), &since)) return INTERRUPT;
+                }
+            if (wanted & WANT_ACCESS) {
+                auto& chip = fabric->chip(node);
+                uint32_t data, response;
+                uint64_t cycle;
+                if (chip.interface().accessed(chip.model(), &data, &response, &cycle))
+                    return ACCESSED;
+            }
+            if (wanted & WANT_TRANSFERS && fabric->endpoint(node).pending() == 0)
+                return TRANSFERRED;
+        }
+        return ENDED;
+    });
+}
+
+API void cosim_access(Fabric* fabric, uint16_t chip, int write, uint32_t address, uint32_t data) {
+    auto& target = fabric->chip(chip);
+    target.interface().access(target.model(), write, address, data);
+}
+
+API int cosim_accessed(Fabric* fabric, uint16_t chip, uint32_t* data, uint32_t* response,
+                       uint64_t* cycle) {
+    auto& target = fabric->chip(chip);
+    return target.interface().accessed(target.model(), data, response, cycle);
+}
+
+API int cosim_interrupt(Fabric* fabric, uint16_t chip, uint64_t* since) {
+    auto& target = fabric->chip(chip);
+    return target.interface().interrupt(target.model(), since);
+}
+
+API uint64_t cosim_events(Fabric* fabric, uint16_t chip, const cosim::TraceEvent** events) {
+    auto& target = fabric->chip(chip);
+    return target.interface().events(target.model(), events);
+}
+
+API void cosim_forget_events(Fabric* fabric, uint16_t chip) {
+    auto& target = fabric->chip(chip);
+    target.interface().forget_events(target.model());
+}
+
+API int cosim_place(Fabric* fabric, uint16_t node, uint64_t data_id, uint16_t fragment,
+                    uint64_t base, uint64_t size, uint16_t version, uint8_t permissions) {
+    return guarded(-1, [&] {
+        auto& endpoint = fabric->endpoint(node);
+        if (base + size > endpoint.memory().size())
+            throw std::runtime_error("a fragment leaves the memory of node " +
+                                     std::to_string(node));
+        endpoint.place(data_id, fragment, {base, size, version, permissions});
+        return 0;
+    });
+}
+
+API int cosim_transfer(Fabric* fabric, uint16_t from, int write, uint16_t node,
+                       const uint8_t* logical_address, uint64_t local, uint64_t size) {
+    return guarded(-1, [&] {
+        fabric->endpoint(from).transfer(write != 0, node, logical_address, local, size);
+        return 0;
+    });
+}
+
+API int cosim_store(Fabric* fabric, uint16_t node, uint64_t address, const uint8_t* bytes,
+                    uint64_t size) {
+    return guarded(-1, [&] {
+        auto& memory = fabric->endpoint(node).memory();
+        if (address + size > memory.size()) throw std::runtime_error("beyond the node's memory");
+        std::memcpy(&memory[address], bytes, size);
+        return 0;
+    });
+}
+
+API int cosim_load(Fabric* fabric, uint16_t node, uint64_t address, uint8_t* bytes, uint64_t size) {
+    return guarded(-1, [&] {
+        auto& memory = fabric->endpoint(node).memory();
+        if (address + size > memory.size()) throw std::runtime_error("beyond the node's memory");
+        std::memcpy(bytes, &memory[address], size);
+        return 0;
+    });
+}
+
+API uint64_t cosim_last_commit(Fabric* fabric, uint16_t node) {
+    return guarded(uint64_t{0}, [&] { return fabric->endpoint(node).last_commit(); });
+}
+
+/// Bytes that crossed links, both ways, headers included.
+API uint64_t cosim_link_bytes(const Fabric* fabric) {
+    uint64_t bytes = 0;
+    for (unsigned port = 0; port < fabric->hub().ports(); ++port) {
+        const auto& end = fabric->hub().end(port);
+        bytes += (end.beats_sent() + end.beats_received()) * end.link_bytes();
+    }
+    return bytes;
+}
+
+/// Faults so far, a line each.
+API const char* cosim_faults(const Fabric* fabric) {
+    text.clear();
+    for (const auto& fault : fabric->faults()) text += fault + '\n';
+    return text.c_str();
+}
+
+/// Of everything that all chips have put on their pins.
+API uint64_t cosim_hash(Fabric* fabric) {
+    uint64_t hash = fabric->now();
+    for (unsigned n = 0; n < fabric->chips(); ++n) {
+        auto& chip = fabric->chip(n);
+        hash = hash * 0x9E3779B97F4A7C15u + chip.interface().hash(chip.model());
+    }
+    return hash;
+}
+
+}  // extern "C"

@@ -1,0 +1,71 @@
+#include "fabric.hpp"
+
+namespace cosim {
+
+Fabric::Fabric(unsigned latency) : latency_(latency) {
+    if (latency == 0) throw std::runtime_error("links have a latency of at least one cycle");
+}
+
+unsigned Fabric::add_wire() {
+    Wire wire;
+    for (auto& tokens : wire.tokens) tokens.resize(latency_);
+    wires_.push_back(std::move(wire));
+    return static_cast<unsigned>(wires_.size() - 1);
+}
+
+void Fabric::attach(Node& node, uint16_t number, unsigned link_bytes) {
+    Attached attached{&node, {}, {}};
+    for (unsigned port = 0; port < node.ports(); ++port) {
+        attached.in.push_back(add_wire());
+        attached.out.push_back(add_wire());
+    }
+    hub_.attach(number, link_bytes);
+    hub_in_.push_back(attached.out[0]);
+    hub_out_.push_back(attached.in[0]);
+    attached_.push_back(std::move(attached));
+}
+
+uint16_t Fabric::add_chip(const std::string& library) {
+    const auto number = static_cast<uint16_t>(chips_.size());
+    chips_.push_back(std::make_unique<Chip>(library));
+    attach(*chips_.back(), number, chips_.back()->interface().link_bytes);
+    return number;
+}
+
+Endpoint& Fabric::add_endpoint(uint16_t node, size_t size, unsigned link_bytes, unsigned latency) {
+    endpoints_.emplace_back(node, std::make_unique<Endpoint>(node, size, link_bytes, latency));
+    attach(*endpoints_.back().second, node, link_bytes);
+    return *endpoints_.back().second;
+}
+
+Endpoint& Fabric::endpoint(uint16_t node) {
+    for (auto& [number, endpoint] : endpoints_)
+        if (number == node) return *endpoint;
+    throw std::runtime_error("node " + std::to_string(node) + " is no memory");
+}
+
+void Fabric::step() {
+    std::vector<const Token*> in;
+    std::vector<Token*> out;
+    const auto run = [&](Node& node, const std::vector<unsigned>& from,
+                         const std::vector<unsigned>& to) {
+        in.clear();
+        out.clear();
+        for (auto wire : from) in.push_back(wires_[wire].tokens[turn_].data());
+        for (auto wire : to) out.push_back(wires_[wire].tokens[turn_ ^ 1].data());
+        node.run(now_, latency_, in, out);
+    };
+    for (auto& attached : attached_) run(*attached.node, attached.in, attached.out);
+    run(hub_, hub_in_, hub_out_);
+    turn_ ^= 1;
+    now_ += latency_;
+}
+
+std::vector<std::string> Fabric::faults() const {
+    std::vector<std::string> all = hub_.faults();
+    for (const auto& attached : attached_)
+        for (auto& fault : attached.node->faults()) all.push_back(std::move(fault));
+    return all;
+}
+
+}  // namespace cosim

@@ -1,0 +1,63 @@
+// The clock loop: nodes, the links between them, and time.
+//
+// A link has a latency of L cycles, so that every node may run L cycles (a quantum) on tokens that
+// are already there. Nothing depends on the order in which nodes run within a quantum.
+#pragma once
+
+#include <memory>
+#include <stdexcept>
+
+#include "chip.hpp"
+#include "endpoint.hpp"
+#include "hub.hpp"
+
+namespace cosim {
+
+class Fabric {
+public:
+    /// `latency` cycles pass on every link.
+    explicit Fabric(unsigned latency);
+
+    /// Adds a chip as the next node from 0 on; its port 0 goes to the hub. Returns its node.
+    uint16_t add_chip(const std::string& library);
+
+    /// Adds a node that is memory.
+    Endpoint& add_endpoint(uint16_t node, size_t size, unsigned link_bytes, unsigned latency);
+
+    /// Runs one quantum.
+    void step();
+
+    uint64_t now() const { return now_; }
+    unsigned latency() const { return latency_; }
+    Chip& chip(unsigned n) { return *chips_.at(n); }
+    unsigned chips() const { return static_cast<unsigned>(chips_.size()); }
+    Endpoint& endpoint(uint16_t node);
+    const Hub& hub() const { return hub_; }
+    std::vector<std::string> faults() const;
+
+private:
+    /// A direction of a link: what was sent in the last quantum, and what is sent in this one.
+    struct Wire {
+        std::vector<Token> tokens[2];
+    };
+
+    struct Attached {
+        Node* node;
+        std::vector<unsigned> in, out;  // wires, by port
+    };
+
+    unsigned add_wire();
+    void attach(Node& node, uint16_t number, unsigned link_bytes);
+
+    unsigned latency_;
+    uint64_t now_ = 0;
+    unsigned turn_ = 0;
+    std::vector<Wire> wires_;
+    std::vector<Attached> attached_;
+    Hub hub_;
+    std::vector<unsigned> hub_in_, hub_out_;
+    std::vector<std::unique_ptr<Chip>> chips_;
+    std::vector<std::pair<uint16_t, std::unique_ptr<Endpoint>>> endpoints_;
+};
+
+}  // namespace cosim

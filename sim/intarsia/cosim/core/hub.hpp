@@ -1,0 +1,33 @@
+// Hub: passes packets on by their destination, each as soon as it has arrived and been checked.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+
+#include "link_end.hpp"
+#include "node.hpp"
+
+namespace cosim {
+
+class Hub : public Node {
+public:
+    /// Adds a port with the given width, behind which `node` lies.
+    void attach(uint16_t node, unsigned link_bytes);
+
+    void run(uint64_t now, unsigned cycles, const std::vector<const Token*>& in,
+             const std::vector<Token*>& out) override;
+    unsigned ports() const override { return static_cast<unsigned>(ends_.size()); }
+    std::vector<std::string> faults() const override;
+
+    const LinkEnd& end(unsigned port) const { return *ends_[port]; }
+
+private:
+    void forward();
+
+    std::vector<std::unique_ptr<LinkEnd>> ends_;
+    std::map<uint16_t, unsigned> ports_;
+    std::vector<std::string> faults_;
+};
+
+}  // namespace cosim

@@ -1,0 +1,201 @@
+// Shell of one kind of verilated chip: its pins as tokens, its control port as accesses.
+//
+// Compiled once per configuration, together with the verilated model. The build defines
+//   PORTS, LINK_BYTES          the chip's link ports and their width
+//   FOR_PORTS(M)               M(0) M(1) …
+//   STREAMS, FOR_STREAMS(M)    the program streams that are traced
+//   PIN(name)                  a pin's name in C++
+//   PREVIOUS_CLOCK             the model's record of the clock's last value
+//   TIMEBASE                   cycles from one timebase pulse to the next
+
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "Vchip.h"
+#include "Vchip___024root.h"
+#include "chip.hpp"
+#include "verilated.h"
+
+namespace {
+
+using cosim::Token;
+using cosim::TraceEvent;
+
+template <class Pin>
+void put(Pin& pin, const uint32_t* words) {
+    static_assert(sizeof(Pin) == LINK_BYTES);
+    std::memcpy(&pin, words, sizeof pin);
+}
+
+template <class Pin>
+void take(const Pin& pin, uint32_t* words) {
+    static_assert(sizeof(Pin) == LINK_BYTES);
+    std::memcpy(words, &pin, sizeof pin);
+}
+
+/// One access through the AXI4-Lite port: as it is asked for, and as it went.
+struct Access {
+    enum { NONE, WRITE, READ, DONE } state = NONE;
+    bool address_taken = false, data_taken = false;
+    uint32_t address = 0, data = 0, response = 0;
+    uint64_t cycle = 0;
+};
+
+class Shell {
+public:
+    Shell() {
+        context_.threads(1);
+        context_.randReset(0);
+        model_ = std::make_unique<Vchip>(&context_, "chip");
+        model_->rst = 1;
+        for (int n = 0; n < 2; ++n) clock();
+        model_->rst = 0;
+    }
+
+    void run(uint64_t now, unsigned cycles, const Token* const* in, Token* const* out) {
+        for (unsigned n = 0; n < cycles; ++n) {
+            Vchip& chip = *model_;
+            // Pins hold what was driven in the cycle before; most cycles bring no beat.
+#define DRIVE(p)                                              \
+    if (in[p][n].valid || chip.PIN(rx##p##__valid)) {         \
+        chip.PIN(rx##p##__valid) = in[p][n].valid;            \
+        chip.PIN(rx##p##__start) = in[p][n].start;            \
+        put(chip.PIN(rx##p##__data), in[p][n].data);          \
+    }
+            FOR_PORTS(DRIVE)
+#undef DRIVE
+            // The beat that leaves in this cycle is on the pins since the last edge.
+#define SEND(p)                                               \
+    out[p][n].valid = chip.PIN(tx##p##__valid);               \
+    if (out[p][n].valid) {                                    \
+        out[p][n].start = chip.PIN(tx##p##__start);           \
+        take(chip.PIN(tx##p##__data), out[p][n].data);        \
+        mix(out[p][n].data[0] ^ uint64_t{p} << 60 ^ (now + n) << 16); \
+    }
+            FOR_PORTS(SEND)
+#undef SEND
+            chip.tick = (now + n) % TIMEBASE == 0;
+            if (access_.state == Access::WRITE || access_.state == Access::READ) access(now + n);
+            trace(now + n);
+            clock();
+            if (releasing_) release();
+            if (chip.irq && !interrupt_) since_ = now + n;
+            interrupt_ = chip.irq;
+        }
+    }
+
+    void start(bool write, uint32_t address, uint32_t data) {
+        access_ = {};
+        access_.state = write ? Access::WRITE : Access::READ;
+        access_.address = address;
+        access_.data = data;
+    }
+
+    const Access& accessed() const { return access_; }
+    bool interrupt(uint64_t* since) const { return *since = since_, interrupt_; }
+    const std::vector<TraceEvent>& events() const { return events_; }
+    void forget_events() { events_.clear(); }
+    uint64_t hash() const { return hash_; }
+
+private:
+    /// One cycle. Nothing happens on the falling edge, so it is not evaluated.
+    void clock() {
+        model_->clk = 1;
+        model_->eval();
+        model_->clk = 0;
+        model_->rootp->PREVIOUS_CLOCK = 0;
+    }
+
+    /// Drives the control port for the cycle that comes, and sees what the chip makes of it.
+    void access(uint64_t cycle) {
+        Vchip& chip = *model_;
+        const bool write = access_.state == Access::WRITE;
+        chip.PIN(axil__awvalid) = write && !access_.address_taken;
+        chip.PIN(axil__wvalid) = write && !access_.data_taken;
+        chip.PIN(axil__arvalid) = !write && !access_.address_taken;
+        chip.PIN(axil__awaddr) = chip.PIN(axil__araddr) = access_.address;
+        chip.PIN(axil__wdata) = access_.data;
+        chip.PIN(axil__wstrb) = 0xF;
+        chip.PIN(axil__bready) = chip.PIN(axil__rready) = 1;
+        model_->eval();  // handshakes of this cycle depend on what was just driven
+
+        if (write) {
+            access_.address_taken |= chip.PIN(axil__awvalid) && chip.PIN(axil__awready);
+            access_.data_taken |= chip.PIN(axil__wvalid) && chip.PIN(axil__wready);
+        } else {
+            access_.address_taken |= chip.PIN(axil__arvalid) && chip.PIN(axil__arready);
+        }
+        const bool answered = write ? chip.PIN(axil__bvalid) : chip.PIN(axil__rvalid);
+        if (!answered) return;
+        access_.response = write ? chip.PIN(axil__bresp) : chip.PIN(axil__rresp);
+        if (!write) access_.data = chip.PIN(axil__rdata);
+        access_.cycle = cycle;
+        access_.state = Access::DONE;
+        releasing_ = true;
+    }
+
+    /// Lets the control port rest once the edge has passed that ended an access.
+    void release() {
+        Vchip& chip = *model_;
+        chip.PIN(axil__awvalid) = chip.PIN(axil__wvalid) = chip.PIN(axil__arvalid) = 0;
+        chip.PIN(axil__bready) = chip.PIN(axil__rready) = 0;
+        releasing_ = false;
+    }
+
+    void trace(uint64_t cycle) {
+        Vchip& chip = *model_;
+        if (!chip.trace_start && !chip.trace_done) return;
+#define RECORD(s)                                                                            \
+    if (chip.trace_done >> s & 1) events_.push_back({cycle, 0, s, 0, 1});                    \
+    if (chip.trace_start >> s & 1)                                                           \
+        events_.push_back({cycle, static_cast<uint16_t>(chip.trace_layer##s), s,             \
+                           static_cast<uint8_t>(chip.trace_context##s), 0});
+        FOR_STREAMS(RECORD)
+#undef RECORD
+    }
+
+    void mix(uint64_t value) {
+        hash_ = (hash_ ^ value) * 0x9E3779B97F4A7C15u;
+        hash_ ^= hash_ >> 29;
+    }
+
+    VerilatedContext context_;
+    std::unique_ptr<Vchip> model_;
+    Access access_;
+    bool releasing_ = false;
+    bool interrupt_ = false;
+    uint64_t since_ = 0, hash_ = 0;
+    std::vector<TraceEvent> events_;
+};
+
+Shell& shell(void* model) { return *static_cast<Shell*>(model); }
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) const cosim::ChipInterface chip_interface = {
+    [] { return static_cast<void*>(new Shell); },
+    [](void* model) { delete &shell(model); },
+    [](void* model, uint64_t now, unsigned cycles, const Token* const* in, Token* const* out) {
+        shell(model).run(now, cycles, in, out);
+    },
+    [](void* model, int write, uint32_t address, uint32_t data) {
+        shell(model).start(write != 0, address, data);
+    },
+    [](void* model, uint32_t* data, uint32_t* response, uint64_t* cycle) {
+        const Access& access = shell(model).accessed();
+        *data = access.data;
+        *response = access.response;
+        *cycle = access.cycle;
+        return static_cast<int>(access.state == Access::DONE);
+    },
+    [](void* model, uint64_t* since) { return static_cast<int>(shell(model).interrupt(since)); },
+    [](void* model, const TraceEvent** events) {
+        *events = shell(model).events().data();
+        return shell(model).events().size();
+    },
+    [](void* model) { shell(model).forget_events(); },
+    [](void* model) { return shell(model).hash(); },
+    PORTS,
+    LINK_BYTES,
+};
