@@ -67,17 +67,11 @@ class DamageReports(wiring.Component):
             self.fault.valid.eq(computed_waits | drained_waits),
             report.code.eq(FaultCode.PARITY),
             report.engine.eq(Stream.CONV.value),
+            report.address.eq(Mux(drained_waits, address["drained"], address["computed"])),
+            report.context.eq(
+                Mux(drained_waits, self.drained_context, self.computed_context),
+            ),
         ]
-        with m.If(drained_waits):
-            m.d.comb += [
-                report.address.eq(address["drained"]),
-                report.context.eq(self.drained_context),
-            ]
-        with m.Else():
-            m.d.comb += [
-                report.address.eq(address["computed"]),
-                report.context.eq(self.computed_context),
-            ]
         with m.If(~drained_waits):
             m.d.sync += computed_waits.eq(0)
         m.d.sync += drained_waits.eq(drained_fails)
