@@ -35,4 +35,5 @@ def load(path: str | Path) -> Network:
     try:
         return simplify(_FORMATS[path.suffix](path.read_bytes(), path.stem))
     except ModelError as error:
-        raise ModelError(f"{path.name}: {error}") from None
+        line = " ".join(str(error).split())  # a damaged name may hold anything
+        raise ModelError(f"{path.name}: {line}") from None

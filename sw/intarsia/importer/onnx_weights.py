@@ -24,13 +24,13 @@ def kernel_of(node: Node, value: Value | None) -> tuple[np.ndarray, np.ndarray]:
         raise ModelError(f"{where} are {kind}: quantize them to int8 constants")
     if not value.integers.ndim or not value.integers.size:
         raise ModelError(f"{where} are empty")
+    if not (np.isfinite(value.scale).all() and (value.scale > 0).all()):
+        raise ModelError(f"{where} have a scale that is not positive and finite")
     scales = value.scale.reshape(len(value.scale), -1)
     if (scales != scales[:, :1]).any():
         raise ModelError(f"{where} have scales along an axis that is not the output channels'")
-    scales = scales[:, 0].astype(np.float32)
-    if not (np.isfinite(scales).all() and (scales > 0).all()):
-        raise ModelError(f"{where} have a scale that is not positive and finite")
-    return symmetric(value.integers, value.zero_point, where), scales
+    integers = symmetric(value.integers, value.zero_point, where)
+    return integers, scales[:, 0].astype(np.float32)
 
 
 def bias_of(

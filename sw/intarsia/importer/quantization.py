@@ -40,11 +40,11 @@ class Quantization:
             )
         value = scale.reshape(-1)[0]
         if not (np.isfinite(value) and value > 0):
-            raise ModelError(f"{where} has scale {value}: it must be positive and finite")
+            raise ModelError(f"{where} has scale {value!s}: it must be positive and finite")
         return cls(value, int(signed(zero_point.reshape(-1), where)[0]))
 
     def __str__(self) -> str:
-        return f"scale {self.scale}, zero point {self.zero_point}"
+        return f"scale {self.scale!s}, zero point {self.zero_point}"
 
 
 class QuantizationCell:

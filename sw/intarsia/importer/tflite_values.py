@@ -208,6 +208,8 @@ class Scope:
         source = self.quantization(self.tensor(op, 0))
         output = self.quantization(self.result(op))
         if tensor.scale is not None:
+            if tensor.scale.size not in (1, scales.size):
+                raise ModelError(f"{where} has {tensor.scale.size} scales for {scales.size} values")
             products = scales.astype(np.float64) * source.scale
             if (np.abs(products - tensor.scale) > _BIAS_TOLERANCE * output.scale).any():
                 raise ModelError(f"{where} has a scale that is not input scale x weight scale")
