@@ -8,6 +8,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 __all__ = [
+    "double_integers",
     "double_rounding",
     "float32",
     "nearest_even",
@@ -44,6 +45,17 @@ def double_rounding(x: int, multiplier: int, shift: int) -> int:
     mask = (1 << max(-shift, 0)) - 1
     threshold = (mask >> 1) + (1 if high < 0 else 0)
     return (high >> max(-shift, 0)) + (1 if (high & mask) > threshold else 0)
+
+
+def double_integers(real: Fraction) -> tuple[int, int]:
+    """TFLite's QuantizeMultiplier, on rationals: 31 bits, ties away from zero, and a shift."""
+    shift = 0
+    while real >= 1:
+        real, shift = real / 2, shift + 1
+    while real < Fraction(1, 2):
+        real, shift = real * 2, shift - 1
+    multiplier = int(real * 2**31 + Fraction(1, 2))
+    return (multiplier, shift) if multiplier < 1 << 31 else (multiplier // 2, shift + 1)
 
 
 def random_scale(rng, low=-8, high=2):

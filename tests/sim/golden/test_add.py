@@ -5,10 +5,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from intarsia.golden.add import add, add_integers, addition
-from intarsia.golden.requantize import ScaleError
+from intarsia.golden.add import Addition, add, add_integers, addition
+from intarsia.golden.requantize import Requantization, ScaleError
 from intarsia.graph import Add, Mode, Tensor
+from intarsia.isa.numerics import Rounding
 from tests.sim.golden.reference import (
+    double_integers,
     double_rounding,
     nearest_even,
     random_scale,
@@ -38,16 +40,38 @@ def operator(**clamp):
     return Add(name="sum", inputs=("a", "b"), output="y", **clamp)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_onnx_is_onnxruntimes(seed):
-    a, b, y = operands(np.random.default_rng(seed))
+def onnxruntimes(of):
+    a, b, y = of
     terms = [
         term
         for x, t in zip(PAIRS, (a, b), strict=True)
         for term in ((x,), t.scale, np.int8(t.zero_point))
     ]
-    expected = run_onnx("QLinearAdd", [*terms, y.scale, np.int8(y.zero_point)])
-    np.testing.assert_array_equal(add(operator(), PAIRS, (a, b, y), Mode.ONNX), expected)
+    return run_onnx("QLinearAdd", [*terms, y.scale, np.int8(y.zero_point)])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_onnx_is_onnxruntimes(seed):
+    of = operands(np.random.default_rng(seed))
+    np.testing.assert_array_equal(add(operator(), PAIRS, of, Mode.ONNX), onnxruntimes(of))
+
+
+@pytest.mark.parametrize(
+    ("scales", "zero_points"),
+    [
+        ((1.826, 1.217, 0.732), (80, 33, 11)),
+        ((1.298, 1.235, 0.39), (43, -11, 127)),
+        ((0.679, 0.309, 0.456), (101, 75, 52)),
+        ((0.606, 0.851, 0.038), (-127, -97, -126)),
+    ],
+)
+def test_onnx_rounds_constants_and_inner_sums(scales, zero_points):
+    """At these, leaving out any one of the roundings to 24 bits changes bytes."""
+    of = tensors(scales, zero_points)
+    expected = onnxruntimes(of)
+    np.testing.assert_array_equal(add(operator(), PAIRS, of, Mode.ONNX), expected)
+    by = addition(operator(), of, Mode.ONNX)
+    np.testing.assert_array_equal(add_integers(*PAIRS, by), expected)
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -84,8 +108,8 @@ def test_tflite_rounds_thrice(seed):
     rng = np.random.default_rng(seed)
     a, b, y = operands(rng)
     twice = 2 * max(Fraction(float(a.scale)), Fraction(float(b.scale)))
-    rescales = [_integers(Fraction(float(t.scale)) / twice) for t in (a, b)]
-    last = _integers(twice / 2**20 / Fraction(float(y.scale)))
+    rescales = [double_integers(Fraction(float(t.scale)) / twice) for t in (a, b)]
+    last = double_integers(twice / 2**20 / Fraction(float(y.scale)))
 
     def expected(pair):
         parts = (
@@ -100,15 +124,23 @@ def test_tflite_rounds_thrice(seed):
     assert sums.tolist() == [expected(pair) for pair in np.stack(pairs, axis=-1).tolist()]
 
 
-def _integers(real):
-    """31 bits and a shift, found without frexp."""
-    shift = 0
-    while real >= 1:
-        real, shift = real / 2, shift + 1
-    while real < Fraction(1, 2):
-        real, shift = real * 2, shift - 1
-    multiplier = int(real * 2**31 + Fraction(1, 2))
-    return (multiplier, shift) if multiplier < 1 << 31 else (multiplier // 2, shift + 1)
+def test_tflite_rounds_inputs_before_their_sum():
+    once = Requantization(Rounding.DOUBLE, 1 << 30, 1)  # times 1
+    by = Addition(
+        zero_a=5,
+        zero_b=-7,
+        scale_a=1001,
+        scale_b=701,
+        bias=0,
+        requantization=once,
+        shift_a=1,
+        shift_b=2,
+    )
+    expected = [
+        double_rounding((a - 5) << 20, 1001, -1) + double_rounding((b + 7) << 20, 701, -2)
+        for a, b in np.stack(PAIRS, axis=-1).tolist()
+    ]
+    np.testing.assert_array_equal(add_integers(*PAIRS, by), np.clip(expected, -128, 127))
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -1,14 +1,22 @@
 """Convolutions of any kind agree with their sums written out, and with onnxruntime."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from intarsia.golden import convolution
-from intarsia.golden.convolution import accumulate
+from intarsia.golden.convolution import accumulate, requantization
 from intarsia.golden.network import evaluate_op
 from intarsia.graph import Conv, Mode, Tensor
 from intarsia.graph.ops import Window
-from tests.sim.golden.reference import double_rounding, random_zero_point, run_onnx
+from tests.sim.golden.reference import (
+    double_integers,
+    double_rounding,
+    float32,
+    random_zero_point,
+    run_onnx,
+)
 
 
 def convolution_of(rng, window, groups, depth, per_group, **kwargs):
@@ -132,6 +140,31 @@ def test_fp32_convolution_is_onnxruntimes(seed, mode):
     )
     y = evaluate_op(op, [x], {"x": source, "y": target}, mode)
     np.testing.assert_array_equal(y, expected[0].transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize("mode", [Mode.ONNX, Mode.XNNPACK])
+def test_fp32_multipliers_are_rounded_twice(mode):
+    op, source, target = scaled()
+    sx, sy = Fraction(float(source.scale)), Fraction(float(target.scale))
+    by = requantization(op, source, target, mode)
+    integers = np.stack([by.multiplier, by.shift], axis=-1).tolist()
+    for sw, (m, s) in zip(op.weight_scales.tolist(), integers, strict=True):
+        assert Fraction(m, 1 << s) == float32(float32(sx * Fraction(sw)) / sy)
+
+
+def test_double_multipliers_are_rounded_once():
+    op, source, target = scaled()
+    ratio = Fraction(float(source.scale)) / Fraction(float(target.scale))
+    by = requantization(op, source, target, Mode.TFLITE)
+    integers = np.stack([by.multiplier, by.shift], axis=-1).tolist()
+    for sw, pair in zip(op.weight_scales.tolist(), integers, strict=True):
+        assert tuple(pair) == double_integers(ratio * Fraction(sw))
+
+
+def scaled():
+    op = convolution_of(np.random.default_rng(10), Window(kernel=(1, 1)), 1, 1, 200)
+    shape = (1, 1, 1)
+    return op, Tensor("x", shape, np.float32(0.0235), 0), Tensor("y", shape, np.float32(0.057), 0)
 
 
 def test_tflite_convolution_rounds_twice():

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from intarsia.golden.network import evaluate_op
+from intarsia.golden.pool import mean_requantization
 from intarsia.graph import AveragePool, MaxPool, Mean, Mode, Tensor
 from intarsia.graph.ops import Window
 from tests.sim.golden.reference import (
     double_rounding,
+    float32,
     nearest_even,
     random_scale,
     random_zero_point,
@@ -180,12 +182,31 @@ def test_float_mean_is_onnxruntimes(seed, mode):
     np.testing.assert_array_equal(y.ravel(), expected.ravel())
 
 
+@pytest.mark.parametrize("mode", [Mode.ONNX, Mode.XNNPACK])
+def test_float_mean_rounds_the_divisor_into_the_scale(mode):
+    source = Tensor("x", (1, 1, 1), np.float32(0.0235), 0)
+    target = Tensor("y", (1, 1, 1), np.float32(0.057), 0)
+    sx, sy = Fraction(float(source.scale)), Fraction(float(target.scale))
+    for count in range(1, 200):
+        by = mean_requantization(source, target, count, mode)
+        multiplier = Fraction(int(by.multiplier), 1 << int(by.shift))
+        assert multiplier == float32(sx / float32(sy * count))
+
+
 def test_tflite_mean_folds_its_divisor_into_the_multiplier():
     scale, zero_point = np.float32(0.25), 17
     source = Tensor("x", SOURCE.shape, np.float32(0.375), -9)
     y = pooled(Mean, X, source, Mode.TFLITE, scale, zero_point, high=60)
-    # 0.375 / 0.25 is 1.5: 31 bits 0.75 * 2**31 and shift 1; 42 values: 5 bits more.
+    # 0.375 / 0.25 is 1.5: 0.75 * 2**31, and shift 1; 42 values: 5 bits more.
     multiplier, shift = ((3 << 29) << 5) // 42, 1 - 5
+    by = mean_requantization(source, Tensor("y", (1, 1, 3), scale, zero_point), 42, Mode.TFLITE)
+    assert (by.multiplier, by.shift) == (multiplier, shift)
     sums = (X.astype(int) + 9).sum(axis=(0, 1))
     expected = [double_rounding(int(s), multiplier, shift) + zero_point for s in sums]
     assert y.ravel().tolist() == [min(max(v, -128), 60) for v in expected]
+
+
+def test_tflite_mean_folds_no_more_bits_than_its_shift_has():
+    source, target = (Tensor(n, (8, 8, 1), np.float32(s), 0) for n, s in (("x", 1), ("y", 2**30)))
+    by = mean_requantization(source, target, 64, Mode.TFLITE)
+    assert (by.multiplier, by.shift) == ((1 << 30 << 2) // 64, -31)  # 2 bits, not 6

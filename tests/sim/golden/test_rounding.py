@@ -22,13 +22,19 @@ def test_fma32_rounds_once(spread):
     np.testing.assert_array_equal(fma32(a, b, c).astype(float), expected)
 
 
-@pytest.mark.parametrize("nudge", [-1, 0, 1])
-def test_fma32_sees_what_lies_below_float64(nudge):
-    # 1 + 2**-24 is a tie of float32; the addend of 2**-80 decides it, and float64 drops it.
-    a, b = np.float32(1 + 2.0**-12), np.float32(1 - 2.0**-12)  # product 1 - 2**-24
-    for addend in (2.0**-80 * nudge, 2.0**-23 + 2.0**-46 * nudge):
-        c = np.float32(addend)
-        assert float(fma32(a, b, c)) == fma_reference(a, b, c)
+@pytest.mark.parametrize("addend", [-(2.0**-80), 0.0, 2.0**-80])
+@pytest.mark.parametrize("factors", [(97, 172961), (1549, 10831)])
+def test_fma32_sees_what_float64_drops(factors, addend):
+    """Products 1 + 2**-24 and 1 + 3 * 2**-24 are ties of float32, which only the addend decides."""
+    a, b = np.float32(factors[0]), np.float32(factors[1] * 2.0**-24)
+    assert float(fma32(a, b, addend)) == fma_reference(a, b, addend)
+
+
+def test_fma32_leaves_odd_float64_alone():
+    """1 + 2**-24 + 2**-52, less a little: its even neighbour would be a tie of float32."""
+    a, b = np.float32(11865838), np.float32(11860729 * 2.0**-71)
+    assert float(np.float64(a) * np.float64(b) + 1) == 1 + 2.0**-24 + 2.0**-52
+    assert float(fma32(a, b, 1)) == fma_reference(a, b, 1) == 1 + 2.0**-23
 
 
 def test_round_to_float32_keeps_24_bits():
