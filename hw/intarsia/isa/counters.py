@@ -3,7 +3,10 @@
 from amaranth import *
 from amaranth.lib import enum
 
-__all__ = ["Activity", "CounterBank", "counter_index"]
+__all__ = ["TIMEBASE", "Activity", "CounterBank", "counter_index"]
+
+#: Cycles from one pulse of the timebase to the next.
+TIMEBASE = 1024
 
 
 class Activity(enum.Enum, shape=3):

@@ -32,9 +32,10 @@ def cpp_header() -> str:
         "namespace cosim::isa {",
         "",
     ]
-    for module in MODULES:
-        for name in module.__all__:
-            lines += _definition(module, name)
+    # Enumerations come first and arrays last: C++ wants to know a name before it is used.
+    parts = [(module, name) for module in MODULES for name in module.__all__]
+    for module, name in sorted(parts, key=lambda part: _rank(getattr(*part))):
+        lines += _definition(module, name)
     return "\n".join([*lines, "}  // namespace cosim::isa", ""])
 
 
@@ -61,6 +62,12 @@ def _definition(module: ModuleType, name: str) -> Iterator[str]:
             yield f"constexpr unsigned BITS = {layout.size};"
             yield "}"
             yield ""
+
+
+def _rank(item: object) -> int:
+    if inspect.isclass(item) and issubclass(item, enum.Enum):
+        return 0
+    return 2 if isinstance(item, tuple) else 1
 
 
 def _snake(name: str) -> str:

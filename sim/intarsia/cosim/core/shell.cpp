@@ -4,7 +4,6 @@
 //   PORTS, LINK_BYTES          the chip's link ports and their width
 //   FOR_PORTS(M)               M(0) M(1) …
 //   STREAMS, FOR_STREAMS(M)    the program streams that are traced
-//   PIN(name)                  a pin's name in C++
 //   PREVIOUS_CLOCK             the model's record of the clock's last value
 //   TIMEBASE                   cycles from one timebase pulse to the next
 
@@ -16,6 +15,9 @@
 #include "Vchip___024root.h"
 #include "chip.hpp"
 #include "verilated.h"
+
+// A pin of a port: Verilator writes two underscores in a row as `___05F`.
+#define PIN(port, name) port##___05F##name
 
 namespace {
 
@@ -58,19 +60,19 @@ public:
             Vchip& chip = *model_;
             // Pins hold what was driven in the cycle before; most cycles bring no beat.
 #define DRIVE(p)                                              \
-    if (in[p][n].valid || chip.PIN(rx##p##__valid)) {         \
-        chip.PIN(rx##p##__valid) = in[p][n].valid;            \
-        chip.PIN(rx##p##__start) = in[p][n].start;            \
-        put(chip.PIN(rx##p##__data), in[p][n].data);          \
+    if (in[p][n].valid || chip.PIN(rx##p, valid)) {         \
+        chip.PIN(rx##p, valid) = in[p][n].valid;            \
+        chip.PIN(rx##p, start) = in[p][n].start;            \
+        put(chip.PIN(rx##p, data), in[p][n].data);          \
     }
             FOR_PORTS(DRIVE)
 #undef DRIVE
             // The beat that leaves in this cycle is on the pins since the last edge.
 #define SEND(p)                                               \
-    out[p][n].valid = chip.PIN(tx##p##__valid);               \
+    out[p][n].valid = chip.PIN(tx##p, valid);               \
     if (out[p][n].valid) {                                    \
-        out[p][n].start = chip.PIN(tx##p##__start);           \
-        take(chip.PIN(tx##p##__data), out[p][n].data);        \
+        out[p][n].start = chip.PIN(tx##p, start);           \
+        take(chip.PIN(tx##p, data), out[p][n].data);        \
         mix(out[p][n].data[0] ^ uint64_t{p} << 60 ^ (now + n) << 16); \
     }
             FOR_PORTS(SEND)
@@ -111,25 +113,25 @@ private:
     void access(uint64_t cycle) {
         Vchip& chip = *model_;
         const bool write = access_.state == Access::WRITE;
-        chip.PIN(axil__awvalid) = write && !access_.address_taken;
-        chip.PIN(axil__wvalid) = write && !access_.data_taken;
-        chip.PIN(axil__arvalid) = !write && !access_.address_taken;
-        chip.PIN(axil__awaddr) = chip.PIN(axil__araddr) = access_.address;
-        chip.PIN(axil__wdata) = access_.data;
-        chip.PIN(axil__wstrb) = 0xF;
-        chip.PIN(axil__bready) = chip.PIN(axil__rready) = 1;
+        chip.PIN(axil, awvalid) = write && !access_.address_taken;
+        chip.PIN(axil, wvalid) = write && !access_.data_taken;
+        chip.PIN(axil, arvalid) = !write && !access_.address_taken;
+        chip.PIN(axil, awaddr) = chip.PIN(axil, araddr) = access_.address;
+        chip.PIN(axil, wdata) = access_.data;
+        chip.PIN(axil, wstrb) = 0xF;
+        chip.PIN(axil, bready) = chip.PIN(axil, rready) = 1;
         model_->eval();  // handshakes of this cycle depend on what was just driven
 
         if (write) {
-            access_.address_taken |= chip.PIN(axil__awvalid) && chip.PIN(axil__awready);
-            access_.data_taken |= chip.PIN(axil__wvalid) && chip.PIN(axil__wready);
+            access_.address_taken |= chip.PIN(axil, awvalid) && chip.PIN(axil, awready);
+            access_.data_taken |= chip.PIN(axil, wvalid) && chip.PIN(axil, wready);
         } else {
-            access_.address_taken |= chip.PIN(axil__arvalid) && chip.PIN(axil__arready);
+            access_.address_taken |= chip.PIN(axil, arvalid) && chip.PIN(axil, arready);
         }
-        const bool answered = write ? chip.PIN(axil__bvalid) : chip.PIN(axil__rvalid);
+        const bool answered = write ? chip.PIN(axil, bvalid) : chip.PIN(axil, rvalid);
         if (!answered) return;
-        access_.response = write ? chip.PIN(axil__bresp) : chip.PIN(axil__rresp);
-        if (!write) access_.data = chip.PIN(axil__rdata);
+        access_.response = write ? chip.PIN(axil, bresp) : chip.PIN(axil, rresp);
+        if (!write) access_.data = chip.PIN(axil, rdata);
         access_.cycle = cycle;
         access_.state = Access::DONE;
         releasing_ = true;
@@ -138,8 +140,8 @@ private:
     /// Lets the control port rest once the edge has passed that ended an access.
     void release() {
         Vchip& chip = *model_;
-        chip.PIN(axil__awvalid) = chip.PIN(axil__wvalid) = chip.PIN(axil__arvalid) = 0;
-        chip.PIN(axil__bready) = chip.PIN(axil__rready) = 0;
+        chip.PIN(axil, awvalid) = chip.PIN(axil, wvalid) = chip.PIN(axil, arvalid) = 0;
+        chip.PIN(axil, bready) = chip.PIN(axil, rready) = 0;
         releasing_ = false;
     }
 

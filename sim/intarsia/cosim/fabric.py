@@ -1,0 +1,196 @@
+"""Simulated systems: chips around a hub, with a memory node and a host node."""
+
+import ctypes
+import enum
+from collections.abc import Sequence
+from pathlib import Path
+
+from intarsia.cosim.build import chip_library
+from intarsia.cosim.native import TraceEvent, core
+from intarsia.isa.config import ChipConfig
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
+
+__all__ = ["Fabric", "FabricError", "Reason"]
+
+#: Bytes a cycle of the links of memory node and host node.
+MEMORY_LINK_BYTES = 16
+
+
+class FabricError(RuntimeError):
+    """Something went wrong in a node that is a model, or time ran out; the message says where."""
+
+
+class Reason(enum.IntEnum):
+    """Why a run came back."""
+
+    ENDED = 0
+    INTERRUPT = 1
+    ACCESSED = 2
+    TRANSFERRED = 3
+    FAULT = 4
+
+
+class Fabric:
+    """A star of verilated chips, nodes 0, 1, …, with a memory node and a host node.
+
+    Time passes only within :meth:`run` and the methods that wait for something; it passes in quanta
+    of `link_latency` cycles. The same calls give the same cycles.
+
+    Parameters
+    ----------
+    configs : sequence of ChipConfig
+        One per chip; chips may differ.
+    link_latency : int
+        Cycles that a beat takes from one end of a link to the other.
+    memory_bytes, host_bytes : int
+        Sizes of the memory node and of the host node.
+    memory_latency : int
+        Cycles from a request's turn at such a node until its reply leaves.
+    """
+
+    def __init__(
+        self,
+        configs: Sequence[ChipConfig],
+        *,
+        link_latency: int = 32,
+        memory_bytes: int = 64 << 20,
+        host_bytes: int = 64 << 20,
+        memory_latency: int = 32,
+    ) -> None:
+        self.configs = tuple(configs)
+        libraries: dict[ChipConfig, Path] = {}
+        for config in self.configs:
+            if config not in libraries:
+                libraries[config] = chip_library(config)
+        self._core = core()
+        self._fabric = self._core.create(link_latency)
+        for config in self.configs:
+            self._core.add_chip(self._fabric, str(libraries[config]).encode())
+        for node, size in ((MEMORY_NODE, memory_bytes), (HOST_NODE, host_bytes)):
+            self._core.add_memory(self._fabric, node, size, MEMORY_LINK_BYTES, memory_latency)
+
+    def close(self) -> None:
+        """Free the simulation."""
+        if self._fabric is not None:
+            self._core.destroy(self._fabric)
+            self._fabric = None
+
+    @property
+    def now(self) -> int:
+        """Cycles that have passed."""
+        return self._core.now(self._fabric)
+
+    @property
+    def link_bytes(self) -> int:
+        """Bytes that have crossed links, headers included."""
+        return self._core.link_bytes(self._fabric)
+
+    @property
+    def hash(self) -> int:
+        """Of everything that the chips have put on their links, and when."""
+        return self._core.hash(self._fabric)
+
+    @property
+    def last_commit(self) -> int:
+        """Cycle in which the host node last committed bytes that a chip wrote."""
+        return self._core.last_commit(self._fabric, HOST_NODE)
+
+    def run(self, cycles: int, *, until_interrupt: bool = False) -> Reason:
+        """Let `cycles` cycles pass, or fewer if a chip interrupts and that is waited for.
+
+        Raises
+        ------
+        :exc:`FabricError`
+            If a model of a node or link reports a fault.
+        """
+        return self._run(cycles, int(until_interrupt), 0)
+
+    def _run(self, cycles: int, wanted: int, node: int) -> Reason:
+        reason = Reason(self._core.run(self._fabric, cycles, wanted, node))
+        if reason is Reason.FAULT:
+            raise FabricError(self._core.faults(self._fabric).decode().strip())
+        return reason
+
+    def access(self, chip: int, address: int, data: int | None = None) -> tuple[int, int, int]:
+        """Write `data` to a register of a chip through its control port, or read it.
+
+        Returns the data, the AXI response, and the cycle of the response.
+        """
+        self._core.access(self._fabric, chip, int(data is not None), address, data or 0)
+        if self._run(ACCESS_CYCLES, 2, chip) is not Reason.ACCESSED:
+            raise FabricError(f"Chip {chip} does not answer at its control port")
+        value, response, cycle = ctypes.c_uint32(), ctypes.c_uint32(), ctypes.c_uint64()
+        self._core.accessed(self._fabric, chip, value, response, cycle)
+        return value.value, response.value, cycle.value
+
+    def interrupted(self) -> dict[int, int]:
+        """Chips whose interrupt is up, and the cycles in which it rose."""
+        since = ctypes.c_uint64()
+        return {
+            chip: since.value
+            for chip in range(len(self.configs))
+            if self._core.interrupt(self._fabric, chip, since)
+        }
+
+    def place(
+        self,
+        node: int,
+        data_id: int,
+        fragment: int,
+        base: int,
+        size: int,
+        version: int,
+        permissions: int,
+    ) -> None:
+        """Put a fragment on the map of the memory node or host node, or move it.
+
+        `permissions` are the bits of :class:`intarsia.isa.fragment.Permissions`.
+        """
+        self._core.place(self._fabric, node, data_id, fragment, base, size, version, permissions)
+
+    def store(self, node: int, address: int, content: bytes) -> None:
+        """Put bytes into the memory of the memory node or host node."""
+        self._core.store(self._fabric, node, address, content, len(content))
+
+    def load(self, node: int, address: int, size: int) -> bytes:
+        """Bytes in the memory of the memory node or host node."""
+        content = ctypes.create_string_buffer(size)
+        self._core.load(self._fabric, node, address, content, size)
+        return content.raw
+
+    def transfer(
+        self, *, write: bool, node: int, logical_address: bytes, local: int, size: int
+    ) -> None:
+        """Move bytes between the host node's memory and a fragment of another node, in packets.
+
+        Returns when all of them were acknowledged.
+        """
+        address = (ctypes.c_uint8 * len(logical_address)).from_buffer_copy(logical_address)
+        self._core.transfer(self._fabric, HOST_NODE, int(write), node, address, local, size)
+        limit = TRANSFER_CYCLES + size
+        if self._run(limit, 4, HOST_NODE) is not Reason.TRANSFERRED:
+            raise FabricError(
+                f"Node {node} has not answered the host's {'WRITE' if write else 'READ'} of "
+                f"{size} bytes within {limit} cycles"
+            )
+
+    def events(self, chip: int) -> list[tuple[int, int, int, int, bool]]:
+        """What streams of a chip began and finished since the last call.
+
+        Tuples of cycle, stream, context, layer (of those that began), and whether it finished.
+        """
+        pointer = ctypes.POINTER(TraceEvent)()
+        count = self._core.events(self._fabric, chip, pointer)
+        found = [
+            (event.cycle, event.stream, event.context, event.layer, bool(event.done))
+            for event in pointer[:count]
+        ]
+        self._core.forget_events(self._fabric, chip)
+        return found
+
+
+#: Cycles that an access to a register may take.
+ACCESS_CYCLES = 10_000
+
+#: Cycles that a transfer of the host may take on top of one per byte.
+TRANSFER_CYCLES = 100_000
