@@ -23,8 +23,10 @@ CORE_SOURCES = ("api", "chip", "endpoint", "fabric", "hub", "link_end")
 
 
 def cache_folder() -> Path:
-    """Where libraries are kept: $INTARSIA_CACHE, else ``build/cosim`` of the project, else
-    ``~/.cache/intarsia``."""
+    """Where libraries are kept.
+
+    That is $INTARSIA_CACHE, else ``build/cosim`` of the project, else ``~/.cache/intarsia``.
+    """
     if chosen := os.environ.get("INTARSIA_CACHE"):
         return Path(chosen)
     project = Path(__file__).parents[3]

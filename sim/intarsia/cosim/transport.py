@@ -1,0 +1,81 @@
+"""The simulator as the driver's transport."""
+
+from intarsia.cosim.fabric import Fabric, Reason
+from intarsia.driver.errors import DriverError
+
+__all__ = ["SimulatedTransport"]
+
+#: AXI responses.
+OKAY = 0
+
+
+class SimulatedTransport:
+    """Carries the driver's words to the chips of a :class:`Fabric`.
+
+    Implements :class:`intarsia.driver.transport.Transport`.
+    """
+
+    def __init__(self, fabric: Fabric) -> None:
+        self.fabric = fabric
+        self.accesses = 0
+
+    @property
+    def chips(self) -> int:
+        """Number of chips."""
+        return len(self.fabric.configs)
+
+    @property
+    def now(self) -> int:
+        """Cycles simulated."""
+        return self.fabric.now
+
+    def read(self, chip: int, address: int) -> int:
+        """Read a register."""
+        self.accesses += 1
+        value, response, _ = self.fabric.access(chip, address)
+        if response != OKAY:
+            raise DriverError(f"Chip {chip} refuses to read register {address:#05x}")
+        return value
+
+    def write(self, chip: int, address: int, value: int) -> int:
+        """Write a register. Returns the cycle in which it was accepted."""
+        self.accesses += 1
+        _, response, cycle = self.fabric.access(chip, address, value)
+        if response != OKAY:
+            raise DriverError(f"Chip {chip} refuses to write register {address:#05x}")
+        return cycle
+
+    def store(self, node: int, address: int, content: bytes) -> None:
+        """Put bytes into the memory of the memory node or the host node."""
+        self.fabric.store(node, address, content)
+
+    def load(self, node: int, address: int, size: int) -> bytes:
+        """Bytes in the memory of the memory node or the host node."""
+        return self.fabric.load(node, address, size)
+
+    def place(
+        self,
+        node: int,
+        data_id: int,
+        fragment: int,
+        base: int,
+        size: int,
+        version: int,
+        permissions: int,
+    ) -> None:
+        """Put a fragment on the map of the memory node or the host node, or move it."""
+        self.fabric.place(node, data_id, fragment, base, size, version, permissions)
+
+    def transfer(
+        self, *, write: bool, node: int, logical_address: bytes, local: int, size: int
+    ) -> None:
+        """Move bytes between the host node's memory and a fragment elsewhere, in packets."""
+        self.fabric.transfer(
+            write=write, node=node, logical_address=logical_address, local=local, size=size
+        )
+
+    def wait(self, cycles: int) -> dict[int, int]:
+        """Wait for interrupts, for at most `cycles` cycles."""
+        if self.fabric.run(cycles, until_interrupt=True) is Reason.INTERRUPT:
+            return self.fabric.interrupted()
+        return {}

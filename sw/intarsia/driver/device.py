@@ -1,0 +1,128 @@
+"""One chip, by its registers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from intarsia.driver.errors import ChipFault, DriverError
+from intarsia.driver.transport import Transport
+from intarsia.isa.bits import decode, encode
+from intarsia.isa.counters import Activity, CounterBank, counter_index
+from intarsia.isa.faults import FaultReport
+from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry
+from intarsia.isa.registers import IDENTITY, Register
+
+__all__ = ["Device"]
+
+#: Bits of IRQ.
+NOTIFIED, FAULTED = 1, 2
+
+#: What ENTRY_COMMIT does.
+PUT_ENTRY, REMOVE_ENTRY, REMOVE_ALL = 1, 2, 3
+
+
+class Device:
+    """A chip behind a transport.
+
+    Parameters
+    ----------
+    transport : Transport
+    chip : int
+        The chip; also becomes its node number.
+
+    Raises
+    ------
+    :exc:`DriverError`
+        If there is no intarsia chip of this register map.
+    """
+
+    def __init__(self, transport: Transport, chip: int) -> None:
+        self._transport = transport
+        self.chip = chip
+        identity = self.read(Register.ID)
+        if identity != IDENTITY:
+            raise DriverError(
+                f"Chip {chip} identifies itself as {identity:#010x}, not {IDENTITY:#010x}"
+            )
+        self.write(Register.NODE, chip)
+
+    def read(self, register: Register) -> int:
+        """Read a register."""
+        return self._transport.read(self.chip, register.value)
+
+    def write(self, register: Register, value: int) -> int:
+        """Write a register. Returns the cycle in which it was accepted."""
+        return self._transport.write(self.chip, register.value, value)
+
+    def set_slot(self, context: int, slot: int, base: int, size: int) -> None:
+        """Say where a slot of a context lies. Size 0 takes it out of use."""
+        self.write(Register.SLOT_INDEX, context << 8 | slot)
+        self.write(Register.SLOT_BASE, base)
+        self.write(Register.SLOT_SIZE, size)
+
+    def set_owner(self, context: int, owner: int) -> None:
+        """Say whose tensors a context may use."""
+        self.write(Register.OWNER_CONTEXT, context)
+        self.write(Register.OWNER, owner)
+
+    def put_entry(self, entry: Mapping[str, Any]) -> None:
+        """Put an entry, given by its fields, into the ATU."""
+        bits = encode(FragmentEntry, {"entry_format": FRAGMENT_FORMAT, **entry})
+        for word in range(8):
+            self.write(Register[f"ENTRY{word}"], bits >> 32 * word & 0xFFFFFFFF)
+        self.write(Register.ENTRY_COMMIT, PUT_ENTRY)
+
+    def remove_entries(self) -> None:
+        """Empty the ATU."""
+        self.write(Register.ENTRY_COMMIT, REMOVE_ALL)
+
+    def start(self, context: int) -> None:
+        """Start the program of a context."""
+        self.write(Register.START, context)
+
+    def stop(self, context: int) -> None:
+        """Stop the program of a context."""
+        self.write(Register.STOP, context)
+
+    def running(self, context: int) -> bool:
+        """Whether the program of a context runs."""
+        return bool(self.read(Register.STATUS) >> context & 1)
+
+    def ring(self, context: int) -> int:
+        """Ring the doorbell. Returns the cycle in which the chip accepted it."""
+        return self.write(Register.DOORBELL, context)
+
+    def acknowledge(self) -> int:
+        """Take the interrupt back. Returns the value of the last NOTIFY.
+
+        Raises
+        ------
+        :exc:`ChipFault`
+            If it was a fault that raised it.
+        """
+        self.raise_fault()
+        self.write(Register.IRQ, NOTIFIED)
+        return self.read(Register.NOTIFY)
+
+    def raise_fault(self) -> None:
+        """Raise the fault that the chip reports, if any, and clear it.
+
+        Raises
+        ------
+        :exc:`ChipFault`
+        """
+        if not self.read(Register.IRQ) & FAULTED:
+            return
+        bits = sum(self.read(Register[f"FAULT{word}"]) << 32 * word for word in range(4))
+        self.write(Register.IRQ, FAULTED)
+        raise ChipFault(self.chip, decode(FaultReport, bits))
+
+    def counters(self) -> dict[CounterBank, dict[Activity, int]]:
+        """Cycles counted so far, by engine and activity; idle cycles are left out."""
+        counted: dict[CounterBank, dict[Activity, int]] = {}
+        for bank in CounterBank:
+            counted[bank] = {}
+            for activity in Activity:
+                if activity is not Activity.IDLE:
+                    self.write(Register.COUNTER_INDEX, counter_index(bank, activity))
+                    counted[bank][activity] = self.read(Register.COUNTER)
+        return counted

@@ -1,0 +1,81 @@
+"""What carries the driver's words to the chips: a simulator, or a board."""
+
+from typing import Protocol
+
+__all__ = ["Transport"]
+
+
+class Transport(Protocol):
+    """Registers of chips, memory of the nodes that the host owns, and interrupts.
+
+    Driver code is the same over every implementation. Chips are named by their nodes.
+
+    Members
+    -------
+    chips : int
+        Number of chips; their nodes are 0, 1, …
+    now : int
+        Cycles since the system came up.
+    accesses : int
+        Register accesses so far.
+    """
+
+    @property
+    def chips(self) -> int: ...
+
+    @property
+    def now(self) -> int: ...
+
+    @property
+    def accesses(self) -> int: ...
+
+    def read(self, chip: int, address: int) -> int:
+        """Read a register.
+
+        Raises
+        ------
+        :exc:`intarsia.driver.errors.DriverError`
+            If the chip refuses.
+        """
+        ...
+
+    def write(self, chip: int, address: int, value: int) -> int:
+        """Write a register. Returns the cycle in which the chip accepted it. Raises as `read`."""
+        ...
+
+    def store(self, node: int, address: int, content: bytes) -> None:
+        """Put bytes into the memory of the memory node or the host node."""
+        ...
+
+    def load(self, node: int, address: int, size: int) -> bytes:
+        """Bytes in the memory of the memory node or the host node."""
+        ...
+
+    def place(
+        self,
+        node: int,
+        data_id: int,
+        fragment: int,
+        base: int,
+        size: int,
+        version: int,
+        permissions: int,
+    ) -> None:
+        """Put a fragment on the map of the memory node or the host node, or move it."""
+        ...
+
+    def transfer(
+        self, *, write: bool, node: int, logical_address: bytes, local: int, size: int
+    ) -> None:
+        """Move bytes between the host node's memory and a fragment elsewhere, in packets.
+
+        Returns when all of them have been acknowledged.
+        """
+        ...
+
+    def wait(self, cycles: int) -> dict[int, int]:
+        """Wait for interrupts, for at most `cycles` cycles.
+
+        Returns the chips whose interrupt is up, and the cycles in which it rose.
+        """
+        ...
