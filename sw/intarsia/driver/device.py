@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from intarsia.driver.errors import ChipFault, DriverError
+from intarsia.driver.errors import ChipFaultError, DriverError
 from intarsia.driver.transport import Transport
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.counters import Activity, CounterBank, counter_index
@@ -96,7 +96,7 @@ class Device:
 
         Raises
         ------
-        :exc:`ChipFault`
+        :exc:`ChipFaultError`
             If it was a fault that raised it.
         """
         self.raise_fault()
@@ -108,13 +108,13 @@ class Device:
 
         Raises
         ------
-        :exc:`ChipFault`
+        :exc:`ChipFaultError`
         """
         if not self.read(Register.IRQ) & FAULTED:
             return
         bits = sum(self.read(Register[f"FAULT{word}"]) << 32 * word for word in range(4))
         self.write(Register.IRQ, FAULTED)
-        raise ChipFault(self.chip, decode(FaultReport, bits))
+        raise ChipFaultError(self.chip, decode(FaultReport, bits))
 
     def counters(self) -> dict[CounterBank, dict[Activity, int]]:
         """Cycles counted so far, by engine and activity; idle cycles are left out."""

@@ -5,7 +5,7 @@ from amaranth.lib import data
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.instruction import Stream
 
-__all__ = ["ChipFault", "DriverError", "Timeout"]
+__all__ = ["ChipFaultError", "DriverError", "DriverTimeoutError"]
 
 #: Reporters of faults besides the streams.
 REPORTERS = {8: "responder", 9: "link", 10: "sync port"}
@@ -15,11 +15,11 @@ class DriverError(RuntimeError):
     """A register access was refused, or a chip isn't what it should be."""
 
 
-class Timeout(DriverError):
+class DriverTimeoutError(DriverError):
     """An interrupt did not come in time."""
 
 
-class ChipFault(DriverError):
+class ChipFaultError(DriverError):
     """A chip reported a fault.
 
     Members

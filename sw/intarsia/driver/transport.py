@@ -9,25 +9,22 @@ class Transport(Protocol):
     """Registers of chips, memory of the nodes that the host owns, and interrupts.
 
     Driver code is the same over every implementation. Chips are named by their nodes.
-
-    Members
-    -------
-    chips : int
-        Number of chips; their nodes are 0, 1, …
-    now : int
-        Cycles since the system came up.
-    accesses : int
-        Register accesses so far.
     """
 
     @property
-    def chips(self) -> int: ...
+    def chips(self) -> int:
+        """Number of chips; their nodes are 0, 1, …"""
+        ...
 
     @property
-    def now(self) -> int: ...
+    def now(self) -> int:
+        """Cycles since the system came up."""
+        ...
 
     @property
-    def accesses(self) -> int: ...
+    def accesses(self) -> int:
+        """Register accesses so far."""
+        ...
 
     def read(self, chip: int, address: int) -> int:
         """Read a register.
