@@ -13,7 +13,7 @@ class Transport(Protocol):
 
     @property
     def chips(self) -> int:
-        """Number of chips; their nodes are 0, 1, …"""
+        """Number of chips; their nodes are 0, 1, 2 and so on."""
         ...
 
     @property
