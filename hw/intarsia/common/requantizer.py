@@ -43,7 +43,8 @@ class Requantizer(wiring.Component):
 
     - FP32: every accumulator; m zero or of exactly 24 bits;
     - DOUBLE: m below 2**31, s in -32..31;
-    - MEAN, which up to 2**20 values satisfy: ``abs(acc) + half`` below 2**32, m below 2**31, their product below 2**62, s in 0..62;
+    - MEAN, as up to 2**20 values need it: ``abs(acc) + half`` below 2**32, m below 2**31, their
+      product below 2**62, s in 0..62;
     - HALF_UP: accumulators of 33 bits, m below 2**31, a product within 63 bits, s in 1..62.
 
     Parameters
@@ -75,6 +76,8 @@ class Requantizer(wiring.Component):
     values : Out(data.ArrayLayout(signed(8), lanes))
     """
 
+    latency = 10
+
     def __init__(self, *, lanes, acc_width):
         if not isinstance(lanes, int) or lanes <= 0:
             raise TypeError(f"Lanes must be a positive integer, not {lanes!r}")
@@ -83,7 +86,6 @@ class Requantizer(wiring.Component):
 
         self.lanes = lanes
         self.acc_width = acc_width
-        self.latency = len(_STEPS)
         super().__init__({
             "valid_i": In(1),
             "acc": In(data.ArrayLayout(signed(acc_width), lanes)),
@@ -270,7 +272,7 @@ def _clamp(stage, lane):
     return dict(value=Mux(above, stage.high, Mux(below, stage.low, lane.x[:8].as_signed()))[:8])
 
 
-#: What is between the registers; with as many steps as cycles of latency.
+#: What is between the registers.
 _STEPS = (
     _magnitude,
     partial(_normalize, steps=(32, 16, 8)),

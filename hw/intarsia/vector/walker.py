@@ -1,0 +1,178 @@
+"""Addresses of everything that a job reads and writes, in order."""
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from intarsia.isa.address import LOCAL
+from intarsia.isa.elementwise import VectorDescriptor
+
+__all__ = ["Step", "Walker"]
+
+#: Loops, from the innermost: columns and rows of the window, vectors of a pixel, columns, rows.
+LOOPS = 5
+
+#: The first loop that leads to another output vector.
+VECTORS = 2
+
+
+class Step(data.StructLayout):
+    """Vectors to read at once.
+
+    ``first`` and ``last`` mark the taps of one output vector, ``final`` the last vector of all.
+    """
+
+    def __init__(self, lanes):
+        super().__init__({
+            "a": LOCAL,
+            "b": LOCAL,
+            "output": LOCAL,
+            "mask": lanes,
+            "first": 1,
+            "last": 1,
+            "final": 1,
+        })
+
+
+class _Cursor(wiring.Component):
+    """Address within nested loops, by additions alone.
+
+    Advancing loop n adds its step to where that loop was, and restarts all loops inside of it.
+
+    Parameters
+    ----------
+    loops : int
+
+    Members
+    -------
+    load : In(1)
+        Go to ``start``.
+    start : In(24)
+    steps : In(data.ArrayLayout(24, loops))
+        Bytes from one turn of each loop to the next, the innermost first.
+    advance : In(loops)
+        At most one bit is set: the loop to advance.
+    address : Out(24)
+    """
+
+    def __init__(self, *, loops):
+        self.loops = loops
+        super().__init__({
+            "load": In(1),
+            "start": In(LOCAL),
+            "steps": In(data.ArrayLayout(LOCAL, loops)),
+            "advance": In(loops),
+            "address": Out(LOCAL),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        places = Signal(data.ArrayLayout(LOCAL, self.loops), reset_less=True)
+        base = Signal(LOCAL)
+        step = Signal(LOCAL)
+        target = Signal(LOCAL)
+        for loop in range(self.loops):
+            with m.If(self.advance[loop]):
+                m.d.comb += [base.eq(places[loop]), step.eq(self.steps[loop])]
+            with m.If(self.load | self.advance[loop:].any()):
+                m.d.sync += places[loop].eq(target)
+
+        m.d.comb += target.eq(Mux(self.load, self.start, base + step))
+        m.d.comb += self.address.eq(places[0])
+        return m
+
+
+class Walker(wiring.Component):
+    """Walks over a job, one `Step` per cycle as long as ``step`` is accepted.
+
+    Parameters
+    ----------
+    lanes : int
+        Bytes of a vector.
+
+    Members
+    -------
+    load : In(1)
+        Begin a job; its first step is offered in the next cycle.
+    work : In(VectorDescriptor)
+        The job, to be held until its final step is accepted.
+    add : In(1)
+        It's an ADD: there is one tap.
+    step : Out(stream.Signature(Step(lanes)))
+    """
+
+    def __init__(self, *, lanes):
+        self.lanes = lanes
+        super().__init__({
+            "load": In(1),
+            "work": In(VectorDescriptor),
+            "add": In(1),
+            "step": Out(stream.Signature(Step(lanes))),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.a = a = _Cursor(loops=LOOPS)
+        m.submodules.b = b = _Cursor(loops=LOOPS - VECTORS)
+        m.submodules.output = output = _Cursor(loops=LOOPS - VECTORS)
+
+        work = self.work
+        vector = Const(self.lanes, LOCAL)
+        taps = (work.tap_step, work.tap_row_step)
+        cursors = (
+            (a, work.a, (*taps, vector, work.pixel_step, work.row_step)),
+            (b, work.b, (vector, *taps)),
+            (output, work.output, (vector, work.out_pixel_step, work.out_row_step)),
+        )
+
+        # Turns left of each loop, this one included; of channels, those left.
+        counts = [work.taps_x, work.taps_y, work.channels, work.out_width, work.out_height]
+        left = [Signal.like(count, name=f"left_{n}") for n, count in enumerate(counts)]
+        last = Signal(LOOPS)
+        m.d.comb += last.eq(Cat(turns == 1 for turns in left))
+        m.d.comb += last[VECTORS].eq(left[VECTORS] <= self.lanes)
+        with m.If(self.add):
+            m.d.comb += last[:VECTORS].eq(~0)
+
+        advance = Signal(LOOPS)
+        final = Signal()
+        taken = Signal()
+        m.d.comb += [
+            taken.eq(self.step.valid & self.step.ready),
+            final.eq(last.all()),
+            advance.eq(Mux(taken & ~final, ~last & (last + 1), 0)),
+        ]
+
+        for cursor, start, steps in cursors:
+            m.d.comb += [
+                cursor.load.eq(self.load),
+                cursor.start.eq(start.offset),
+                cursor.steps.eq(Cat(steps)),
+                cursor.advance.eq(advance[LOOPS - cursor.loops :]),
+            ]
+        for loop, turns in enumerate(left):
+            turn = self.lanes if loop == VECTORS else 1
+            with m.If(self.load | advance[loop + 1 :].any()):
+                m.d.sync += turns.eq(counts[loop])
+            with m.Elif(advance[loop]):
+                m.d.sync += turns.eq(turns - turn)
+
+        first = Signal()
+        with m.If(self.load):
+            m.d.sync += [self.step.valid.eq(1), first.eq(1)]
+        with m.Elif(taken):
+            m.d.sync += [self.step.valid.eq(~final), first.eq(self.step.p.last)]
+
+        whole = left[VECTORS] >= self.lanes
+        tail = left[VECTORS][: (self.lanes - 1).bit_length()]
+        m.d.comb += [
+            self.step.p.a.eq(a.address),
+            self.step.p.b.eq(b.address),
+            self.step.p.output.eq(output.address),
+            self.step.p.mask.eq(Mux(whole, ~0, (1 << tail) - 1)),
+            self.step.p.first.eq(first),
+            self.step.p.last.eq(last[:VECTORS].all()),
+            self.step.p.final.eq(final),
+        ]
+        return m

@@ -1,0 +1,207 @@
+"""The vector engine leaves in memory what the model of its jobs leaves there."""
+
+import cocotb
+import pytest
+from cocotb.triggers import ClockCycles, RisingEdge
+
+from intarsia.bench import start
+from intarsia.isa.counters import Activity
+from intarsia.isa.faults import FaultCode
+from intarsia.isa.instruction import Stream, VectorOp
+from intarsia.isa.numerics import Rounding
+from intarsia.vector.engine import VectorEngine
+from tests.hw.vector.bench import Bench
+from tests.hw.vector.cases import Shape, addition, maximum, random_job, random_shape, total
+
+ROUNDINGS = {"fp32": Rounding.FP32, "double": Rounding.DOUBLE, "half_up": Rounding.HALF_UP}
+
+POOLS = {
+    "one": Shape(),
+    "global": Shape(channels=21, taps=(8, 8)),
+    "strided": Shape(height=3, width=4, channels=16, taps=(2, 2), strides=(2, 2)),
+    "overlap": Shape(height=4, width=3, channels=5, taps=(3, 3), strides=(2, 1)),
+    "tails": Shape(height=2, width=3, channels=33, taps=(1, 3), pixel_gap=2, row_gap=7),
+    "row": Shape(width=9, channels=8, taps=(1, 25)),
+}
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+@cocotb.parametrize(rounding=list(ROUNDINGS), pause=[0.0, 0.5])
+async def adds(dut, rounding, pause):
+    """Any two tensors, with any scales."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    for jobs in range(1, 13):
+        bench.send(*addition(bench, random_shape(bench.rng, taps=1), ROUNDINGS[rounding]))
+        await bench.finish(jobs)
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+@cocotb.parametrize(pool=list(POOLS), pause=[0.0, 0.5])
+async def pools(dut, pool, pause):
+    """Maxima, means, and sums by every rounding."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    bench.send(*maximum(bench, POOLS[pool]))
+    await bench.finish(1)
+    for jobs, rounding in enumerate(Rounding, 2):
+        bench.send(*total(bench, POOLS[pool], rounding))
+        await bench.finish(jobs)
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+@cocotb.parametrize(pause=[0.0, 0.5])
+async def takes_jobs_as_they_come(dut, pause):
+    """One job while results of another are still on their way."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    for _ in range(40):
+        bench.send(*random_job(bench))
+    await bench.finish(40)
+    await ClockCycles(dut.clk, 50)
+    assert bench.done == 40
+    assert not bench.faults
+    bench.compare()
+
+
+BAD = {
+    "height": (dict(out_height=0), 3),
+    "width": (dict(out_width=0), 3),
+    "channels": (dict(channels=0), 4),
+    "reserved": (dict(reserved=8), 4),
+    "taps_y": (dict(taps_y=0), 5),
+    "taps_x": (dict(taps_x=0), 5),
+    "reserved1": (dict(reserved1=1), 15),
+    "bias": (dict(bias=1 << 47), 17),
+    "reserved2": (dict(reserved2=1 << 63), 18),
+    "first": (dict(taps_x=0, reserved2=5, out_height=0), 3),
+}
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(field=list(BAD))
+async def refuses(dut, field):
+    """Descriptors that have a field that is zero, reserved, or unknown."""
+    await start(dut)
+    bench = Bench(dut)
+    fields, word = BAD[field]
+    for job in range(3):
+        opcode, work = random_job(bench)
+        if job == 1:
+            bench.send_bad(opcode.value, work | fields, context=1)
+        else:
+            bench.send(opcode, work)
+    await bench.finish(3)
+    [fault] = bench.faults
+    assert (fault.code, fault.info) == (FaultCode.DESCRIPTOR, word)
+    assert (fault.engine, fault.context) == (Stream.VECTOR.value, 1)
+    assert (fault.address, fault.node, fault.data_id) == (0, 0, 0)
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def refuses_what_has_no_meaning(dut):
+    """Opcodes of other engines; sums in rounding MEAN."""
+    await start(dut)
+    bench = Bench(dut)
+    opcode, work = addition(bench, Shape(), Rounding.FP32)
+    bench.send_bad(48, work)
+    bench.send_bad(opcode.value, work | dict(rounding=Rounding.MEAN))
+    await bench.finish(2)
+    assert [fault.code for fault in bench.faults] == [FaultCode.PROGRAM, FaultCode.DESCRIPTOR]
+    assert bench.faults[1].info == 4
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(operand=["a", "b"], pause=[0.0, 0.5])
+async def stops_at_damage(dut, operand, pause):
+    """No vector is written that a damaged byte went into, and the next job is as good as ever."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    lanes = bench.config.lanes
+    shape = Shape(height=4, width=5, channels=2 * lanes)
+    opcode, work = addition(bench, shape, Rounding.FP32)
+    bench.send(opcode, work, context=1)
+    before = bytes(bench.memory.bytes)
+    vector = work[operand]["offset"] + 11 * lanes
+    bench.memory.damaged.add(vector + 1)
+    while bench.done < 1:
+        await RisingEdge(dut.clk)
+
+    [fault] = bench.faults
+    assert (fault.code, fault.address) == (FaultCode.PARITY, vector)
+    assert (fault.engine, fault.context) == (Stream.VECTOR.value, 1)
+    await ClockCycles(dut.clk, 60)
+    output = work["output"]["offset"]
+    written = output + 11 * lanes
+    assert bench.memory.bytes[written:] == before[written:]
+    partly = bench.memory.bytes[output:written]
+    good = bench.expected[output:written]
+    assert all(
+        found in pair for found, *pair in zip(partly, good, before[output:written], strict=True)
+    )
+
+    bench.expected[:] = bench.memory.bytes
+    bench.memory.damaged.clear()
+    for jobs in range(2, 6):
+        bench.send(*random_job(bench))
+        await bench.finish(jobs)
+    assert len(bench.faults) == 1
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def ignores_damage_beyond_the_tail(dut):
+    """Bytes that are read along, but not used."""
+    await start(dut)
+    bench = Bench(dut)
+    opcode, work = total(bench, Shape(channels=bench.config.lanes + 1), Rounding.FP32)
+    bench.send(opcode, work)
+    bench.memory.damaged.add(work["a"]["offset"] + work["channels"])
+    await bench.finish(1)
+    assert not bench.faults
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def keeps_pace(dut):
+    """As many sums per cycle as the requantizer has lanes; one tap per cycle."""
+    await start(dut)
+    bench = Bench(dut)
+    lanes, group = bench.config.lanes, bench.config.requant_lanes
+    vectors = min(512, bench.config.bank_bytes // lanes // 2)
+    cycles = len(bench.activities)
+    bench.send(*addition(bench, Shape(width=vectors, channels=lanes), Rounding.FP32))
+    await bench.finish(1)
+    assert len(bench.activities) - cycles <= vectors * (lanes // group) / 0.9 + 40
+
+    cycles = len(bench.activities)
+    bench.send(*maximum(bench, Shape(width=8, channels=lanes, taps=(5, 5))))
+    await bench.finish(2)
+    assert len(bench.activities) - cycles <= 8 * 25 + 40
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def accounts_for_every_cycle(dut):
+    """Idle without a job; busy while vectors pass; else it waits for the memory."""
+    await start(dut)
+    bench = Bench(dut)
+    await ClockCycles(dut.clk, 20)
+    assert set(bench.activities) == {Activity.IDLE}
+    bench.activities.clear()
+    shape = Shape(height=8, channels=bench.config.lanes)
+    bench.send(*addition(bench, shape, Rounding.HALF_UP))
+    await bench.finish(1)
+    groups = bench.config.lanes // bench.config.requant_lanes
+    busy = bench.activities.count(Activity.BUSY)
+    assert 8 <= busy <= 8 * groups + 1
+    assert 0 < bench.activities.count(Activity.MEMORY) < 10
+    assert 0 < bench.activities.count(Activity.DRAIN) < 30
+    await ClockCycles(dut.clk, 10)
+    assert bench.activities[-9:] == [Activity.IDLE] * 9
+
+
+@pytest.mark.parametrize("config", ["tiny", "ecp5-85k", "large"])
+def test_engine(simulate, config):
+    simulate(VectorEngine, config=config)
+
+
+def test_opcodes_are_known():
+    assert [opcode.value for opcode in VectorOp] == [32, 33, 34]
