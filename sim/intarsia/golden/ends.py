@@ -33,7 +33,7 @@ def quantize_input(end: NetworkInput, tensor: Tensor, values: np.ndarray) -> np.
     Raises
     ------
     :exc:`InputError`
-        If the shape or the type is another, or a value is not a number.
+        If the shape or the type is another, there are none, or one is not a number.
     """
     floats = end.dtype == np.float32 and np.issubdtype(values.dtype, np.floating)
     if values.shape[1:] != end.model_shape or values.ndim == 0:
@@ -41,6 +41,8 @@ def quantize_input(end: NetworkInput, tensor: Tensor, values: np.ndarray) -> np.
         raise InputError(f"Input {end.tensor!r} has shape {values.shape}, not ({expected})")
     if not floats and values.dtype != end.dtype:
         raise InputError(f"Input {end.tensor!r} is {values.dtype}, not {end.dtype}")
+    if len(values) == 0:
+        raise InputError(f"Input {end.tensor!r} holds no inferences: its shape is {values.shape}")
     if floats and np.isnan(values).any():
         raise InputError(f"Input {end.tensor!r} holds values that are not numbers")
 

@@ -1,6 +1,5 @@
 """Maxima and means over windows, and over whole maps."""
 
-import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -19,15 +18,16 @@ from intarsia.graph.ops import Window
 from intarsia.isa.numerics import Rounding
 
 __all__ = [
-    "average_integers",
     "average_pool",
+    "average_requantization",
+    "average_zero_point",
     "max_pool",
     "mean",
     "mean_requantization",
 ]
 
-#: With zero points below this, sums of less than 2**23 stay exact in float32.
-LARGEST_ZERO = 1 << 23
+#: With zero points below this, the sum of some 10,000 bytes is exact in float32.
+LARGEST_ZERO_POINT = 1 << 10
 
 
 def max_pool(op: MaxPool, x: np.ndarray) -> np.ndarray:
@@ -40,54 +40,44 @@ def average_pool(
 ) -> np.ndarray:
     """Output of `op`: int8, ``(batch, height, width, channels)`` like `x`."""
     ones = np.ones((*x.shape[1:3], 1), np.int64)
-    taps = _reduce(np.add, ones, op.window, 0)[..., 0]
-    sums = _reduce(np.add, x.astype(np.int64), op.window, 0)
-    y = np.empty(sums.shape, np.int8)
-    for inside in np.unique(taps).tolist():
-        count = math.prod(op.window.kernel) if op.count_padding else inside
-        bias, by = average_integers(source, target, inside, count, mode)
-        where = taps == inside
+    counts = _reduce(np.add, ones, op.window, int(op.count_padding))[..., 0]
+    zero = average_zero_point(source, target, mode)
+    fill = source.zero_point - zero if op.count_padding else 0
+    acc = _reduce(np.add, x.astype(np.int64) - zero, op.window, fill)
+    y = np.empty(acc.shape, np.int8)
+    for count in np.unique(counts).tolist():
+        by = average_requantization(source, target, count, mode)
         clamped = replace(by, low=op.low, high=op.high)
-        y[:, where] = requantize(sums[:, where] + bias, clamped)
+        y[:, counts == count] = requantize(acc[:, counts == count], clamped)
     return y
 
 
-def average_integers(
-    source: Tensor, target: Tensor, taps: int, count: int, mode: Mode
-) -> tuple[int, Requantization]:
-    """What is added to a sum of raw bytes, and how that is requantized, in an average pool.
+def average_zero_point(source: Tensor, target: Tensor, mode: Mode) -> int:
+    """What an average pool subtracts from each of its inputs, and from padding where that counts.
 
     Modes `xnnpack` and `tflite` take the mean of raw bytes, which is a mean only where input and
     output have one scale and zero point. Where they have not (TFLite knows no such pool), the pool
     is computed as :class:`~intarsia.graph.Mean` is.
 
-    In mode `onnx`, the output's zero point is added before rounding, as onnxruntime does: which of
-    two values is the even one depends on it. That takes a sum in which the zero point is a whole
-    number; where it is none, ties are rare, and it is added after rounding.
-
-    Parameters
-    ----------
-    source, target : Tensor
-        Input and output.
-    taps : int
-        Bytes in the sum: those of the window that lie in the map.
-    count : int
-        What the sum is divided by: `taps`, or the size of the window where padding counts.
-    mode : Mode
-        Numerics mode.
+    In mode `onnx`, the output's zero point is added before rounding, as onnxruntime does, since it
+    decides which of two values is the even one. So it is brought in here, where that takes a whole
+    number. Where it does not, ties are rare, and the zero point is added after rounding.
     """
-    same = (source.scale, source.zero_point) == (target.scale, target.zero_point)
-    if mode is not Mode.ONNX and same:
+    if _averages_bytes(source, target, mode):
+        return 0
+    return source.zero_point - _whole_zero_point(source, target, mode)
+
+
+def average_requantization(
+    source: Tensor, target: Tensor, count: int, mode: Mode
+) -> Requantization:
+    """How the sum of `count` values, each less :func:`average_zero_point`, becomes their mean."""
+    if _averages_bytes(source, target, mode):
         half = count // 2
         multiplier, shift = reciprocal(count, 128 * count + half)
-        padding = (count - taps) * source.zero_point
-        return padding, Requantization(Rounding.MEAN, multiplier, shift, half=half)
-    bias = -taps * source.zero_point
+        return Requantization(Rounding.MEAN, multiplier, shift, half=half)
     by = mean_requantization(source, target, count, mode)
-    zero = target.zero_point * count * Fraction(float(target.scale)) / Fraction(float(source.scale))
-    if mode is Mode.ONNX and zero.denominator == 1 and abs(zero) < LARGEST_ZERO:
-        return bias + int(zero), replace(by, zero_point=0)
-    return bias, by
+    return replace(by, zero_point=0) if _whole_zero_point(source, target, mode) else by
 
 
 def mean(op: Mean, x: np.ndarray, source: Tensor, target: Tensor, mode: Mode) -> np.ndarray:
@@ -107,6 +97,18 @@ def mean_requantization(source: Tensor, target: Tensor, count: int, mode: Mode) 
     scale = np.float32(source.scale) / (np.float32(target.scale) * np.float32(count))
     multiplier, shift = fp32_integers(np.asarray(scale))
     return Requantization(Rounding.FP32, multiplier, shift, target.zero_point)
+
+
+def _averages_bytes(source: Tensor, target: Tensor, mode: Mode) -> bool:
+    same = (source.scale, source.zero_point) == (target.scale, target.zero_point)
+    return mode is not Mode.ONNX and same
+
+
+def _whole_zero_point(source: Tensor, target: Tensor, mode: Mode) -> int:
+    """The output's zero point on the input's scale, in mode `onnx`; 0 where that is no integer."""
+    scaled = target.zero_point * Fraction(float(target.scale)) / Fraction(float(source.scale))
+    whole = scaled.denominator == 1 and abs(scaled) < LARGEST_ZERO_POINT
+    return int(scaled) if mode is Mode.ONNX and whole else 0
 
 
 def _reduce(by: np.ufunc, x: np.ndarray, window: Window, fill: int) -> np.ndarray:

@@ -69,6 +69,12 @@ def test_wrong_inputs_are_refused_by_name(values, message):
         quantize_input(image(NetworkInput, np.int8), TENSOR, values)
 
 
+def test_no_inferences_are_refused_by_name():
+    message = r"^Input 'x' holds no inferences: its shape is \(0, 4, 2, 3\)$"
+    with pytest.raises(InputError, match=message):
+        quantize_input(image(NetworkInput, np.int8), TENSOR, np.zeros((0, 4, 2, 3), np.int8))
+
+
 def test_integers_are_no_floats():
     with pytest.raises(InputError, match="is int8, not float32"):
         quantize_input(vector(NetworkInput, np.float32), TENSOR, np.zeros((1, 24), np.int8))
