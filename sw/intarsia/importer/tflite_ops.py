@@ -27,7 +27,7 @@ _SOFTMAX_OUTPUT = Quantization(np.float32(1 / 256), -128)
 
 def _clamp(scope: Scope, op: Operator, activation: int | None = None) -> dict[str, int]:
     """Clamp of the fused activation, computed from the scale of the output."""
-    number = op.take("FusedActivationFunction", 0) if activation is None else activation
+    number = op.take("FusedActivationFunction") if activation is None else activation
     if number not in _ACTIVATIONS:
         raise ModelError(
             f"{op.label}: fused activation {number} is not supported: use ReLU or none"
@@ -37,9 +37,10 @@ def _clamp(scope: Scope, op: Operator, activation: int | None = None) -> dict[st
     return dict(zip(("low", "high"), bounds, strict=True))
 
 
-def _window(op: Operator, kernel: tuple[int, int], source: Activation) -> Window:
+def _window(
+    op: Operator, kernel: tuple[int, int], source: Activation, dilation: tuple[int, int] = (1, 1)
+) -> Window:
     stride = (op.take("StrideH"), op.take("StrideW"))
-    dilation = (op.take("DilationHFactor", 1), op.take("DilationWFactor", 1))
     if min(*stride, *dilation, *kernel) < 1:
         raise ModelError(f"{op.label}: kernel, stride and dilation must be positive")
     window = Window(kernel=kernel, stride=stride, dilation=dilation)
@@ -69,6 +70,7 @@ def _emit_conv(
     scope: Scope, op: Operator, source: Activation, kernel: Kernel, *, groups: int
 ) -> None:
     _, height, width, _ = kernel.weights.shape
+    dilation = (op.take("DilationHFactor"), op.take("DilationWFactor"))
     result = convolution(
         scope.builder,
         op.label,
@@ -77,7 +79,7 @@ def _emit_conv(
         scope.name(op),
         scope.cell(op),
         kernel=kernel,
-        window=_window(op, (height, width), source),
+        window=_window(op, (height, width), source, dilation),
         groups=groups,
         **_clamp(scope, op),
     )

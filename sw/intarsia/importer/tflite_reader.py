@@ -72,13 +72,18 @@ class Operator:
     outputs: tuple[int, ...]
     options: dict[str, Any] = field(default_factory=dict)
 
-    def take(self, option: str, default: Any = None) -> Any:
-        """Value of an option, which thereby counts as read."""
-        return self.options.pop(option, default)
+    def take(self, option: str) -> Any:
+        """Value of an option, which thereby counts as read.
+
+        Every option has a value where the operator has an options table.
+        """
+        if option not in self.options:
+            raise ModelError(f"{self.label} lacks option {option}: the file is damaged")
+        return self.options.pop(option)
 
     def require(self, option: str, *allowed: Any) -> Any:
         """Like :meth:`take`, for options of which few values are supported."""
-        value = self.take(option, allowed[0])
+        value = self.take(option)
         if value not in allowed:
             raise ModelError(
                 f"{self.label}: {option} = {value} is not supported, "

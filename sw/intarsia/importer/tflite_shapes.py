@@ -14,7 +14,7 @@ __all__ = ["OPERATORS"]
 
 def _reshape(scope: Scope, op: Operator) -> None:
     scope.arity(op, 1, 2)
-    target = op.take("NewShape")
+    target = op.take("NewShape") if op.options else None
     if len(op.inputs) > 1 and op.inputs[1] >= 0:
         target = scope.constant(op, 1)
     wanted = scope.result(op).shape if target is None else tuple(int(n) for n in target.reshape(-1))
