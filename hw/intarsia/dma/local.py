@@ -110,8 +110,10 @@ class LocalQueue(wiring.Component):
 
         fault = self.engine.fault
         m.d.comb += [
+            fault.p.code.eq(Mux(known, FaultCode.DESCRIPTOR, FaultCode.PROGRAM)),
             fault.p.engine.eq(Stream.LOCAL.value),
             fault.p.context.eq(job.context),
+            fault.p.info.eq(Mux(known, check.word, 0)),
         ]
         with m.FSM():
             with m.State("IDLE"):
@@ -130,14 +132,7 @@ class LocalQueue(wiring.Component):
                     rows.eq(descriptor.rows),
                 ]
                 with m.If(~known | check.faulty):
-                    m.d.comb += [
-                        fault.valid.eq(1),
-                        fault.p.code.eq(
-                            Mux(known, FaultCode.DESCRIPTOR, FaultCode.PROGRAM),
-                        ),
-                        fault.p.info.eq(Mux(known, check.word, 0)),
-                        self.engine.done.eq(1),
-                    ]
+                    m.d.comb += [fault.valid.eq(1), self.engine.done.eq(1)]
                     m.next = "IDLE"
                 with m.Else():
                     m.d.sync += moving.eq(1)

@@ -91,7 +91,19 @@ class Receiver(wiring.Component):
             scatter.span.p.eq(found.span),
         ]
 
+        # What goes wrong: a transaction is refused, or there is none.
         fault = self.fault
+        refused = Signal()
+        m.d.comb += [
+            refused.eq(answers & (header.kind == PacketKind.ERROR)),
+            fault.p.code.eq(Mux(refused, detail.fault, FaultCode.TRANSACTION)),
+            fault.p.engine.eq(Mux(refused, Stream.REMOTE.value, RESPONDER)),
+            fault.p.context.eq(Mux(refused, found.span.context, 0)),
+            fault.p.node.eq(header.source),
+            fault.p.data_id.eq(Mux(refused, detail.data_id, 0)),
+            fault.p.info.eq(Mux(refused, detail.fragment, header.transaction)),
+        ]
+
         with m.If(storing):
             m.d.comb += [self.close.valid.eq(scatter.done), self.close.p.eq(stored)]
             with m.If(scatter.done):
@@ -109,25 +121,13 @@ class Receiver(wiring.Component):
                 m.d.sync += storing.eq(~failed)
             with m.Elif(answers & (header.kind == PacketKind.WRITE_ACK) & found.write):
                 m.d.comb += self.close.valid.eq(1)
-            with m.Elif(answers & (header.kind == PacketKind.ERROR)):
+            with m.Elif(refused):
                 m.d.comb += [
                     self.close.valid.eq(1),
                     self.fails.eq(1 << found.job),
                     fault.valid.eq(~failed),
-                    fault.p.code.eq(detail.fault),
-                    fault.p.engine.eq(Stream.REMOTE.value),
-                    fault.p.context.eq(found.span.context),
-                    fault.p.node.eq(header.source),
-                    fault.p.data_id.eq(detail.data_id),
-                    fault.p.info.eq(detail.fragment),
                 ]
             with m.Else():
-                m.d.comb += [
-                    fault.valid.eq(1),
-                    fault.p.code.eq(FaultCode.TRANSACTION),
-                    fault.p.engine.eq(RESPONDER),
-                    fault.p.node.eq(header.source),
-                    fault.p.info.eq(header.transaction),
-                ]
+                m.d.comb += fault.valid.eq(1)
 
         return m

@@ -134,9 +134,21 @@ class Responder(wiring.Component):
         # Replies, as they are pushed, and as they are sent.
         reply = data.View(_Reply, replies.w_data)
         sent = data.View(_Reply, replies.r_data)
-        stored = Signal(PacketHeader, reset_less=True)
+        asked = Signal(PacketHeader, reset_less=True)
+        kind = Signal(PacketKind)
+        refused = Signal()
+        acknowledges = Signal()
         header = framer.head.p.header
         m.d.comb += [
+            refused.eq(check.fault != FaultCode.NONE),
+            reply.destination.eq(asked.source),
+            reply.kind.eq(kind),
+            reply.length.eq(Mux(kind == PacketKind.READ_REPLY, asked.length, 0)),
+            reply.transaction.eq(asked.transaction),
+            reply.detail.data_id.eq(address.data_id),
+            reply.detail.fragment.eq(address.fragment),
+            reply.detail.offset.eq(address.offset),
+            reply.detail.fault.eq(check.fault),
             framer.head.valid.eq(replies.r_rdy),
             replies.r_en.eq(framer.head.ready),
             framer.head.p.extension.eq(sent.detail),
@@ -147,14 +159,20 @@ class Responder(wiring.Component):
             header.transaction.eq(sent.transaction),
             header.link_format.eq(LINK_FORMAT),
         ]
+        with m.If(acknowledges):
+            m.d.comb += kind.eq(PacketKind.WRITE_ACK)
+        with m.Elif(refused):
+            m.d.comb += kind.eq(PacketKind.ERROR)
+        with m.Else():
+            m.d.comb += kind.eq(PacketKind.READ_REPLY)
 
         fault = self.fault
         m.d.comb += [
-            fault.p.code.eq(check.fault),
+            fault.p.code.eq(Mux(known, check.fault, FaultCode.LINK_PROTOCOL)),
             fault.p.engine.eq(RESPONDER),
             fault.p.node.eq(self.node),
-            fault.p.data_id.eq(address.data_id),
-            fault.p.info.eq(address.fragment),
+            fault.p.data_id.eq(Mux(known, address.data_id, 0)),
+            fault.p.info.eq(Mux(known, address.fragment, 0)),
         ]
 
         with m.FSM() as fsm:
@@ -164,32 +182,19 @@ class Responder(wiring.Component):
                     with m.If(self.lookup.request.ready):
                         m.next = "FIND"
                 with m.Elif(deframer.head.valid):
-                    m.d.comb += [
-                        deframer.head.ready.eq(1),
-                        fault.valid.eq(1),
-                        fault.p.code.eq(FaultCode.LINK_PROTOCOL),
-                        fault.p.data_id.eq(0),
-                        fault.p.info.eq(0),
-                    ]
+                    m.d.comb += [deframer.head.ready.eq(1), fault.valid.eq(1)]
             with m.State("FIND"):
                 with m.If(self.lookup.result.valid):
                     found = self.lookup.result.p
-                    m.d.sync += entry.eq(found)
-                    m.d.sync += entry.hit.eq(found.hit & (found.node == self.node))
+                    m.d.sync += [
+                        entry.eq(found),
+                        entry.hit.eq(found.hit & (found.node == self.node)),
+                        asked.eq(head),
+                    ]
                     m.next = "JUDGE"
             with m.State("JUDGE"):
-                m.d.comb += [
-                    reply.destination.eq(head.source),
-                    reply.transaction.eq(head.transaction),
-                ]
-                m.d.sync += stored.eq(head)
-                with m.If(check.fault != FaultCode.NONE):
+                with m.If(refused):
                     m.d.comb += [
-                        reply.kind.eq(PacketKind.ERROR),
-                        reply.detail.data_id.eq(address.data_id),
-                        reply.detail.fragment.eq(address.fragment),
-                        reply.detail.offset.eq(address.offset),
-                        reply.detail.fault.eq(check.fault),
                         replies.w_en.eq(1),
                         deframer.head.ready.eq(replies.w_rdy),
                         fault.valid.eq(replies.w_rdy),
@@ -201,8 +206,6 @@ class Responder(wiring.Component):
                     ]
                 with m.Else():
                     m.d.comb += [
-                        reply.kind.eq(PacketKind.READ_REPLY),
-                        reply.length.eq(head.length),
                         gather.span.valid.eq(replies.w_rdy),
                         replies.w_en.eq(gather.span.ready),
                         deframer.head.ready.eq(replies.w_rdy & gather.span.ready),
@@ -217,12 +220,7 @@ class Responder(wiring.Component):
                     m.d.sync += storing.eq(0)
                     m.next = "ACKNOWLEDGE"
             with m.State("ACKNOWLEDGE"):
-                m.d.comb += [
-                    reply.destination.eq(stored.source),
-                    reply.transaction.eq(stored.transaction),
-                    reply.kind.eq(PacketKind.WRITE_ACK),
-                    replies.w_en.eq(1),
-                ]
+                m.d.comb += [acknowledges.eq(1), replies.w_en.eq(1)]
                 with m.If(replies.w_rdy):
                     m.next = "ASK"
 
