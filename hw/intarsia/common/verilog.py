@@ -1,5 +1,7 @@
 """Verilog of a component."""
 
+import re
+
 from amaranth.back import verilog
 from amaranth.hdl import Const, Value
 from amaranth.hdl._ir import PortDirection
@@ -8,12 +10,16 @@ from amaranth.lib.wiring import In
 
 __all__ = ["convert"]
 
+#: A process that only assigns a constant. It reads nothing; so an `always @*` would never run.
+CONSTANT = re.compile(r"always @\*(?=\n\s+\S+ = \d+'[bdh][0-9a-f]+;\n)")
+
 
 def convert(component: wiring.Component, name: str) -> str:
     """Verilog of `component`, as module `name`.
 
     Streams may promise `always_ready` or `always_valid`: the constant that stands for the promise
-    is no port. (Amaranth 0.5's own collection of ports refuses such streams.)
+    is no port. (Amaranth 0.5's own collection of ports refuses such streams.) The result is
+    SystemVerilog, for the sake of ``always_comb``.
     """
     ports = {}
     for path, member, value in component.signature.flatten(component):
@@ -21,4 +27,4 @@ def convert(component: wiring.Component, name: str) -> str:
         if not isinstance(signal, Const):
             direction = PortDirection.Input if member.flow is In else PortDirection.Output
             ports["__".join(map(str, path))] = (signal, direction)
-    return verilog.convert(component, name=name, ports=ports)
+    return CONSTANT.sub("always_comb", verilog.convert(component, name=name, ports=ports))

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from intarsia.common.ports import PacketBeat
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultReport
-from intarsia.link.geometry import CLASSES
+from intarsia.link.geometry import CLASSES, Geometry
 from intarsia.link.receiver import Receiver
 from intarsia.link.transmitter import Transmitter
 
@@ -60,7 +60,7 @@ class LinkPort(wiring.Component):
     """
 
     def __init__(self, *, link_bytes, port):
-        self.link_bytes = link_bytes
+        self.link_bytes = Geometry(link_bytes).link_bytes
         self.port = port
         beat = stream.Signature(PacketBeat(link_bytes))
         super().__init__({

@@ -34,7 +34,7 @@ class Transmitter(wiring.Component):
     follow each other without a gap.
 
     Credits for what was taken out of this side's receive buffers ride in the headers. Where a
-    class has a quarter of its buffer to return and no packet is ready, a CREDIT packet takes
+    class has an eighth of its buffer to return and no packet is ready, a CREDIT packet takes
     them.
 
     Parameters
@@ -220,7 +220,7 @@ class Transmitter(wiring.Component):
             capacity = self.geometry.capacity(name)
             pending[name] = Signal(range(capacity + 1), init=capacity, name=f"pending_{name}")
             m.d.comb += [
-                plenty[n].eq(pending[name] >= capacity // 4),
+                plenty[n].eq(pending[name] >= capacity // 8),
                 some[n].eq(pending[name] >= CREDIT_UNIT),
             ]
 
