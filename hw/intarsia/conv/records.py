@@ -78,16 +78,16 @@ class RecordLoader(wiring.Component):
 
         # Receiving.
         received = Signal(range(words))
-        parts = Signal(data.ArrayLayout(unsigned(8 * lanes), words), reset_less=True)
+        parts = [Signal(8 * lanes, name=f"part_{n}", reset_less=True) for n in range(words)]
         m.d.comb += [
-            self.records.eq(parts),
+            self.records.eq(Cat(parts)),
             self.done.eq(arrived.valid & arrived.p.last),
         ]
         with m.If(arrived.valid):
             m.d.sync += received.eq(Mux(arrived.p.last, 0, received + 1))
             with m.Switch(received):
-                for n in range(words):
+                for n, part in enumerate(parts):
                     with m.Case(n):
-                        m.d.sync += parts[n].eq(arrived.p.vector.bytes)
+                        m.d.sync += part.eq(arrived.p.vector.bytes)
 
         return m

@@ -129,7 +129,13 @@ class WeightRegisters(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        gathered = Signal.like(self.weights, reset_less=True)
+        gathered, used = (
+            [
+                Signal(self.weights.shape().elem_shape, name=f"{name}_{n}", reset_less=True)
+                for n in range(self._columns)
+            ]
+            for name in ("gathered", "used")
+        )
         complete = Signal()
         index = Signal(range(self._columns))
 
@@ -138,21 +144,22 @@ class WeightRegisters(wiring.Component):
             free.eq(~self.valid | self.release),
             swap.eq(free & complete),
             self.i.ready.eq(~complete | swap),
+            self.weights.eq(Cat(used)),
         ]
         with m.If(free):
             m.d.sync += self.valid.eq(complete)
         with m.If(swap):
-            m.d.sync += [self.weights.eq(gathered), complete.eq(0)]
+            m.d.sync += complete.eq(0)
+            m.d.sync += [use.eq(column) for use, column in zip(used, gathered, strict=True)]
 
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [complete.eq(self.i.p.last), index.eq(Mux(self.i.p.last, 0, index + 1))]
             with m.If(self.diagonal):
-                m.d.sync += gathered.eq(0)
-                for n in range(self._columns):
-                    m.d.sync += gathered[n][n].eq(self.i.p.bytes[n])
+                for n, column in enumerate(gathered):
+                    m.d.sync += [column.eq(0), column[n].eq(self.i.p.bytes[n])]
             with m.Else(), m.Switch(index):
-                for n in range(self._columns):
+                for n, column in enumerate(gathered):
                     with m.Case(n):
-                        m.d.sync += gathered[n].eq(self.i.p.bytes)
+                        m.d.sync += column.eq(self.i.p.bytes)
 
         return m
