@@ -39,9 +39,10 @@ class Responder(wiring.Component):
     is answered with ERROR, moves no byte, and is reported.
 
     Requests are begun in order; a WRITE is acknowledged when the memory has accepted all of it, and
-    a READ that comes after it sees it. Replies leave in the order of requests. Payload passes at
-    one beat per cycle both ways, at the same time; there are at most 6 cycles between the payloads
-    of packets that wait in line, besides their heads.
+    a READ that comes after it sees it. A WRITE that comes after a READ may overtake it: whoever
+    sends both to the same bytes must wait for the first reply. Replies leave in the order of
+    requests. Payload passes at one beat per cycle both ways, at the same time; there are at most 6
+    cycles between the payloads of packets that wait in line, besides their heads.
 
     Relies on the link for packets that are as long as their header says. Anything but a READ or
     WRITE is reported as LINK_PROTOCOL and dropped.
