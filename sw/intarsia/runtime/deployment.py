@@ -1,0 +1,186 @@
+"""A plan on chips: everything in its place, ready for inferences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from intarsia.compiler.placement import Placement
+from intarsia.compiler.plan import ChipHolder, Fragment, FragmentKind, NodeHolder, Plan
+from intarsia.driver.device import Device
+from intarsia.driver.errors import DriverTimeoutError
+from intarsia.driver.transport import Transport
+from intarsia.isa.address import LogicalAddress
+from intarsia.isa.bits import encode
+from intarsia.isa.fragment import Permissions
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
+
+__all__ = ["CONTEXT", "Deployment"]
+
+#: The context that a plan's programs run in.
+CONTEXT = 0
+
+#: The chip whose doorbell begins an inference, and whose interrupt ends it.
+LEADER = 0
+
+#: Version of every fragment; a fragment that moves while chips run gets another.
+VERSION = 1
+
+NODES = {NodeHolder.MEMORY: MEMORY_NODE, NodeHolder.HOST: HOST_NODE}
+
+
+class Deployment:
+    """Puts `plan` onto the chips behind `transport`, at the places of `placement`, and starts it.
+
+    Programs and weights travel as packets: the chips fetch weights themselves, and programs are
+    written into their memory by the host node.
+
+    Parameters
+    ----------
+    transport : Transport
+    plan : Plan
+    placement : Placement
+
+    Raises
+    ------
+    :exc:`intarsia.driver.errors.DriverError`
+        If a chip refuses or reports a fault.
+    """
+
+    def __init__(self, transport: Transport, plan: Plan, placement: Placement) -> None:
+        self._transport = transport
+        self._plan = plan
+        self._devices = [Device(transport, chip) for chip in range(len(plan.chips))]
+        self.deploy(placement)
+
+    def deploy(self, placement: Placement) -> None:
+        """Stop what runs, and bring the plan to its places again, which may be other ones."""
+        self._placement = placement
+        for device in self._devices:
+            device.stop(CONTEXT)
+        self._fill_nodes()
+        for chip, device in enumerate(self._devices):
+            self._prepare(chip, device)
+        self._write_programs()
+        for device in self._devices:
+            device.start(CONTEXT)
+
+    def infer(
+        self, inputs: Mapping[str, np.ndarray], *, limit: int
+    ) -> tuple[dict[str, np.ndarray], int]:
+        """One inference.
+
+        Parameters
+        ----------
+        inputs : mapping of str to numpy.ndarray
+            int8, by the names of the plan's inputs.
+        limit : int
+            Cycles after which to give up.
+
+        Returns
+        -------
+        (dict of str to numpy.ndarray, int)
+            Outputs of the plan, int8, flat, by name; cycles from the acceptance of the doorbell to
+            the interrupt.
+
+        Raises
+        ------
+        :exc:`intarsia.driver.errors.ChipFaultError`
+            If a chip reports a fault.
+        :exc:`intarsia.driver.errors.DriverTimeoutError`
+            If no interrupt comes in time.
+        """
+        for end in self._plan.inputs:
+            content = np.ascontiguousarray(inputs[end.tensor], np.int8).tobytes()
+            self._transport.store(HOST_NODE, self._placement.fragments[end.fragment], content)
+        begin = self._devices[LEADER].ring(CONTEXT)
+        interrupted = self._transport.wait(limit)
+        for chip in interrupted:
+            self._devices[chip].raise_fault()
+        if LEADER not in interrupted:
+            raise DriverTimeoutError(f"No inference was complete within {limit:,} cycles")
+        self._devices[LEADER].acknowledge()
+        outputs = {}
+        for end in self._plan.outputs:
+            size = self._plan.fragments[end.fragment].size
+            base = self._placement.fragments[end.fragment]
+            content = self._transport.load(HOST_NODE, base, size)
+            outputs[end.tensor] = np.frombuffer(content, np.int8)
+        return outputs, interrupted[LEADER] - begin
+
+    def counters(self) -> list[dict[Any, dict[Any, int]]]:
+        """Cycle counters of each chip."""
+        return [device.counters() for device in self._devices]
+
+    def _fill_nodes(self) -> None:
+        for fragment, base in self._placed():
+            if isinstance(fragment.holder, NodeHolder):
+                node = NODES[fragment.holder]
+                permissions = encode(Permissions, _permissions(fragment))
+                self._transport.place(
+                    node,
+                    fragment.data_id,
+                    fragment.fragment,
+                    base,
+                    fragment.size,
+                    VERSION,
+                    permissions,
+                )
+                if fragment.content is not None:
+                    self._transport.store(node, base, fragment.content)
+
+    def _prepare(self, chip: int, device: Device) -> None:
+        device.set_owner(CONTEXT, self._plan.owner)
+        bases = self._placement.slots[chip]
+        for slot in self._plan.chips[chip].slots:
+            device.set_slot(CONTEXT, slot.number, bases[slot.number], slot.size)
+        device.remove_entries()
+        for index in self._plan.chips[chip].fragments:
+            fragment = self._plan.fragments[index]
+            held = fragment.holder
+            node = held.chip if isinstance(held, ChipHolder) else NODES[held]
+            device.put_entry({
+                "data_id": fragment.data_id,
+                "fragment": fragment.fragment,
+                "permissions": _permissions(fragment),
+                "base": self._placement.fragments[index] if node == chip else 0,
+                "node": node,
+                "version": VERSION,
+                "size": fragment.size,
+            })
+
+    def _write_programs(self) -> None:
+        scratch = max(
+            (
+                base + fragment.size
+                for fragment, base in self._placed()
+                if fragment.holder is NodeHolder.HOST
+            ),
+            default=0,
+        )
+        for fragment, _ in self._placed():
+            if fragment.kind is FragmentKind.PROGRAM:
+                assert isinstance(fragment.holder, ChipHolder) and fragment.content is not None
+                self._transport.store(HOST_NODE, scratch, fragment.content)
+                address = encode(
+                    LogicalAddress,
+                    {
+                        "data_id": fragment.data_id,
+                        "fragment": fragment.fragment,
+                        "version": VERSION,
+                    },
+                )
+                self._transport.transfer(
+                    write=True,
+                    node=fragment.holder.chip,
+                    logical_address=address.to_bytes(12, "little"),
+                    local=scratch,
+                    size=len(fragment.content),
+                )
+
+    def _placed(self) -> Sequence[tuple[Fragment, int]]:
+        return list(zip(self._plan.fragments, self._placement.fragments, strict=True))
+
+
+def _permissions(fragment: Fragment) -> dict[str, int]:
+    return {"read": int(fragment.read), "write": int(fragment.write)}
