@@ -1,5 +1,7 @@
 """What the DMA engine moves."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from amaranth.lib import data
 
@@ -7,13 +9,46 @@ from intarsia.isa.instruction import LocalOp
 from intarsia.model.memory import Memory, as_signed
 
 __all__ = [
-    "extent",
+    "Rows",
     "gather",
     "local_transfer",
     "read_extents",
     "scatter",
     "write_extents",
 ]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of bytes at one side of a transfer.
+
+    Members
+    -------
+    start : int
+        Address of the first byte.
+    count : int
+    row_bytes : int
+    pitch : int
+        Bytes from one row to the next.
+    """
+
+    start: int
+    count: int
+    row_bytes: int
+    pitch: int
+
+    def addresses(self) -> np.ndarray:
+        """Addresses of ``(row, byte)``."""
+        row, byte = np.ogrid[: self.count, : self.row_bytes]
+        return self.start + row * self.pitch + byte
+
+    def moved(self, distance: int) -> "Rows":
+        """The same rows, `distance` bytes on."""
+        return Rows(self.start + distance, self.count, self.row_bytes, self.pitch)
+
+    def extent(self) -> tuple[int, int]:
+        """Addresses of the first byte, and of the first after the last."""
+        return self.start, self.start + (self.count - 1) * self.pitch + self.row_bytes
 
 
 def local_transfer(memory: Memory, opcode: LocalOp, work: data.Const) -> None:
@@ -28,46 +63,38 @@ def local_transfer(memory: Memory, opcode: LocalOp, work: data.Const) -> None:
     work : data.Const of LocalDescriptor
         Operands hold addresses.
     """
-    rows = work.rows, work.row_bytes
     if opcode is LocalOp.COPY:
-        moved = gather(memory, work.source.offset, *rows, work.source_pitch)
+        moved = gather(memory, _source(work))
     else:
-        moved = np.full(rows[0] * rows[1], work.value, np.uint8)
-    scatter(memory, work.destination.offset, *rows, work.destination_pitch, moved)
+        moved = np.full(work.rows * work.row_bytes, work.value, np.uint8)
+    scatter(memory, _destination(work), moved)
 
 
-def gather(memory: Memory, start: int, rows: int, row_bytes: int, pitch: int) -> np.ndarray:
-    """Bytes of a transfer's rows, in order, as dense uint8: what READ or WRITE sends."""
-    return as_signed(memory)[_addresses(start, rows, row_bytes, pitch)].reshape(-1).view(np.uint8)
+def gather(memory: Memory, rows: Rows) -> np.ndarray:
+    """Bytes of `rows`, in order, as dense uint8: what READ or WRITE sends."""
+    return as_signed(memory)[rows.addresses()].reshape(-1).view(np.uint8)
 
 
-def scatter(
-    memory: Memory, start: int, rows: int, row_bytes: int, pitch: int, moved: np.ndarray
-) -> None:
-    """Puts dense bytes where a transfer's rows lie: what the receiving end does."""
-    target = as_signed(memory)
-    target[_addresses(start, rows, row_bytes, pitch)] = moved.view(np.int8).reshape(rows, row_bytes)
-
-
-def extent(start: int, rows: int, row_bytes: int, pitch: int) -> tuple[int, int]:
-    """Addresses of the first byte of a transfer, and of the first after its last."""
-    return start, start + (rows - 1) * pitch + row_bytes
+def scatter(memory: Memory, rows: Rows, moved: np.ndarray) -> None:
+    """Puts dense bytes where `rows` lie: what the receiving end does."""
+    as_signed(memory)[rows.addresses()] = moved.view(np.int8).reshape(rows.count, rows.row_bytes)
 
 
 def read_extents(opcode: LocalOp, work: data.Const) -> dict[str, tuple[int, int]]:
     """For each operand read, addresses of its first byte and of the first after its last."""
     if opcode is LocalOp.FILL:
         return {}
-    rows = work.rows, work.row_bytes, work.source_pitch
-    return {"source": extent(work.source.offset, *rows)}
+    return {"source": _source(work).extent()}
 
 
 def write_extents(work: data.Const) -> dict[str, tuple[int, int]]:
     """For each operand written, addresses of its first byte and of the first after its last."""
-    rows = work.rows, work.row_bytes, work.destination_pitch
-    return {"destination": extent(work.destination.offset, *rows)}
+    return {"destination": _destination(work).extent()}
 
 
-def _addresses(start: int, rows: int, row_bytes: int, pitch: int) -> np.ndarray:
-    row, byte = np.ogrid[:rows, :row_bytes]
-    return start + row * pitch + byte
+def _source(work: data.Const) -> Rows:
+    return Rows(work.source.offset, work.rows, work.row_bytes, work.source_pitch)
+
+
+def _destination(work: data.Const) -> Rows:
+    return Rows(work.destination.offset, work.rows, work.row_bytes, work.destination_pitch)

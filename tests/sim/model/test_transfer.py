@@ -42,6 +42,7 @@ def test_fill_keeps_gaps():
 def test_gather_is_the_inverse_of_scatter():
     memory = np.zeros(64, np.uint8)
     moved = np.arange(12, dtype=np.uint8)
-    transfer.scatter(memory, 5, 3, 4, 10, moved)
-    assert (transfer.gather(memory, 5, 3, 4, 10) == moved).all()
-    assert transfer.extent(5, 3, 4, 10) == (5, 29)
+    rows = transfer.Rows(start=5, count=3, row_bytes=4, pitch=10)
+    transfer.scatter(memory, rows, moved)
+    assert (transfer.gather(memory, rows) == moved).all()
+    assert rows.extent() == (5, 29)

@@ -1,0 +1,147 @@
+"""The way from a network to a plan."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from intarsia.compiler.allocate import Allocation, allocate
+from intarsia.compiler.boxes import Box
+from intarsia.compiler.costs import macs
+from intarsia.compiler.emit import emit, program_bytes
+from intarsia.compiler.errors import CompileError, MemoryShortageError
+from intarsia.compiler.lower import ChipWork, Lowered, Strategy, lower
+from intarsia.compiler.names import Naming, name_fragments
+from intarsia.compiler.partition import partition as split_network
+from intarsia.compiler.plan import ChipPlan, Device, End, FragmentKind, Layer, Plan
+from intarsia.compiler.schedule import schedule
+from intarsia.compiler.workload import Workload
+from intarsia.graph import Mode, Network
+from intarsia.isa.config import ChipConfig
+
+__all__ = ["MOST_CHIPS", "OWNER", "compile_network"]
+
+#: Chips that a star of simulated nodes has room for; see :mod:`intarsia.isa.topology`.
+MOST_CHIPS = 32
+
+#: Owner of the data IDs of a plan, if nobody says another.
+OWNER = 1
+
+
+def compile_network(
+    network: Network,
+    *,
+    config: ChipConfig,
+    chips: int,
+    mode: Mode,
+    partition: str = "auto",
+    owner: int = OWNER,
+) -> Plan:
+    """Lays `network` over chips.
+
+    Parameters
+    ----------
+    network : Network
+        Network to lay.
+    config : ChipConfig
+        Of every chip.
+    chips : int
+        Number of chips.
+    mode : Mode
+        Numerics mode.
+    partition : str
+        One of :data:`~intarsia.compiler.partition.PARTITIONS`.
+    owner : int
+        Owner of all data IDs.
+
+    Returns
+    -------
+    Plan
+        The same for the same arguments, byte for byte.
+
+    Raises
+    ------
+    :exc:`CompileError`
+        If the network can't be laid over these chips, and why.
+    :exc:`~intarsia.golden.ScaleError`
+        If `mode` does not define an operator at its scales.
+    """
+    if not 1 <= chips <= MOST_CHIPS:
+        raise CompileError(f"Number of chips must be in 1..{MOST_CHIPS}, not {chips}")
+    workload = Workload.of(network)
+    shares = split_network(workload, config, chips, partition)
+    strategy, lowered, allocations = _fitted(workload, shares, config, mode)
+    sizes = [_program_size(code) for code in lowered.chips]
+    naming = name_fragments(workload, lowered, allocations, sizes, owner, config)
+    programs = [
+        _program(code, allocation, naming)
+        for code, allocation in zip(lowered.chips, allocations, strict=True)
+    ]
+    fragments = tuple(
+        replace(fragment, content=programs[fragment.fragment])
+        if fragment.kind is FragmentKind.PROGRAM
+        else fragment
+        for fragment in naming.fragments
+    )
+    parts = zip(programs, allocations, naming.maps, strict=True)
+    return Plan(
+        network=network.name,
+        mode=mode,
+        partition=partition,
+        config=config,
+        owner=owner,
+        chips=tuple(ChipPlan(program, memory.slots, known) for program, memory, known in parts),
+        fragments=fragments,
+        inputs=tuple(
+            End(end.tensor, naming.places["input", end.tensor][0]) for end in network.inputs
+        ),
+        outputs=tuple(
+            End(name, naming.places["output", workload.roots[name]][0]) for name in workload.results
+        ),
+        layers=tuple(_layers(workload, shares, chips)),
+        resident=strategy.resident,
+    )
+
+
+def _fitted(
+    workload: Workload, shares: Mapping[str, Sequence[Box]], config: ChipConfig, mode: Mode
+) -> tuple[Strategy, Lowered, list[Allocation]]:
+    """The first strategy whose buffers fit into every chip."""
+    shortage = None
+    for strategy in _strategies(config):
+        try:
+            lowered = lower(workload, shares, config, mode, strategy)
+            allocations = [
+                allocate(chip, _program_size(code), code.prologue, code.works, config)
+                for chip, code in enumerate(lowered.chips)
+            ]
+        except MemoryShortageError as error:
+            shortage = error
+        else:
+            return strategy, lowered, allocations
+    raise CompileError(f"Network {workload.network.name!r}: {shortage}")
+
+
+def _strategies(config: ChipConfig) -> Iterator[Strategy]:
+    """Ways to keep weights, best first."""
+    yield Strategy(resident=True, prefetch=0, blob_bytes=config.bank_bytes)
+    for prefetch in (1, 0):
+        for parts in (1, 2, 4, 8, 16):
+            yield Strategy(False, prefetch, config.bank_bytes // parts)
+
+
+def _program_size(code: ChipWork) -> int:
+    streams = {work.stream for work in code.works}
+    return program_bytes((*code.prologue, *code.works), len(streams))
+
+
+def _program(code: ChipWork, allocation: Allocation, naming: Naming) -> bytes:
+    tokens = schedule(code.prologue, code.works, allocation.places)
+    return emit(code.prologue, code.works, tokens.masks, allocation.places, naming.resolve)
+
+
+def _layers(workload: Workload, shares: Mapping[str, Sequence[Box]], chips: int) -> Iterator[Layer]:
+    for index, op in enumerate(workload.network.ops):
+        boxes = shares.get(op.output, [Box.nothing()] * chips)
+        done = tuple(macs(op, box, workload.network) if box else 0 for box in boxes)
+        device = Device.HOST if index in workload.host else Device.CHIP
+        replicated = chips > 1 and bool(boxes[1]) and boxes[0] == boxes[1]
+        yield Layer(op.name, type(op).__name__, device, done, replicated)

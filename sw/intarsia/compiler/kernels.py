@@ -1,0 +1,188 @@
+"""Convolutions cut into jobs of the convolution engine, by their channels."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from intarsia.compiler.boxes import Box
+from intarsia.graph import Conv
+from intarsia.isa.config import ChipConfig
+from intarsia.isa.numerics import ChannelRecord
+
+__all__ = ["RECORD_BYTES", "Job", "jobs", "pack", "tiles"]
+
+#: Bytes of the record of one output channel.
+RECORD_BYTES = ChannelRecord.as_shape().size // 8
+
+
+@dataclass(frozen=True)
+class Job:
+    """Output channels that one descriptor computes.
+
+    Members
+    -------
+    first, last : int
+        Output channels `first` to `last` - 1.
+    source, depth : int
+        The `depth` input channels from `source` on, which they see; weights of channels of other
+        groups are zero.
+    kernel : (int, int)
+    dense : bool
+        A row of the window is one run.
+    diagonal : bool
+    """
+
+    first: int
+    last: int
+    source: int
+    depth: int
+    kernel: tuple[int, int]
+    dense: bool
+    diagonal: bool
+
+    @property
+    def channels(self) -> int:
+        """Number of output channels."""
+        return self.last - self.first
+
+    def chunks(self, config: ChipConfig) -> int:
+        """Vectors of input per pixel and block of output channels."""
+        kernel_y, kernel_x = self.kernel
+        if self.diagonal:
+            return kernel_y * kernel_x
+        if self.dense:
+            return kernel_y * -(-kernel_x * self.depth // config.lanes)
+        return kernel_y * kernel_x * -(-self.depth // config.lanes)
+
+    def cycles(self, config: ChipConfig) -> int:
+        """Cycles of the array per output pixel."""
+        return self.chunks(config) * -(-self.channels // config.columns)
+
+    def weight_bytes(self, config: ChipConfig) -> int:
+        """Bytes of weights."""
+        if self.diagonal:
+            blocks = -(-self.channels // config.columns)
+            return blocks * self.chunks(config) * config.lanes
+        return self.channels * self.chunks(config) * config.lanes
+
+    def blob_bytes(self, config: ChipConfig) -> int:
+        """Bytes of weights and channel records."""
+        return self.weight_bytes(config) + self.channels * RECORD_BYTES
+
+
+def jobs(op: Conv, box: Box, config: ChipConfig, pixel_bytes: int | None = None) -> list[Job]:
+    """Jobs that compute the channels of `box`, in order.
+
+    Parameters
+    ----------
+    op : Conv
+        Convolution to cut.
+    box : Box
+        The part of its output to compute.
+    config : ChipConfig
+        Sizes of the chip.
+    pixel_bytes : int or None
+        Channels that a pixel is stored with; None for all that the operator has.
+    """
+    kernel_y, kernel_x = op.window.kernel
+    geometry = (len(op.weights), op.groups, op.weights.shape[3], (kernel_y, kernel_x))
+    return _jobs(geometry, op.window.dilation[1], box.first, box.last, config, pixel_bytes)
+
+
+@cache
+def _jobs(
+    geometry: tuple[int, int, int, tuple[int, int]],
+    dilation: int,
+    first: int,
+    last: int,
+    config: ChipConfig,
+    pixel_bytes: int | None,
+) -> list[Job]:
+    total, groups, depth, kernel = geometry
+    stored = groups * depth if pixel_bytes is None else pixel_bytes
+    per_group = total // groups
+
+    def job(first: int, last: int, diagonal: bool = False) -> Job:
+        source, end = first // per_group, (last - 1) // per_group + 1
+        seen = (end - source) * depth
+        dense = not diagonal and (kernel[1] == 1 or (dilation == 1 and seen == stored))
+        return Job(first, last, source * depth, seen, kernel, dense, diagonal)
+
+    options = []
+    if groups > 1 and depth == per_group == 1:
+        options.append([job(first, last, diagonal=True)])
+    low, high = first // per_group, (last - 1) // per_group + 1
+    for step in _divisions(high - low):
+        starts = [*range(low * per_group, high * per_group, step * per_group), last]
+        starts[0] = first
+        options.append([job(*pair) for pair in itertools.pairwise(starts)])
+    return min(
+        options,
+        key=lambda option: (sum(item.cycles(config) for item in option), len(option)),
+    )
+
+
+def _divisions(count: int) -> Iterator[int]:
+    """Powers of two below `count`, and `count` itself."""
+    step = 1
+    while step < count:
+        yield step
+        step *= 2
+    yield count
+
+
+def tiles(job: Job, limit: int, config: ChipConfig) -> list[Job] | None:
+    """`job` cut by output channels so that each piece's blob has at most `limit` bytes.
+
+    None, if no piece is that small.
+    """
+    whole = _piece(job, job.first, min(job.last, job.first + config.columns))
+    if whole.blob_bytes(config) <= limit:
+        unit = config.columns
+        most = limit // whole.blob_bytes(config)
+    else:
+        unit, single = 1, _piece(job, job.first, job.first + 1)
+        most = limit // single.blob_bytes(config)
+    if not most:
+        return None
+    units = -(-job.channels // unit)
+    count = -(-units // most)
+    cuts = [job.first + units * piece // count * unit for piece in range(count)]
+    return [_piece(job, *pair) for pair in itertools.pairwise([*cuts, job.last])]
+
+
+def _piece(job: Job, first: int, last: int) -> Job:
+    source = job.source + first - job.first if job.diagonal else job.source
+    depth = last - first if job.diagonal else job.depth
+    return Job(first, last, source, depth, job.kernel, job.dense, job.diagonal)
+
+
+def pack(op: Conv, job: Job, config: ChipConfig) -> bytes:
+    """Weights of `job` in the order of :class:`~intarsia.isa.kernel.ConvDescriptor`."""
+    weights = op.weights[job.first : job.last]
+    if job.diagonal:
+        taps = weights.reshape(job.channels, -1)
+        padded = np.pad(taps, [(0, -job.channels % config.columns), (0, 0)])
+        blocks = padded.reshape(-1, config.columns, taps.shape[1])
+        return blocks.transpose(0, 2, 1).tobytes()
+    seen = _expanded(op, job)
+    runs = seen.reshape(job.channels, job.kernel[0], 1 if job.dense else job.kernel[1], -1)
+    lanes = np.pad(runs, [(0, 0)] * 3 + [(0, -runs.shape[3] % config.lanes)])
+    chunks = lanes.reshape(job.channels, -1, config.lanes)
+    return b"".join(
+        chunks[start : start + config.columns].transpose(1, 0, 2).tobytes()
+        for start in range(0, job.channels, config.columns)
+    )
+
+
+def _expanded(op: Conv, job: Job) -> np.ndarray:
+    """Weights over all channels that the job sees, zero where a group does not see them."""
+    per_group, depth = len(op.weights) // op.groups, op.weights.shape[3]
+    expanded = np.zeros((job.channels, *job.kernel, job.depth), np.int8)
+    for channel in range(job.first, job.last):
+        start = channel // per_group * depth - job.source
+        expanded[channel - job.first, ..., start : start + depth] = op.weights[channel]
+    return expanded

@@ -1,0 +1,395 @@
+"""A partitioned network to instructions of every chip, in an order that respects all data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from intarsia.compiler import records
+from intarsia.compiler.blobs import Blob, cut
+from intarsia.compiler.boxes import Box
+from intarsia.compiler.layers import Site, copies
+from intarsia.compiler.moves import moves
+from intarsia.compiler.storage import Holding, Stored, dense_grid, hold
+from intarsia.compiler.work import Access, Address, Remote, Work
+from intarsia.compiler.workload import Workload
+from intarsia.graph import Conv, Mode, Op
+from intarsia.isa.config import ChipConfig
+from intarsia.isa.instruction import ControlOp, RemoteOp, Stream
+
+__all__ = ["ChipWork", "Lowered", "Strategy", "lower"]
+
+#: The sync group of all chips of a plan.
+GROUP = 0
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How weights are kept.
+
+    Members
+    -------
+    resident : bool
+        Loaded once, before the first inference.
+    prefetch : int
+        Blobs loaded ahead of the one in use, where they are not resident.
+    blob_bytes : int
+        Most bytes of a blob.
+    """
+
+    resident: bool
+    prefetch: int
+    blob_bytes: int
+
+
+@dataclass
+class ChipWork:
+    """Instructions of one chip, in an order in which they could be executed one by one.
+
+    Members
+    -------
+    prologue : list of Work
+        Once, before all inferences.
+    works : list of Work
+        For every inference.
+    """
+
+    prologue: list[Work] = field(default_factory=list)
+    works: list[Work] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """Instructions of all chips, and the fragments that they name.
+
+    Members
+    -------
+    chips : list of ChipWork
+    weights : dict of int to list of bytes
+        By layer: what chips load, each content once. A fragment is named ``("weights", layer,
+        index)``.
+    parts : dict
+        By root and chip: stores, and the boxes in them that others read. Named ``("part", root,
+        chip)``. Inputs and outputs of the network are named ``("input", root)`` and ``("output",
+        root)``.
+    """
+
+    chips: list[ChipWork]
+    weights: dict[int, list[bytes]]
+    parts: dict[tuple[str, int], tuple[Stored, Box]]
+
+
+def lower(
+    workload: Workload,
+    shares: Mapping[str, Sequence[Box]],
+    config: ChipConfig,
+    mode: Mode,
+    strategy: Strategy,
+) -> Lowered:
+    """Instructions for all chips.
+
+    Parameters
+    ----------
+    workload : Workload
+        What chips compute.
+    shares : mapping of str to sequence of Box
+        For each root, what each chip computes of it.
+    config : ChipConfig
+        Of every chip.
+    mode : Mode
+        Numerics mode.
+    strategy : Strategy
+        How weights are kept.
+
+    Raises
+    ------
+    :exc:`CompileError`
+        If weights can't be cut small enough.
+    """
+    return _Lowering(workload, shares, config, mode, strategy).run()
+
+
+@dataclass(frozen=True)
+class _Supply:
+    """What one chip loads.
+
+    Members
+    -------
+    blobs : list of (int, Blob, int)
+        In order of use: layer, blob, and its place in what is loaded for the layer.
+    contents : dict of int to bytes
+        What is loaded for each layer.
+    """
+
+    blobs: list[tuple[int, Blob, int]] = field(default_factory=list)
+    contents: dict[int, bytes] = field(default_factory=dict)
+
+
+class _Lowering:
+    """State of :func:`lower`."""
+
+    def __init__(
+        self,
+        workload: Workload,
+        shares: Mapping[str, Sequence[Box]],
+        config: ChipConfig,
+        mode: Mode,
+        strategy: Strategy,
+    ):
+        self._workload = workload
+        self._strategy = strategy
+        self._chips = range(len(next(iter(shares.values()))))
+        self._holdings = hold(workload, shares, len(self._chips))
+        self._sites = [
+            Site(
+                workload,
+                {root: self._holdings[root, chip] for root in shares},
+                config,
+                mode,
+            )
+            for chip in self._chips
+        ]
+        self._lowered = Lowered([ChipWork() for _ in self._chips], {}, {})
+        self._pending: list[str] = []
+        self._exported: list[list[Access]] = [[] for _ in self._chips]
+        self._fetches: list[list[Work]] = [[] for _ in self._chips]
+        self._esp = 0
+        self._supplies = self._cut_weights(config, mode)
+        self._issued = [0 for _ in self._chips]
+        self._used = [0 for _ in self._chips]
+
+    def run(self) -> Lowered:
+        """Lowers all operators."""
+        for chip in self._chips:
+            self._lowered.chips[chip].prologue += self._prepare(chip)
+        self._begin()
+        for index, op in self._workload.ops:
+            if any(self._workload.roots[name] in self._pending for name in op.inputs):
+                self._exchange(index)
+            for chip in self._chips:
+                self._lowered.chips[chip].works += self._compute(chip, index, op)
+                self._lowered.chips[chip].works += self._gather_own(chip, index, op.output)
+            if self._wanted_elsewhere(op.output):
+                self._pending.append(op.output)
+            if op.output in {self._workload.roots[name] for name in self._workload.results}:
+                self._deliver(index, op.output)
+        self._end()
+        self._close()
+        return self._lowered
+
+    def _cut_weights(self, config: ChipConfig, mode: Mode) -> list[_Supply]:
+        """What every chip loads; equal contents for several chips are kept once."""
+        supplies = [_Supply() for _ in self._chips]
+        for index, op in self._workload.ops:
+            if not isinstance(op, Conv):
+                continue
+            tensors = self._workload.network.tensors
+            of_channels = records.channel_records(
+                op, tensors[op.inputs[0]], tensors[op.output], mode
+            )
+            contents: list[bytes] = []
+            for site, supply in zip(self._sites, supplies, strict=True):
+                work = site.conv_jobs(op)
+                limit, resident = self._strategy.blob_bytes, self._strategy.resident
+                blobs = cut(op, work, of_channels, limit, resident, config)
+                offset = 0
+                for blob in blobs:
+                    supply.blobs.append((index, blob, offset))
+                    offset += len(blob.content)
+                content = b"".join(blob.content for blob in blobs)
+                if content not in contents:
+                    contents.append(content)
+                supply.contents[index] = content
+            self._lowered.weights[index] = [content for content in contents if content]
+        return supplies
+
+    def _prepare(self, chip: int) -> Iterator[Work]:
+        """What a program does once: it declares the group, and loads what stays."""
+        if len(self._chips) > 1:
+            group = dict(group=GROUP, coordinator=0, first=0, members=len(self._chips))
+            yield Work(Stream.CONTROL, ControlOp.DECLARE_GROUP, 0, group)
+        blobs = self._supplies[chip].blobs
+        if self._strategy.resident and blobs:
+            loads = [load for number in range(len(blobs)) for load in self._load(chip, number)]
+            yield from loads
+            yield Work(Stream.CONTROL, ControlOp.NOP, 0, {}, after=loads[-1:])
+
+    def _begin(self) -> None:
+        """Doorbell, the first barrier, and the inputs."""
+        doorbell = Work(Stream.CONTROL, ControlOp.DOORBELL, 0, {}, patient=True)
+        self._lowered.chips[0].works.append(doorbell)
+        if len(self._chips) > 1:
+            self._barrier(0, patient=True)
+        for end in self._workload.network.inputs:
+            tensor = self._workload.network.tensors[end.tensor]
+            users = [
+                index
+                for index, op in self._workload.ops
+                if end.tensor in (self._workload.roots[name] for name in op.inputs)
+            ]
+            for chip in self._chips:
+                holding = self._holdings[end.tensor, chip]
+                if holding.need:
+                    self._lowered.chips[chip].works += self._read(
+                        users[0],
+                        ("input", end.tensor),
+                        Box.whole(tensor.shape),
+                        holding,
+                        holding.need,
+                    )
+
+    def _end(self) -> None:
+        """The last barrier, and the NOTIFY."""
+        if len(self._chips) > 1:
+            self._barrier(len(self._workload.network.ops) - 1, patient=False)
+        layer = len(self._workload.network.ops) - 1
+        self._lowered.chips[0].works.append(
+            Work(Stream.CONTROL, ControlOp.NOTIFY, layer, dict(value=1))
+        )
+
+    def _close(self) -> None:
+        """Every inference begins after the first barrier, and ends when all streams are done."""
+        for chip in self._lowered.chips:
+            control = [work for work in chip.works if work.stream is Stream.CONTROL]
+            several = len(self._chips) > 1
+            start = next(
+                work for work in control if work.opcode is not ControlOp.DOORBELL or not several
+            )
+            end = [work for work in control if work.opcode is not ControlOp.NOTIFY or not several][
+                -1
+            ]
+            for stream in Stream:
+                own = [work for work in chip.works if work.stream is stream]
+                if own and stream is not Stream.CONTROL:
+                    own[0].after.append(start)
+                    end.after.append(own[-1])
+
+    def _compute(self, chip: int, index: int, op: Op) -> Iterator[Work]:
+        site, supply = self._sites[chip], self._supplies[chip]
+        if not isinstance(op, Conv):
+            yield from site.other(index, op)
+            return
+        while self._used[chip] < len(supply.blobs):
+            layer, blob, _ = supply.blobs[self._used[chip]]
+            if layer != index:
+                return
+            self._used[chip] += 1
+            if not self._strategy.resident:
+                ahead = min(self._used[chip] + self._strategy.prefetch, len(supply.blobs))
+                for number in range(self._issued[chip], ahead):
+                    yield from self._load(chip, number)
+                self._issued[chip] = max(self._issued[chip], ahead)
+            yield from site.conv(index, op, blob)
+
+    def _load(self, chip: int, number: int) -> Iterator[Work]:
+        """Brings one blob."""
+        index, blob, offset = self._supplies[chip].blobs[number]
+        content = self._lowered.weights[index].index(self._supplies[chip].contents[index])
+        fields = dict(
+            local=Address(blob.buffer),
+            row_bytes=blob.buffer.size,
+            rows=1,
+            remote_pitch=blob.buffer.size,
+            local_pitch=blob.buffer.size,
+        )
+        write = Access(blob.buffer, None, write=True)
+        source = Remote(("weights", index, content), offset)
+        yield Work(Stream.REMOTE, RemoteOp.READ, index, fields, (write,), source)
+
+    def _gather_own(self, chip: int, index: int, root: str) -> Iterator[Work]:
+        """Copies what this chip has computed to where it gathers all it needs."""
+        holding = self._holdings[root, chip]
+        part, gathered, box = holding.part, holding.gathered, holding.own & holding.need
+        if part is None or gathered is None or gathered is part or not box:
+            return
+        read = Access(part.buffer, box, write=False)
+        yield from copies(index, read, part.grid(box), gathered, box, part.width)
+
+    def _wanted_elsewhere(self, root: str) -> bool:
+        return any(self._holdings[root, chip].gathered for chip in self._chips)
+
+    def _exchange(self, index: int) -> None:
+        """A barrier; then chips fetch what they need of each other's parts."""
+        roots, self._pending = self._pending, []
+        fetches: list[list[Work]] = [[] for _ in self._chips]
+        exported: list[list[Access]] = [[] for _ in self._chips]
+        for root in roots:
+            for holder in self._chips:
+                given = self._holdings[root, holder]
+                for chip in self._chips:
+                    holding = self._holdings[root, chip]
+                    piece = given.own & holding.need
+                    if chip == holder or holding.gathered is None or not piece:
+                        continue
+                    assert given.part is not None
+                    self._lowered.parts[root, holder] = given.part, given.own
+                    exported[holder].append(Access(given.part.buffer, given.own, write=False))
+                    fetches[chip] += self._read(
+                        index, ("part", root, holder), given.own, holding, piece
+                    )
+        for access, more in zip(self._exported, exported, strict=True):
+            access += more
+        barriers = self._barrier(index, patient=False)
+        self._exported, self._fetches = exported, fetches
+        for chip, barrier in enumerate(barriers):
+            for work in fetches[chip]:
+                work.after.append(barrier)
+            self._lowered.chips[chip].works += fetches[chip]
+
+    def _barrier(self, layer: int, *, patient: bool) -> list[Work]:
+        """SYNC on all chips, after what the last exchange fetched, and what the next one will."""
+        barriers = []
+        for chip in self._chips:
+            fields = dict(group=GROUP, esp=self._esp)
+            accesses = tuple(dict.fromkeys(self._exported[chip]))
+            after = list(self._fetches[chip])
+            work = Work(Stream.CONTROL, ControlOp.SYNC, layer, fields, accesses, None, after)
+            work.patient = patient
+            barriers.append(work)
+            self._lowered.chips[chip].works.append(work)
+        self._esp += 1
+        return barriers
+
+    def _read(
+        self, layer: int, name: tuple, outer: Box, holding: Holding, box: Box
+    ) -> Iterator[Work]:
+        """READs of `box` from a fragment that holds `outer`."""
+        target = holding.gathered
+        assert target is not None
+        source, into = dense_grid(outer, target.width, box), target.grid(box)
+        write = Access(target.buffer, box, write=True)
+        for move in moves(source, into, box.rows, target.width, box.channels):
+            fields = dict(
+                local=Address(target.buffer, move.target),
+                row_bytes=move.row_bytes,
+                rows=move.rows,
+                remote_pitch=move.source_pitch,
+                local_pitch=move.target_pitch,
+            )
+            remote = Remote(name, move.source)
+            yield Work(Stream.REMOTE, RemoteOp.READ, layer, fields, (write,), remote)
+
+    def _deliver(self, layer: int, root: str) -> None:
+        """WRITEs of all parts of a result into the host's fragment of it."""
+        whole = Box.whole(self._workload.network.tensors[root].shape)
+        given: list[Box] = []
+        for chip in self._chips:
+            holding = self._holdings[root, chip]
+            if holding.part is None or holding.own in given:
+                continue
+            given.append(holding.own)
+            self._lowered.chips[chip].works += self._write(
+                layer, root, whole, holding.part, holding.own
+            )
+
+    def _write(self, layer: int, root: str, whole: Box, part: Stored, own: Box) -> Iterator[Work]:
+        source, into = part.grid(own), dense_grid(whole, part.width, own)
+        for move in moves(source, into, own.rows, part.width, own.channels):
+            fields = dict(
+                local=Address(part.buffer, move.source),
+                row_bytes=move.row_bytes,
+                rows=move.rows,
+                remote_pitch=move.target_pitch,
+                local_pitch=move.source_pitch,
+            )
+            read = Access(part.buffer, own, write=False)
+            remote = Remote(("output", root), move.target)
+            yield Work(Stream.REMOTE, RemoteOp.WRITE, layer, fields, (read,), remote)

@@ -1,0 +1,201 @@
+"""Data IDs of everything that travels, few enough for every chip's map."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from intarsia.compiler.allocate import Allocation
+from intarsia.compiler.errors import CompileError
+from intarsia.compiler.lower import Lowered
+from intarsia.compiler.plan import ChipHolder, Fragment, FragmentKind, NodeHolder
+from intarsia.compiler.work import Remote
+from intarsia.compiler.workload import Workload
+from intarsia.isa.address import PROGRAM_SLOT, data_id
+from intarsia.isa.config import ChipConfig
+from intarsia.isa.fragment import atu_set
+
+__all__ = ["Naming", "name_fragments"]
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What everything is called.
+
+    Members
+    -------
+    fragments : tuple of Fragment
+    places : dict of tuple to (int, int)
+        For each name that a :class:`~intarsia.compiler.work.Remote` has: index of the fragment, and
+        byte of it that the name's first byte is.
+    maps : tuple of tuple of int
+        For each chip, the fragments that its map must hold.
+    """
+
+    fragments: tuple[Fragment, ...]
+    places: dict[tuple, tuple[int, int]]
+    maps: tuple[tuple[int, ...], ...]
+
+    def resolve(self, remote: Remote) -> tuple[int, int, int]:
+        """Data ID, fragment and byte of `remote`."""
+        index, start = self.places[remote.name]
+        fragment = self.fragments[index]
+        return fragment.data_id, fragment.fragment, start + remote.offset
+
+
+def name_fragments(
+    workload: Workload,
+    lowered: Lowered,
+    allocations: Sequence[Allocation],
+    sizes: Sequence[int],
+    owner: int,
+    config: ChipConfig,
+) -> Naming:
+    """Names for all fragments of a plan.
+
+    Every activation that chips exchange, and the weights of every layer, are a tensor with a data
+    ID of their own. Where a chip's map is too small for that, all weights are one tensor, and then
+    the activations that share a slot are one.
+
+    Raises
+    ------
+    :exc:`CompileError`
+        If a chip's map is too small all the same.
+    """
+    for merged_weights, merged_parts in ((False, False), (True, False), (True, True)):
+        table = _Table(owner, len(lowered.chips))
+        _name_ends(table, workload, lowered)
+        _name_weights(table, workload, lowered, merged=merged_weights)
+        _name_parts(table, lowered, allocations, merged=merged_parts)
+        _name_programs(table, sizes)
+        maps = [tuple(sorted(used)) for used in _used(table, lowered)]
+        naming = Naming(tuple(table.fragments), table.places, tuple(maps))
+        if all(_fits(naming, chip, config) for chip in range(len(maps))):
+            return naming
+    most = max(map(len, maps))
+    raise CompileError(
+        f"A chip needs {most} fragments in its map, and that of configuration {config.name!r} has "
+        f"{config.atu_sets} sets of {config.atu_ways}: use fewer chips or a larger configuration"
+    )
+
+
+class _Table:
+    """Fragments as they are named."""
+
+    def __init__(self, owner: int, chips: int):
+        self.fragments: list[Fragment] = []
+        self.places: dict[tuple, tuple[int, int]] = {}
+        self._owner = owner
+        self._stride = 1 << (chips - 1).bit_length()
+        self._tensors = 0
+
+    def tensor(self) -> int:
+        """The next data ID. Its fragments, one per chip, meet no others in a set of a map."""
+        self._tensors += self._stride
+        return data_id(self._owner, self._tensors)
+
+    def add(self, fragment: Fragment, *names: tuple[tuple, int]) -> None:
+        """Adds a fragment, and names of places in it."""
+        self.places |= {name: (len(self.fragments), start) for name, start in names}
+        self.fragments.append(fragment)
+
+
+def _name_ends(table: _Table, workload: Workload, lowered: Lowered) -> None:
+    tensors = workload.network.tensors
+    for end in workload.network.inputs:
+        size = tensors[end.tensor].size
+        fragment = Fragment(
+            FragmentKind.INPUT, end.tensor, table.tensor(), 0, NodeHolder.HOST, size, read=True
+        )
+        table.add(fragment, (("input", end.tensor), 0))
+    for root in dict.fromkeys(workload.roots[name] for name in workload.results):
+        size = tensors[root].size
+        fragment = Fragment(
+            FragmentKind.OUTPUT, root, table.tensor(), 0, NodeHolder.HOST, size, write=True
+        )
+        table.add(fragment, (("output", root), 0))
+
+
+def _name_weights(table: _Table, workload: Workload, lowered: Lowered, *, merged: bool) -> None:
+    def fragment(name: str, tensor: int, number: int, content: bytes) -> Fragment:
+        return Fragment(
+            FragmentKind.WEIGHTS,
+            name,
+            tensor,
+            number,
+            NodeHolder.MEMORY,
+            len(content),
+            read=True,
+            content=content,
+        )
+
+    if merged:
+        content, names = b"", []
+        for layer, contents in lowered.weights.items():
+            for number, part in enumerate(contents):
+                names.append((("weights", layer, number), len(content)))
+                content += part
+        if content:
+            table.add(fragment("all weights", table.tensor(), 0, content), *names)
+        return
+    for layer, contents in lowered.weights.items():
+        tensor, name = table.tensor(), workload.network.ops[layer].name
+        for number, content in enumerate(contents):
+            table.add(fragment(name, tensor, number, content), (("weights", layer, number), 0))
+
+
+def _name_parts(
+    table: _Table, lowered: Lowered, allocations: Sequence[Allocation], *, merged: bool
+) -> None:
+    grouped: dict[tuple, dict[int, list[tuple[str, int, int]]]] = {}
+    for (root, chip), (stored, own) in lowered.parts.items():
+        place = allocations[chip].places[stored.buffer]
+        start = place.offset + stored.grid(own).offset
+        size = own.rows * stored.width * own.channels
+        key = (place.slot,) if merged else (root,)
+        grouped.setdefault(key, {}).setdefault(chip, []).append((root, start, start + size))
+    for key, chips in grouped.items():
+        tensor = table.tensor()
+        for chip, parts in sorted(chips.items()):
+            start = min(first for _, first, _ in parts)
+            stop = max(last for _, _, last in parts)
+            slot = allocations[chip].places[lowered.parts[parts[0][0], chip][0].buffer].slot
+            name = f"slot {slot}" if merged else str(key[0])
+            holder = ChipHolder(chip, slot, start)
+            fragment = Fragment(
+                FragmentKind.PART, name, tensor, chip, holder, stop - start, read=True
+            )
+            names = [(("part", root, chip), first - start) for root, first, _ in parts]
+            table.add(fragment, *names)
+
+
+def _name_programs(table: _Table, sizes: Sequence[int]) -> None:
+    tensor = table.tensor()
+    for chip, size in enumerate(sizes):
+        holder = ChipHolder(chip, PROGRAM_SLOT, 0)
+        fragment = Fragment(
+            FragmentKind.PROGRAM, f"program of chip {chip}", tensor, chip, holder, size, write=True
+        )
+        table.add(fragment)
+
+
+def _used(table: _Table, lowered: Lowered) -> Iterator[set[int]]:
+    """Fragments that each chip holds, or asks others for."""
+    for chip, code in enumerate(lowered.chips):
+        used = {
+            index
+            for index, fragment in enumerate(table.fragments)
+            if isinstance(fragment.holder, ChipHolder) and fragment.holder.chip == chip
+        }
+        for work in (*code.prologue, *code.works):
+            if work.remote is not None:
+                used.add(table.places[work.remote.name][0])
+        yield used
+
+
+def _fits(naming: Naming, chip: int, config: ChipConfig) -> bool:
+    """Whether no set of the chip's map overflows."""
+    counts: Mapping[int, list[int]] = {number: [] for number in range(config.atu_sets)}
+    for index in naming.maps[chip]:
+        fragment = naming.fragments[index]
+        number = atu_set(fragment.data_id, fragment.fragment, config.atu_sets)
+        counts[number].append(index)
+    return all(len(indices) <= config.atu_ways for indices in counts.values())

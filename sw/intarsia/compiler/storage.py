@@ -1,0 +1,144 @@
+"""Where each chip keeps its part of each activation, and what it gathers from others."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from intarsia.compiler.boxes import Box
+from intarsia.compiler.needs import needed
+from intarsia.compiler.work import Buffer
+from intarsia.compiler.workload import Workload
+from intarsia.graph import Tensor
+
+__all__ = ["Grid", "Holding", "Stored", "dense_grid", "hold", "viewed"]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Bytes that lie at ``offset + row * row_step + pixel * pixel_step + channel``."""
+
+    offset: int
+    row_step: int
+    pixel_step: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A box of an activation in a buffer, dense.
+
+    Members
+    -------
+    buffer : Buffer
+    box : Box
+    width : int
+        Columns of the activation.
+    """
+
+    buffer: Buffer
+    box: Box
+    width: int
+
+    def grid(self, box: Box) -> Grid:
+        """Where `box`, a part of what is stored, lies."""
+        return dense_grid(self.box, self.width, box)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What one chip has of one activation.
+
+    Members
+    -------
+    own : Box
+        What this chip computes.
+    need : Box
+        What it reads.
+    part : Stored or None
+        Where it puts it. `own` lies dense there.
+    gathered : Stored or None
+        Where all that it needs comes together; `part`, where that is possible without a copy.
+    """
+
+    own: Box
+    need: Box
+    part: Stored | None
+    gathered: Stored | None
+
+    def reader(self, box: Box) -> Stored:
+        """Where `box` can be read."""
+        if self.part is not None and box in self.own:
+            return self.part
+        assert self.gathered is not None, f"Nobody has gathered {box}"
+        return self.gathered
+
+
+def dense_grid(outer: Box, width: int, box: Box) -> Grid:
+    """Where `box` lies, in bytes from the start of `outer`, of which it is a part."""
+    pixel_step = outer.channels
+    offset = (box.top - outer.top) * width * pixel_step + box.first - outer.first
+    return Grid(offset, width * pixel_step, pixel_step)
+
+
+def hold(
+    workload: Workload, shares: Mapping[str, Sequence[Box]], chips: int
+) -> dict[tuple[str, int], Holding]:
+    """What every chip has of every activation.
+
+    Parameters
+    ----------
+    workload : Workload
+        What chips compute.
+    shares : mapping of str to sequence of Box
+        For each root, what each chip computes of it; nothing, of inputs.
+    chips : int
+        Number of chips.
+
+    Returns
+    -------
+    dict
+        By root and chip.
+    """
+    wanted = {(root, chip): Box.nothing() for root in shares for chip in range(chips)}
+    for _, op in workload.ops:
+        for chip in range(chips):
+            boxes = needed(op, shares[op.output][chip], workload.network)
+            for name, box in zip(op.inputs, boxes, strict=True):
+                wanted[workload.roots[name], chip] |= workload.root_box(name, box)
+    return {
+        (root, chip): _holding(workload.network.tensors[root], chip, shares[root][chip], need)
+        for (root, chip), need in wanted.items()
+    }
+
+
+def _holding(tensor: Tensor, chip: int, own: Box, need: Box) -> Holding:
+    def stored(kind: str, box: Box) -> Stored:
+        size = box.rows * box.channels * tensor.shape[1]
+        return Stored(Buffer(f"{kind} {tensor.name!r} of chip {chip}", size), box, tensor.shape[1])
+
+    if need in own:
+        return Holding(own, need, stored("part of", own) if own else None, None)
+    if not own:
+        return Holding(own, need, None, stored("gathered", need))
+    both = own | need
+    if both.channels == own.channels:
+        together = stored("part of", both)
+        return Holding(own, need, together, together)
+    return Holding(own, need, stored("part of", own), stored("gathered", need))
+
+
+def viewed(workload: Workload, name: str, box: Box, holding: Holding) -> tuple[Stored, Grid, int]:
+    """Where a chip reads `box` of activation `name`, which may be a reshaped one.
+
+    Returns
+    -------
+    (Stored, Grid, int)
+        Store, place of the box in it, and bytes of its pixels before the first channel of the box.
+    """
+    tensor, root = workload.network.tensors[name], workload.root(name)
+    needs = workload.root_box(name, box)
+    stored = holding.reader(needs)
+    if tensor.shape == root.shape:
+        return stored, stored.grid(box), box.first - stored.box.first
+    pitch = tensor.shape[1] * tensor.shape[2]
+    start = stored.box.top * root.shape[1] * root.shape[2]
+    grid = Grid(box.top * pitch + box.first - start, pitch, tensor.shape[2])
+    return stored, grid, box.first

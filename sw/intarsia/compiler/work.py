@@ -1,0 +1,97 @@
+"""Works: instructions on their way to a program, with everything that orders them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from intarsia.compiler.boxes import Box
+from intarsia.isa.instruction import Stream
+
+__all__ = ["Access", "Address", "Buffer", "Remote", "Work"]
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """Bytes of a chip's memory, in one macro-bank.
+
+    Members
+    -------
+    name : str
+        For people.
+    size : int
+    resident : bool
+        Keeps its content from inference to inference.
+    """
+
+    name: str
+    size: int
+    resident: bool = False
+
+
+@dataclass(frozen=True)
+class Address:
+    """A place in a buffer: an operand of an instruction."""
+
+    buffer: Buffer
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A place in a fragment.
+
+    Members
+    -------
+    name : tuple
+        What the fragment is; a data ID is found for it when all are known.
+    offset : int
+    """
+
+    name: tuple
+    offset: int
+
+
+@dataclass(frozen=True)
+class Access:
+    """What an instruction does with a buffer.
+
+    Members
+    -------
+    buffer : Buffer
+    box : Box or None
+        The part concerned; None for all. Boxes of one buffer are boxes of one tensor.
+    write : bool
+    """
+
+    buffer: Buffer
+    box: Box | None
+    write: bool
+
+
+@dataclass(eq=False)
+class Work:
+    """One instruction.
+
+    Members
+    -------
+    stream : Stream
+    opcode : enumeration
+    layer : int
+    fields : dict
+        Of the body. Operands are :class:`Address`.
+    accesses : tuple of Access
+    remote : Remote or None
+        The other side of a READ or WRITE.
+    after : list of Work
+        Earlier works of this chip that must be complete before it starts, beyond those that
+        `accesses` imply.
+    patient : bool
+    """
+
+    stream: Stream
+    opcode: Any
+    layer: int
+    fields: dict[str, Any]
+    accesses: tuple[Access, ...] = ()
+    remote: Remote | None = None
+    after: list["Work"] = field(default_factory=list)
+    patient: bool = False
