@@ -10,12 +10,12 @@ from intarsia.isa.config import ChipConfig
 from intarsia.isa.kernel import ConvDescriptor
 from intarsia.isa.numerics import ChannelRecord, Rounding
 
-__all__ = ["Layer", "NotFitting", "random_layer"]
+__all__ = ["DoesNotFitError", "Layer", "random_layer"]
 
 RECORD_BYTES = ChannelRecord.as_shape().size // 8
 
 
-class NotFitting(Exception):
+class DoesNotFitError(Exception):
     """The layer is too large for the memory."""
 
 
@@ -59,7 +59,7 @@ class Layer:
         return height, width
 
     def descriptor(self, config: ChipConfig) -> data.Const:
-        """Work of the engine. Raises NotFitting."""
+        """Work of the engine. Raises DoesNotFitError."""
         out_height, out_width = self.out_size()
         first, channels = self.group or (0, self.channels)
         pitch = self.size[1] * self.channels + self.row_gap
@@ -75,7 +75,7 @@ class Layer:
             out_height * out_width * out_pixel,
         )
         if min(out_height, out_width) < 1 or max(needs) > config.bank_bytes:
-            raise NotFitting
+            raise DoesNotFitError
         fields = dict(
             input={"offset": places[0] + self.offset},
             weights={"offset": places[1]},
@@ -205,6 +205,6 @@ def random_layer(config: ChipConfig, rng: np.random.Generator, **fixed) -> Layer
         candidate = Layer(**(layer | fixed))
         try:
             candidate.descriptor(config)
-        except NotFitting:
+        except DoesNotFitError:
             continue
         return candidate

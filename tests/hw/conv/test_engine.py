@@ -1,19 +1,23 @@
 """The engine does to memory what the model does, for any job, at any pace."""
 
+from dataclasses import replace
+
 import cocotb
 import numpy as np
 import pytest
+from amaranth.lib import data
 from cocotb.triggers import FallingEdge
 
 from intarsia.bench import MemoryServer, StreamSource, parameters, start
 from intarsia.conv.engine import ConvEngine
 from intarsia.isa.bits import decode, encode
+from intarsia.isa.config import config
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import ConvOp, Stream
 from intarsia.isa.kernel import ConvDescriptor
 from intarsia.isa.numerics import Rounding
-from intarsia.model.conv import convolve
+from intarsia.model.conv import chunks, convolve, weight_bytes
 from tests.hw.conv.layers import Layer, random_layer
 
 PAUSES = [0.0, 0.5]
@@ -52,6 +56,42 @@ LAYERS = {
 }  # fmt: skip
 
 
+#: Name of a field, value that it must not have, and word of the descriptor that it is in.
+REFUSED = {
+    "row_taps": ("row_taps", 0, 4),
+    "x_taps": ("x_taps", 0, 4),
+    "height": ("out_height", 0, 5),
+    "width": ("out_width", 0, 5),
+    "channels": ("out_channels", 0, 6),
+    "run": ("run", 0, 6),
+    "diagonal": ("diagonal", 1, 6),
+    "rounding": ("rounding", 4, 11),
+    "unknown": ("rounding", 15, 11),
+    "reserved": ("reserved", 1, 11),
+    "reserved1": ("reserved1", 0x80, 15),
+}
+
+
+def damage(work, name, value):
+    """`work` with any value in a field."""
+    field = ConvDescriptor.as_shape()[name]
+    mask = (1 << field.width) - 1 << field.offset
+    bits = work.as_bits() & ~mask | value << field.offset
+    return data.Const(ConvDescriptor.as_shape(), bits)
+
+
+def change(work, **fields):
+    """`work` with other fields."""
+    old = {name: work[name] for name, _ in ConvDescriptor.as_shape()}
+    return decode(ConvDescriptor, encode(ConvDescriptor, old | fields))
+
+
+def fault(code, **fields):
+    """A report of the engine."""
+    fields = dict(code=code, engine=Stream.CONV.value) | fields
+    return decode(FaultReport, encode(FaultReport, fields))
+
+
 class Bench:
     """The engine with a memory, and the memory as the model would leave it."""
 
@@ -80,10 +120,10 @@ class Bench:
         while True:
             await FallingEdge(engine.clk)
             self.cycles[Activity(engine.engine__activity.value.to_unsigned())] += 1
-            self.done += int(engine.engine__done.value)
             if engine.engine__fault__valid.value == 1:
                 bits = engine.engine__fault__payload.value.to_unsigned()
                 self.faults.append((self.done, decode(FaultReport, bits)))
+            self.done += int(engine.engine__done.value)
 
     def load(self, layer):
         """Put into memory what `layer` needs. Returns its work."""
@@ -116,10 +156,17 @@ class Bench:
         """Execute a layer alone."""
         work = self.load(layer)
         expected = self.expect(work)
+        busy = self.cycles[Activity.BUSY]
         self.send(work)
         await self.finish()
         assert not self.faults
         assert self.memory.bytes == expected, f"{layer}, seed {cocotb.RANDOM_SEED}"
+        assert self.cycles[Activity.BUSY] - busy == self.passes(work)
+
+    def passes(self, work):
+        """Vectors that the array takes for `work`."""
+        blocks = -(-work.out_channels // self.config.columns)
+        return blocks * chunks(work, self.config) * work.out_height * work.out_width
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")
@@ -130,16 +177,182 @@ async def computes(dut, layer, pause):
     await Bench(dut, pause=pause).check(LAYERS[layer])
 
 
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.parametrize(rounding=[mode.name for mode in Rounding])
+async def rounds(dut, rounding):
+    """Every rounding mode, with a zero point and a clamp."""
+    await start(dut)
+    bench = Bench(dut)
+    layer = random_layer(
+        bench.config, bench.rng, rounding=Rounding[rounding], out_zero_point=-5, low=-100, high=90
+    )
+    await bench.check(layer)
+
+
 @cocotb.test(timeout_time=100, timeout_unit="ms")
 @cocotb.parametrize(pause=PAUSES)
 async def computes_any(dut, pause):
     """Random layers."""
     await start(dut)
     bench = Bench(dut, pause=pause)
-    for _ in range(12):
+    for _ in range(20):
         await bench.check(random_layer(bench.config, bench.rng))
+
+
+@cocotb.test(timeout_time=100, timeout_unit="ms")
+@cocotb.parametrize(pause=PAUSES)
+async def keeps_jobs_apart(dut, pause):
+    """Jobs that follow one another at once, and overlap inside."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    for _ in range(6):
+        layer = random_layer(bench.config, bench.rng, size=(5, 5), out_gap=0)
+        work = bench.load(layer)
+        used = work.out_height * work.out_row_step
+        works = [
+            change(
+                work,
+                output={"offset": work.output.offset + n * used},
+                diagonal=work.diagonal,
+                zero_point=int(bench.rng.integers(-128, 128)),
+                out_zero_point=int(bench.rng.integers(-128, 128)),
+                out_channels=int(bench.rng.integers(1, work.out_channels + 1)),
+                out_height=int(bench.rng.integers(1, work.out_height + 1)),
+            )
+            for n in range(bench.config.bank_bytes // used)[:4]
+        ]
+        expected = bench.expect(*works)
+        for work in works:
+            bench.send(work)
+        await bench.finish()
+        assert not bench.faults
+        assert bench.memory.bytes == expected, f"{layer}, seed {cocotb.RANDOM_SEED}"
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def done_means_written(dut):
+    """A job may read what the one before has written, as soon as that one is done."""
+    await start(dut)
+    bench = Bench(dut)
+    layer = Layer(size=(5, 5), channels=6, out_channels=6, kernel=(3, 3), before=(1, 1),
+                  after=(1, 1))  # fmt: skip
+    work = bench.load(layer)
+    following = change(work, input=work.output, output=work.input)
+    expected = bench.expect(work, following)
+    bench.send(work)
+    while not bench.done:
+        await FallingEdge(dut.clk)
+    bench.send(following)
+    await bench.finish()
+    assert bench.memory.bytes == expected
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.parametrize(field=list(REFUSED))
+async def refuses(dut, field):
+    """Fields that are zero, reserved, or unknown; what comes before and after is not concerned."""
+    await start(dut)
+    bench = Bench(dut)
+    work = bench.load(LAYERS["corners"])
+    expected = bench.expect(work)
+    name, value, word = REFUSED[field]
+    bench.send(work, context=1)
+    bench.send(damage(work, name, value), context=2)
+    bench.send(work, context=3)
+    await bench.finish()
+    assert bench.faults == [
+        (1, fault(FaultCode.DESCRIPTOR, context=2, info=word)),
+    ]
+    assert bench.memory.bytes == expected
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.parametrize(operand=["input", "weights", "records"], pause=PAUSES)
+async def reports_damage(dut, operand, pause):
+    """Once per job, before it is done; the next job, which doesn't read there, is not concerned."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    layer = Layer(size=(6, 6), channels=8, out_channels=9, kernel=(2, 2), bank=1)
+    work = bench.load(layer)
+    # A channel less, and a row less, leave out the last bytes of all operands.
+    less = change(work, out_channels=8, out_height=work.out_height - 1)
+    used = {
+        "input": 6 * 6 * 8 - 2 * 8,
+        "weights": weight_bytes(work, bench.config) - 2,
+        "records": work.out_channels * 16 - 12,
+    }
+    address = work[operand].offset + used[operand]
+    bench.memory.damaged.add(address)
+    expected = bench.expect(less)
+    bench.send(work, context=1)
+    bench.send(work, context=0)
+    bench.send(less, context=1)
+    await bench.finish()
+    (first, report), (second, again) = bench.faults
+    assert (first, second) == (0, 1)
+    assert 0 <= address - report.address < bench.config.lanes
+    assert report == fault(FaultCode.PARITY, context=1, address=report.address)
+    assert again == fault(FaultCode.PARITY, context=0, address=report.address)
+    written = slice(less.output.offset, less.output.offset + less.out_height * less.out_row_step)
+    assert bench.memory.bytes[written] == expected[written]
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def writes_nothing_damaged(dut):
+    """Results that depend on a damaged vector don't reach the memory."""
+    await start(dut)
+    bench = Bench(dut)
+    work = bench.load(LAYERS["corners"])
+    before = bytearray(bench.memory.bytes)
+    bench.memory.damaged.add(work.weights.offset)
+    bench.send(work)
+    await bench.finish()
+    assert len(bench.faults) == 1
+    assert bench.memory.bytes == before
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def keeps_the_array_busy(dut):
+    """At least 85 % of the time, with as many input channels as lanes."""
+    await start(dut)
+    bench = Bench(dut)
+    lanes = bench.config.lanes
+    size = bench.config.lanes if bench.config.requant_lanes == lanes else 8
+    layer = Layer(
+        size=(size, size), channels=lanes, out_channels=lanes, kernel=(3, 3), before=(1, 1),
+        after=(1, 1),
+    )  # fmt: skip
+    work = bench.load(layer)
+    expected = bench.expect(work)
+    for _ in range(3):
+        bench.send(work)
+    await bench.finish()
+    assert bench.memory.bytes == expected
+    cycles = sum(bench.cycles.values()) - bench.cycles[Activity.IDLE]
+    assert bench.cycles[Activity.BUSY] == 3 * bench.passes(work)
+    assert bench.cycles[Activity.BUSY] >= 0.85 * cycles
 
 
 @pytest.mark.parametrize("config", ["tiny"])
 def test_engine(simulate, config):
     simulate(ConvEngine, config=config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", ["ecp5-85k", "large"])
+def test_larger_engine(simulate, config):
+    simulate(ConvEngine, config=config)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        (dict(columns=8), "Columns must be as many as the 4 lanes, not 8"),
+        (dict(accumulators=60), "Accumulators must be a power of two, not 60"),
+        (dict(requant_lanes=3), "Requantizer lanes must divide 4 columns, not be 3"),
+        (dict(lanes=32, columns=32), "Lanes must divide 16, not be 32"),
+    ],
+)
+def test_sizes_rejected(sizes, message):
+    with pytest.raises(ValueError, match=message):
+        ConvEngine(config=replace(config("tiny"), **sizes))
