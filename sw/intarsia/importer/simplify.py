@@ -3,7 +3,7 @@
 import dataclasses
 
 from intarsia.graph import Network
-from intarsia.graph.ops import AveragePool, Clamped, Conv, MaxPool, Op, Pad, Reshape, Window
+from intarsia.graph.ops import AveragePool, Clamped, Conv, MaxPool, Op, Pad, Window
 from intarsia.importer.windows import fitted, spans
 
 __all__ = ["simplify"]
@@ -15,11 +15,10 @@ def simplify(network: Network) -> Network:
     """The same function with fewer operators.
 
     - Operators that lead to no output are dropped.
-    - Of a reshape of a reshape, the first is skipped.
     - A clamp (a 1x1 maximum) becomes that of the operator before it, if nothing else reads that.
     - Padding becomes that of the convolutions and pools after it, if all can take it.
     """
-    for rule in (_without_dead, _merge_reshapes, _merge_clamps, _merge_padding, _without_dead):
+    for rule in (_without_dead, _merge_clamps, _merge_padding, _without_dead):
         network = rule(network)
     return network
 
@@ -32,17 +31,6 @@ def _without_dead(network: Network) -> Network:
             kept.append(op)
             needed.update(op.inputs)
     return _with_ops(network, kept[::-1])
-
-
-def _merge_reshapes(network: Network) -> Network:
-    sources = {op.output: op.inputs[0] for op in network.ops if isinstance(op, Reshape)}
-    ops = [
-        dataclasses.replace(op, inputs=(sources.get(op.inputs[0], op.inputs[0]),))
-        if isinstance(op, Reshape)
-        else op
-        for op in network.ops
-    ]
-    return _with_ops(network, ops)
 
 
 def _merge_clamps(network: Network) -> Network:

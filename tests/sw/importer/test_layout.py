@@ -32,6 +32,7 @@ def test_rows():
     assert (found == order).all()
     assert row_permutation(rows[::-1]) is None
     assert row_permutation(identity(3, 4).T) is None
+    assert row_permutation(rows[1:]) is None
 
 
 def test_views_follow_an_input_that_is_settled_later():

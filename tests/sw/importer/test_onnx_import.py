@@ -95,6 +95,20 @@ def padded(sketch, pads, *others, **attributes):
     return sketch.qlinear_conv(y, (3, 4, 3, 3), source=(0.2, -5))
 
 
+def added_transposed(sketch):
+    y = convolution(sketch)
+    scales = (sketch.scale(0.2), sketch.zero(-5))
+    moved = sketch.node("Transpose", y, perm=[0, 2, 1, 3])
+    return sketch.node("QLinearAdd", y, *scales, moved, *scales, *scales, domain=MICROSOFT)
+
+
+def scales_of_input_channels(sketch):
+    zeros = sketch.constant(np.zeros(2), np.int8)
+    levels = (sketch.weights(3, 2, 3, 3), sketch.scales(2), zeros)
+    weights = sketch.node("DequantizeLinear", *levels, axis=1)
+    return quantized(sketch, sketch.node("Conv", real(sketch, 1, 2, 6, 6), weights))
+
+
 def trained(sketch):
     ratio, training = sketch.scale(0.5), sketch.constant(True, np.bool_)
     return quantized(sketch, sketch.node("Dropout", real(sketch, 1, 6), ratio, training))
@@ -168,6 +182,8 @@ REFUSED = {
     r"has 6 scales: activations must be quantized per tensor": lambda s: s.node(
         "QuantizeLinear", real(s, 1, 6), s.scale(np.ones(6)), s.zero(Z)
     ),
+    r"its inputs are stored in different orders": added_transposed,
+    r"scales along an axis that is not the output channels'": scales_of_input_channels,
     r"broadcasting is not supported": lambda s: add(s, (1, 4, 3, 3), (1, 4, 1, 1)),
     r"takes constant '.*' as an activation": lambda s: quantized(
         s, s.node("Add", real(s, 1, 6), s.scale(np.ones(6)))

@@ -83,7 +83,7 @@ def test_activation_becomes_a_clamp(tmp_path, activation):
     assert (op.low, op.high) == expected
 
 
-@pytest.mark.parametrize("form", ["transB", "B", "scaled bias"])
+@pytest.mark.parametrize("form", ["transB", "B", "added", "twice"])
 def test_gemm(tmp_path, form):
     sketch = Sketch()
     x = sketch.dequantize(sketch.input([1, 12]), *X)
@@ -93,6 +93,9 @@ def test_gemm(tmp_path, form):
         y = sketch.node("Gemm", x, sketch.weights_levels(12, 5), bias)
     elif form == "transB":
         y = sketch.node("Gemm", x, sketch.weights_levels(5, 12), bias, transB=1)
+    elif form == "twice":
+        y = sketch.node("Gemm", x, sketch.weights_levels(12, 5), bias)
+        y = sketch.node("Add", sketch.node("DequantizeLinear", sketch.bias(5), scale), y)
     else:
         y = sketch.node("MatMul", x, sketch.weights_levels(12, 5))
         y = sketch.node("Add", y, bias)

@@ -48,6 +48,7 @@ def constant(sketch, *values):
 
 REFUSED = {
     r"LOGISTIC 't1' is not supported: docs/import.md": lambda s: one(s, "LOGISTIC"),
+    r"GELU 't1' is not supported": lambda s: one(s, "GELU"),
     r"custom operator '' 't1' is not supported": lambda s: one(s, "CUSTOM"),
     r"CONV_2D 't1' computes on float32 tensor 't0': quantize": lambda s: conv(
         s, s.input([1, 4, 4, 2], None, dtype=np.float32)
