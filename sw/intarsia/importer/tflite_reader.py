@@ -198,7 +198,9 @@ def _tensor(tensor: Any, buffers: list[np.ndarray | None]) -> TfliteTensor:
             raise ModelError(f"tensor {name!r} has a custom quantization: it is not supported")
         scale, zero_point = _vector(quantization, "Scale"), _vector(quantization, "ZeroPoint")
         axis = quantization.QuantizedDimension()
-        if scale is not None and zero_point is None:
+        if scale is not None and not scale.size:
+            scale = None  # how converters write that there is none
+        if scale is not None and (zero_point is None or not zero_point.size):
             zero_point = np.zeros(scale.size, np.int64)
     constant = None
     if content is not None and content.size and dtype is not None:

@@ -57,6 +57,7 @@ REFUSED = {
         s, s.input([1, 4, 4, 2], S, 0, dtype=np.int16)
     ),
     r"'t0' has no quantization": lambda s: conv(s, s.input([1, 4, 4, 2], None)),
+    r"Tensor 't0' has no quantization: ": lambda s: conv(s, s.input([1, 4, 4, 2], [])),
     r"zero point outside INT8's range": lambda s: conv(s, s.input([1, 4, 4, 2], S, 200)),
     r"has 2 scales: activations must be": lambda s: conv(s, s.input([1, 4, 4, 2], [0.1, 0.2], 0)),
     r"has scale nan: it must be positive": lambda s: conv(s, s.input([1, 4, 4, 2], np.nan, 0)),
