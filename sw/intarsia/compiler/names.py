@@ -1,7 +1,7 @@
 """Data IDs of everything that travels, few enough for every chip's map."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from intarsia.compiler.allocate import Allocation
 from intarsia.compiler.errors import CompileError
@@ -61,15 +61,19 @@ def name_fragments(
         If a chip's map is too small all the same.
     """
     for merged_weights, merged_parts in ((False, False), (True, False), (True, True)):
-        table = _Table(owner, len(lowered.chips))
-        _name_ends(table, workload, lowered)
+        table = _Table()
+        _name_ends(table, workload)
         _name_weights(table, workload, lowered, merged=merged_weights)
         _name_parts(table, lowered, allocations, merged=merged_parts)
         _name_programs(table, sizes)
-        maps = [tuple(sorted(used)) for used in _used(table, lowered)]
-        naming = Naming(tuple(table.fragments), table.places, tuple(maps))
-        if all(_fits(naming, chip, config) for chip in range(len(maps))):
-            return naming
+        maps = tuple(tuple(sorted(used)) for used in _used(table, lowered))
+        numbers = _numbers(table, maps, config)
+        if numbers is not None:
+            fragments = (
+                replace(fragment, data_id=data_id(owner, numbers[fragment.data_id]))
+                for fragment in table.fragments
+            )
+            return Naming(tuple(fragments), table.places, maps)
     most = max(map(len, maps))
     raise CompileError(
         f"A chip needs {most} fragments in its map, and that of configuration {config.name!r} has "
@@ -77,20 +81,51 @@ def name_fragments(
     )
 
 
-class _Table:
-    """Fragments as they are named."""
+def _numbers(
+    table: "_Table", maps: Sequence[Sequence[int]], config: ChipConfig
+) -> list[int] | None:
+    """Numbers of tensors with which no set of any chip's map overflows; None, if none are found.
 
-    def __init__(self, owner: int, chips: int):
+    Tensors whose entries are most come first, and each takes the sets that are least full.
+    """
+    wanted: list[list[tuple[int, int]]] = [[] for _ in range(table.tensors)]
+    for chip, known in enumerate(maps):
+        for index in known:
+            fragment = table.fragments[index]
+            wanted[fragment.data_id].append((chip, fragment.fragment))
+    loads = [[0] * config.atu_sets for _ in maps]
+    numbers = [0] * table.tensors
+    for tensor in sorted(range(table.tensors), key=lambda tensor: -len(wanted[tensor])):
+
+        def load(number: int, entries: Sequence[tuple[int, int]]) -> tuple[int, int]:
+            found = [
+                loads[chip][atu_set(number, fragment, config.atu_sets)]
+                for chip, fragment in entries
+            ]
+            return max(found, default=0), sum(found)
+
+        entries = wanted[tensor]
+        choices = range((tensor + 1) * config.atu_sets, (tensor + 2) * config.atu_sets)
+        number = min(choices, key=lambda number: load(number, entries))
+        for chip, fragment in entries:
+            loads[chip][atu_set(number, fragment, config.atu_sets)] += 1
+        numbers[tensor] = number
+    full = any(count > config.atu_ways for sets in loads for count in sets)
+    return None if full else numbers
+
+
+class _Table:
+    """Fragments as they are named; a data ID is only the tensor's place in the order of naming."""
+
+    def __init__(self):
         self.fragments: list[Fragment] = []
         self.places: dict[tuple, tuple[int, int]] = {}
-        self._owner = owner
-        self._stride = 1 << (chips - 1).bit_length()
-        self._tensors = 0
+        self.tensors = 0
 
     def tensor(self) -> int:
-        """The next data ID. Its fragments, one per chip, meet no others in a set of a map."""
-        self._tensors += self._stride
-        return data_id(self._owner, self._tensors)
+        """One more tensor."""
+        self.tensors += 1
+        return self.tensors - 1
 
     def add(self, fragment: Fragment, *names: tuple[tuple, int]) -> None:
         """Adds a fragment, and names of places in it."""
@@ -98,7 +133,7 @@ class _Table:
         self.fragments.append(fragment)
 
 
-def _name_ends(table: _Table, workload: Workload, lowered: Lowered) -> None:
+def _name_ends(table: _Table, workload: Workload) -> None:
     tensors = workload.network.tensors
     for end in workload.network.inputs:
         size = tensors[end.tensor].size
@@ -189,13 +224,3 @@ def _used(table: _Table, lowered: Lowered) -> Iterator[set[int]]:
             if work.remote is not None:
                 used.add(table.places[work.remote.name][0])
         yield used
-
-
-def _fits(naming: Naming, chip: int, config: ChipConfig) -> bool:
-    """Whether no set of the chip's map overflows."""
-    counts: Mapping[int, list[int]] = {number: [] for number in range(config.atu_sets)}
-    for index in naming.maps[chip]:
-        fragment = naming.fragments[index]
-        number = atu_set(fragment.data_id, fragment.fragment, config.atu_sets)
-        counts[number].append(index)
-    return all(len(indices) <= config.atu_ways for indices in counts.values())

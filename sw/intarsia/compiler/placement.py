@@ -1,5 +1,6 @@
 """Places for what plans leave open: bases of slots, and of fragments at other nodes."""
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ def _gaps(count: int, free: int, rng: random.Random | None) -> list[int]:
     if rng is None:
         return [0] * count
     cuts = sorted(rng.randint(0, free) for _ in range(count))
-    return [after - before for before, after in zip([0, *cuts[:-1]], cuts, strict=True)]
+    return [after - before for before, after in itertools.pairwise([0, *cuts])]
 
 
 def _place_fragments(
