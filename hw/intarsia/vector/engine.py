@@ -134,7 +134,7 @@ class VectorEngine(wiring.Component):
         groups = self.config.lanes // self.config.requant_lanes
         add = self._is(VectorOp.ADD)
         results = a.o.p.tag.last
-        busy = Signal(range(groups))
+        busy = Signal(range(max(2, groups)))
         m.d.comb += [
             pool.valid_i.eq(works & a.o.valid & (b.o.valid | ~add) & ((busy == 0) | ~results)),
             a.o.ready.eq(pool.valid_i),

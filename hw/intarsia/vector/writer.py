@@ -66,16 +66,18 @@ class Writer(wiring.Component):
         request = self.memory.request
 
         # All but the last group of a vector wait for the last one.
-        number = Signal(range(groups))
+        complete = Const(1)
         vector = Cat(self.group.p)
         if groups > 1:
+            number = Signal(range(groups))
+            complete = number == groups - 1
             earlier = Signal(width - len(vector), reset_less=True)
             vector = Cat(earlier, vector)
             with m.If(self.group.valid):
                 m.d.sync += earlier.eq(vector[-len(earlier) :])
-                m.d.sync += number.eq(Mux(number == groups - 1, 0, number + 1))
+                m.d.sync += number.eq(Mux(complete, 0, number + 1))
         m.d.comb += [
-            vectors.w_en.eq(self.group.valid & (number == groups - 1)),
+            vectors.w_en.eq(self.group.valid & complete),
             vectors.w_data.eq(vector),
         ]
 
