@@ -6,8 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from intarsia.common.crc import Crc32
 from intarsia.common.ports import PacketBeat
+from intarsia.isa.address import PAYLOAD_MAX
 from intarsia.isa.counters import Activity
-from intarsia.isa.faults import FaultCode, FaultReport
+from intarsia.isa.faults import LINK_PORT, FaultCode, FaultReport
 from intarsia.isa.packet import EXTENDED, PacketHeader, PacketKind
 from intarsia.link.geometry import CLASSES, Geometry
 from intarsia.link.transmitter import Grant
@@ -19,8 +20,9 @@ class Receiver(wiring.Component):
     """Takes in the packets of a link, checks them, and keeps them in a buffer per class.
 
     A packet is offered when its last beat has come and its CRC is good. A damaged packet is dropped
-    and reported (LINK_CRC); so is one that has no room, is cut short, out of sequence, or of
-    unknown kind or format (LINK_PROTOCOL).
+    and reported (LINK_CRC); so is one that has no room, is cut short, out of sequence, too long, or
+    of unknown kind or format, and so are beats that belong to no packet (LINK_PROTOCOL). After a
+    packet was dropped, the next ones are out of sequence until both sides are reset.
 
     Parameters
     ----------
@@ -89,6 +91,8 @@ class Receiver(wiring.Component):
         header = Signal(PacketHeader)
         kind = Signal(PacketKind)
         kind_now = Signal(PacketKind)
+        too_long = Signal()
+        too_long_now = Signal()
         extended = Signal()
         payload = Signal(11)
         m.d.comb += [
@@ -102,9 +106,10 @@ class Receiver(wiring.Component):
                 + (payload + geometry.link_bytes - 1) // geometry.link_bytes
             ),
             kind_now.eq(Mux(self.start, header.kind, kind)),
+            too_long_now.eq(Mux(self.start, header.length > PAYLOAD_MAX, too_long)),
         ]
         with m.If(self.valid & self.start):
-            m.d.sync += kind.eq(header.kind)
+            m.d.sync += [kind.eq(header.kind), too_long.eq(too_long_now)]
 
         # ---- What later beats of the header say
         found = {}
@@ -140,6 +145,7 @@ class Receiver(wiring.Component):
             in_sequence.eq(~stored | (found["sequence"] == expected)),
             known.eq(
                 Cat(kind_now == kind for kind in PacketKind).any()
+                & ~too_long_now
                 & (found["link_format"] == geometry.format)
             ),
             good.eq(last & undamaged & in_sequence & room & known),
@@ -150,14 +156,21 @@ class Receiver(wiring.Component):
         with m.If(good & stored):
             m.d.sync += [expected.eq(expected + 1), self.acknowledge.eq(found["sequence"])]
         cut_short = Signal()
-        m.d.comb += cut_short.eq(self.valid & self.start & (place != 0))
-        with m.If((last & ~good) | cut_short):
+        stray = Signal()
+        lost = Signal()  # Where packets begin, since one was dropped: their length may be wrong.
+        m.d.comb += [
+            cut_short.eq(self.valid & self.start & (place != 0)),
+            stray.eq(self.valid & ~within & ~lost),
+        ]
+        with m.If(self.valid):
+            m.d.sync += lost.eq(Mux(last, ~good, lost & ~self.start) | stray)
+        with m.If((last & ~good) | cut_short | stray):
             m.d.comb += [
                 self.fault.valid.eq(1),
                 self.fault.p.code.eq(
                     Mux(last & ~undamaged, FaultCode.LINK_CRC, FaultCode.LINK_PROTOCOL)
                 ),
-                self.fault.p.engine.eq(9),
+                self.fault.p.engine.eq(LINK_PORT),
                 self.fault.p.info.eq(self.port),
             ]
 
@@ -187,15 +200,16 @@ class Receiver(wiring.Component):
 
         # Positions count beyond the buffer, so that full and empty differ. Beats up to `good_end`
         # may leave; those up to `end` belong to the packet that comes in.
-        begin, end, good_end, here = (
+        begin, end, good_end, here, held = (
             Signal(range(2 * capacity), name=f"{name}_{which}")
-            for which in ("begin", "end", "good_end", "here")
+            for which in ("begin", "end", "good_end", "here", "held")
         )
         space = Signal(name=f"{name}_space")
         overflow = Signal(name=f"{name}_overflow")
         m.d.comb += [
             here.eq(Mux(self.start, good_end, end)),
-            space.eq((here - begin)[: len(begin)] != capacity),
+            held.eq(here - begin),
+            space.eq((held < capacity) & (self.start | ~overflow)),
             write.addr.eq(here),
             write.data.eq(Cat(self.data, last)),
             write.en.eq(arriving & space),
@@ -203,7 +217,7 @@ class Receiver(wiring.Component):
         with m.If(arriving):
             m.d.sync += [
                 end.eq(here + 1),
-                overflow.eq((overflow & ~self.start) | ~space),
+                overflow.eq(~space),
             ]
             with m.If(good):
                 m.d.sync += good_end.eq(here + 1)
@@ -223,4 +237,4 @@ class Receiver(wiring.Component):
         with m.If(out.valid & out.ready):
             m.d.sync += first.eq(out.p.last)
 
-        return space & (self.start | ~overflow)
+        return space

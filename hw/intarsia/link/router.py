@@ -1,27 +1,18 @@
 """Router: from the chip's packet sources to its ports, and from the ports to its sinks."""
 
 from amaranth import *
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from intarsia.common.ports import PacketBeat
 from intarsia.isa.address import NODE
-from intarsia.isa.faults import FaultCode, FaultReport
+from intarsia.isa.faults import LINK_PORT, FaultCode, FaultReport
 from intarsia.isa.packet import PacketHeader
+from intarsia.isa.registers import RouteWord
 from intarsia.isa.topology import ROUTES
 from intarsia.link.geometry import CLASSES
 
-__all__ = ["Route", "Router"]
-
-
-class Route(data.Struct):
-    """One entry of the routing table."""
-
-    node: 16
-    """Destination; its lower bits number the entry."""
-
-    port: 4
-    """Port that packets to it leave by."""
+__all__ = ["Router"]
 
 
 class Router(wiring.Component):
@@ -41,7 +32,7 @@ class Router(wiring.Component):
     -------
     node : In(16)
         This chip's node.
-    route : In(stream.Signature(Route, always_ready=True))
+    route : In(stream.Signature(RouteWord, always_ready=True))
         Entries to write. All routes lead to port 0 after power-up; they survive reset.
     source_control, source_reply, source_request : In(stream.Signature(PacketBeat(link_bytes)))
     sink_control, sink_reply, sink_request : Out(stream.Signature(PacketBeat(link_bytes)))
@@ -58,7 +49,7 @@ class Router(wiring.Component):
         beat = stream.Signature(PacketBeat(link_bytes))
         super().__init__({
             "node": In(NODE),
-            "route": In(stream.Signature(Route, always_ready=True)),
+            "route": In(stream.Signature(RouteWord, always_ready=True)),
             **{f"source_{name}": In(beat) for name in CLASSES},
             **{f"sink_{name}": Out(beat) for name in CLASSES},
             **{f"send{p}_{name}": Out(beat) for p in range(ports) for name in CLASSES},
@@ -89,7 +80,7 @@ class Router(wiring.Component):
                 m.d.comb += [
                     self.fault.valid.eq(1),
                     self.fault.p.code.eq(FaultCode.WRONG_NODE),
-                    self.fault.p.engine.eq(9),
+                    self.fault.p.engine.eq(LINK_PORT),
                     self.fault.p.node.eq(destination),
                 ]
         return m

@@ -2,26 +2,29 @@
 
 from amaranth import *
 from amaranth.lib import data, memory, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.common.ports import PacketBeat, SyncRequest
 from intarsia.isa.address import CONTEXT, NODE
 from intarsia.isa.counters import Activity
-from intarsia.isa.faults import FaultCode, FaultReport
+from intarsia.isa.faults import SYNC_PORT, FaultCode, FaultReport
 from intarsia.isa.instruction import DeclareGroup
-from intarsia.isa.packet import (
-    EXTENSION_BYTES,
-    HEADER_BYTES,
-    LINK_FORMAT,
-    PacketHeader,
-    PacketKind,
-    SyncPoint,
-)
+from intarsia.isa.packet import LINK_FORMAT, PacketKind
+from intarsia.sync.messages import MessageReceiver, MessageSender
 
 __all__ = ["GROUPS", "SyncPort"]
 
 #: Groups that can be declared.
 GROUPS = 64
+
+
+class _Group(data.Struct):
+    """A group that was declared."""
+
+    coordinator: NODE
+    first: NODE
+    members: 16
 
 
 class _Arrivals(data.Struct):
@@ -31,16 +34,29 @@ class _Arrivals(data.Struct):
     esp: 16
 
 
+class _Opening(data.Struct):
+    """A barrier that has opened, and whose members are to be released."""
+
+    group: range(GROUPS)
+    esp: 16
+
+
 class SyncPort(wiring.Component):
     """Holds a context at an exchange synchronization point until all of its group are there.
 
     An arrival is a SYNC_ARRIVE packet to the group's coordinator, which counts; when all members
     have arrived, it sends each of them a SYNC_RELEASE. A node's own arrival travels the same way,
-    through its router. Groups are independent; a group has one barrier open at a time; a context
-    waits at one barrier at a time.
+    through its router. Arrivals count from the start, even if the coordinator declares the group
+    after them. Groups are independent; a group has one barrier open at a time; a context waits at
+    one barrier at a time, and no two contexts of a chip wait for the same group.
 
-    A SYNC of an undeclared group, an arrival at another point than the others', and a release of
-    another point than what is waited for are reported (SYNC).
+    Packets are taken in and acted upon whether or not any can be sent.
+
+    What goes wrong is reported (SYNC), and does nothing else: a declaration without members or with
+    a number that is too large; a SYNC of an undeclared group, or of one that another context waits
+    for; packets about groups that cannot exist; a release that nobody waits for. Arrivals at
+    different points, more arrivals than members, and a release of another point than what is waited
+    for are reported too, and the barrier opens.
 
     Parameters
     ----------
@@ -79,169 +95,182 @@ class SyncPort(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        width = 8 * self.config.link_bytes
-        beats = -(-HEADER_BYTES // self.config.link_bytes) + -(
-            -EXTENSION_BYTES // self.config.link_bytes
+        m.submodules.groups = groups = memory.Memory(shape=_Group, depth=GROUPS, init=[])
+        m.submodules.openings = openings = SyncFIFOBuffered(
+            width=Shape.cast(_Opening).width, depth=GROUPS
         )
+        m.submodules.sender = sender = MessageSender(link_bytes=self.config.link_bytes)
+        m.submodules.receiver = receiver = MessageReceiver(link_bytes=self.config.link_bytes)
+        connect(m, sender.packet, flipped(self.send))
+        connect(m, flipped(self.take), receiver.packet)
 
-        # ---- What is remembered
-        m.submodules.groups = groups = memory.Memory(shape=DeclareGroup, depth=GROUPS, init=[])
-        m.submodules.arrivals = arrivals = memory.Memory(shape=_Arrivals, depth=GROUPS, init=[])
-        group_write, group_read = groups.write_port(), groups.read_port(domain="comb")
-        count_write, count_read = arrivals.write_port(), arrivals.read_port(domain="comb")
         declared = Signal(GROUPS)
-        # Groups that some have arrived in; of the others the memory may hold anything.
-        begun = Signal(GROUPS)
-        waiting = Array(
-            Signal(SyncRequest, name=f"waiting{n}") for n in range(self.config.contexts)
-        )
         waits = Signal(self.config.contexts)
-
-        # ---- The message that is sent, or was taken
-        layout = data.StructLayout({"header": PacketHeader, "point": SyncPoint})
-        message = Signal(layout)
-        taken = Signal(layout)
-        words = Signal(beats * width)
-        place = Signal(range(beats))
-        m.d.comb += [
-            words.eq(message),
-            self.send.p.data.eq(words.word_select(place, width)),
-            self.send.p.first.eq(place == 0),
-            self.send.p.last.eq(place == beats - 1),
-        ]
-        received = Signal(beats * width)
-        position = Signal(range(beats))
-        m.d.comb += taken.eq(received)
-
-        group = Signal(range(GROUPS))
-        member = Signal(16)
-        fault = Signal()
-        m.d.comb += [
-            group_read.addr.eq(group),
-            count_read.addr.eq(group),
-            group_write.addr.eq(group),
-            group_write.data.eq(self.declare.p),
-            count_write.addr.eq(group),
-            count_write.data.esp.eq(taken.point.esp),
-            count_write.data.count.eq(
-                Mux(begun.bit_select(group, 1), count_read.data.count, 0) + 1
-            ),
-        ]
-
-        def compose(kind, destination, point_group, esp):
-            return [
-                message.eq(0),
-                message.header.destination.eq(destination),
-                message.header.source.eq(self.node),
-                message.header.kind.eq(kind),
-                message.header.link_format.eq(LINK_FORMAT),
-                message.point.group.eq(point_group),
-                message.point.esp.eq(esp),
-            ]
-
-        checked = Signal(range(GROUPS))
-        with m.FSM():
-            with m.State("IDLE"):
-                with m.If(self.take.valid):
-                    m.next = "TAKE"
-                with m.Elif(self.declare.valid):
-                    m.d.comb += [
-                        group.eq(self.declare.p.group),
-                        group_write.en.eq(1),
-                        self.declare.ready.eq(1),
-                    ]
-                    m.d.sync += [declared.bit_select(group, 1).eq(1), checked.eq(group)]
-                    m.next = "CHECK"
-                with m.Elif(self.sync.valid):
-                    m.d.comb += [group.eq(self.sync.p.group), self.sync.ready.eq(1)]
-                    with m.If(declared.bit_select(group, 1) & (self.sync.p.group < GROUPS)):
-                        m.d.sync += [
-                            waiting[self.sync.p.context].eq(self.sync.p),
-                            waits.bit_select(self.sync.p.context, 1).eq(1),
-                            *compose(
-                                PacketKind.SYNC_ARRIVE,
-                                group_read.data.coordinator,
-                                self.sync.p.group,
-                                self.sync.p.esp,
-                            ),
-                        ]
-                        m.next = "ARRIVE"
-                    with m.Else():
-                        m.d.comb += [
-                            fault.eq(1),
-                            self.fault.p.context.eq(self.sync.p.context),
-                            self.fault.p.info.eq(self.sync.p.group),
-                        ]
-            with m.State("ARRIVE"):
-                m.d.comb += self.send.valid.eq(1)
-                with m.If(self.send.ready & self.send.p.last):
-                    m.next = "IDLE"
-            with m.State("TAKE"):
-                m.d.comb += self.take.ready.eq(1)
-                with m.If(self.take.valid):
-                    m.d.sync += received.word_select(position, width).eq(self.take.p.data)
-                    m.d.sync += position.eq(Mux(self.take.p.last, 0, position + 1))
-                    with m.If(self.take.p.last):
-                        m.next = "TAKEN"
-            with m.State("TAKEN"):
-                m.d.comb += group.eq(taken.point.group)
-                with m.If(taken.header.kind == PacketKind.SYNC_ARRIVE):
-                    m.d.comb += count_write.en.eq(1)
-                    m.d.sync += [begun.bit_select(group, 1).eq(1), checked.eq(group)]
-                    with m.If(
-                        begun.bit_select(group, 1) & (count_read.data.esp != taken.point.esp)
-                    ):
-                        m.d.comb += [fault.eq(1), self.fault.p.info.eq(taken.point.group)]
-                    m.next = "CHECK"
-                with m.Else():
-                    for n in range(self.config.contexts):
-                        with m.If(waits[n] & (waiting[n].group == taken.point.group)):
-                            m.d.comb += [self.done.valid.eq(1), self.done.p.eq(n)]
-                            m.d.sync += waits[n].eq(0)
-                            with m.If(waiting[n].esp != taken.point.esp):
-                                m.d.comb += [
-                                    fault.eq(1),
-                                    self.fault.p.context.eq(n),
-                                    self.fault.p.info.eq(taken.point.group),
-                                ]
-                    m.next = "IDLE"
-            with m.State("CHECK"):
-                m.d.comb += group.eq(checked)
-                m.next = "IDLE"
-                with m.If(
-                    declared.bit_select(group, 1)
-                    & begun.bit_select(group, 1)
-                    & (count_read.data.count == group_read.data.members)
-                ):
-                    m.d.sync += [
-                        begun.bit_select(group, 1).eq(0),
-                        member.eq(1),
-                        *compose(
-                            PacketKind.SYNC_RELEASE,
-                            group_read.data.first,
-                            checked,
-                            count_read.data.esp,
-                        ),
-                    ]
-                    m.next = "RELEASE"
-            with m.State("RELEASE"):
-                m.d.comb += [group.eq(checked), self.send.valid.eq(1)]
-                with m.If(self.send.ready & self.send.p.last):
-                    m.d.sync += [
-                        member.eq(member + 1),
-                        message.header.destination.eq(message.header.destination + 1),
-                    ]
-                    with m.If(member == group_read.data.members):
-                        m.next = "IDLE"
-
-        with m.If(self.send.valid & self.send.ready):
-            m.d.sync += place.eq(Mux(self.send.p.last, 0, place + 1))
-        m.d.comb += self.fault.valid.eq(fault)
-        with m.If(fault):
-            m.d.comb += [self.fault.p.code.eq(FaultCode.SYNC), self.fault.p.engine.eq(10)]
-        with m.If(self.send.valid | self.take.ready):
+        waiting = [Signal(SyncRequest, name=f"waiting{n}") for n in range(self.config.contexts)]
+        known = groups, openings, declared, waits, waiting
+        wrong = self._listen(m, receiver.message, *known)
+        self._speak(m, sender.message, wrong, *known)
+        with m.If(sender.packet.valid | receiver.packet.valid | receiver.message.valid):
             m.d.comb += self.activity.eq(Activity.BUSY)
         with m.Elif(waits.any()):
             m.d.comb += self.activity.eq(Activity.BARRIER)
-
         return m
+
+    def _report(self, group, context=0):
+        """A fault about `group`."""
+        return [
+            self.fault.valid.eq(1),
+            self.fault.p.code.eq(FaultCode.SYNC),
+            self.fault.p.engine.eq(SYNC_PORT),
+            self.fault.p.context.eq(context),
+            self.fault.p.info.eq(group),
+        ]
+
+    def _listen(self, m, message, groups, openings, declared, waits, waiting):
+        """Declarations, arrivals and releases. Returns whether a fault is reported."""
+        m.submodules.arrivals = arrivals = memory.Memory(shape=_Arrivals, depth=GROUPS, init=[])
+        write, known = groups.write_port(), groups.read_port(domain="comb")
+        count, counted = arrivals.write_port(), arrivals.read_port(domain="comb")
+
+        # Groups that some have arrived in; of the others, the memory may hold anything.
+        begun = Signal(GROUPS)
+        group = Signal(range(GROUPS))
+        checked = Signal.like(group)
+        opening = Signal(_Opening)
+        wrong = Signal()
+        released = Signal(self.config.contexts)
+        point = message.p.point
+        m.d.comb += [
+            known.addr.eq(group),
+            counted.addr.eq(group),
+            write.addr.eq(group),
+            write.data.coordinator.eq(self.declare.p.coordinator),
+            write.data.first.eq(self.declare.p.first),
+            write.data.members.eq(self.declare.p.members),
+            count.addr.eq(group),
+            count.data.esp.eq(point.esp),
+            count.data.count.eq(Mux(begun.bit_select(group, 1), counted.data.count, 0) + 1),
+            opening.group.eq(group),
+            opening.esp.eq(counted.data.esp),
+            openings.w_data.eq(opening),
+            released.eq(_waiting_for(point.group, waits, waiting)),
+        ]
+
+        def report(group, context=0):
+            return [wrong.eq(1), *self._report(group, context)]
+
+        with m.FSM(name="listen"):
+            with m.State("IDLE"):
+                with m.If(message.valid):
+                    m.d.comb += [group.eq(point.group), message.ready.eq(1)]
+                    with m.If(point.group >= GROUPS):
+                        m.d.comb += report(point.group)
+                    with m.Elif(message.p.header.kind == PacketKind.SYNC_ARRIVE):
+                        m.d.comb += count.en.eq(1)
+                        m.d.sync += [begun.bit_select(group, 1).eq(1), checked.eq(group)]
+                        with m.If(begun.bit_select(group, 1) & (counted.data.esp != point.esp)):
+                            m.d.comb += report(point.group)
+                        m.next = "CHECK"
+                    with m.Elif(released.any()):
+                        for n, arrival in enumerate(waiting):
+                            with m.If(released[n]):
+                                m.d.comb += [self.done.valid.eq(1), self.done.p.eq(n)]
+                                m.d.sync += waits[n].eq(0)
+                                with m.If(arrival.esp != point.esp):
+                                    m.d.comb += report(point.group, n)
+                    with m.Else():
+                        m.d.comb += report(point.group)
+                with m.Elif(self.declare.valid):
+                    m.d.comb += [group.eq(self.declare.p.group), self.declare.ready.eq(1)]
+                    with m.If((self.declare.p.group < GROUPS) & (self.declare.p.members != 0)):
+                        m.d.comb += write.en.eq(1)
+                        m.d.sync += [declared.bit_select(group, 1).eq(1), checked.eq(group)]
+                        m.next = "CHECK"
+                    with m.Else():
+                        m.d.comb += report(self.declare.p.group)
+            with m.State("CHECK"):
+                m.d.comb += group.eq(checked)
+                with m.If(
+                    declared.bit_select(group, 1)
+                    & begun.bit_select(group, 1)
+                    & (counted.data.count >= known.data.members)
+                ):
+                    # Each group has a place in the queue; so this waits for none but itself.
+                    m.d.comb += openings.w_en.eq(1)
+                    with m.If(openings.w_rdy):
+                        m.d.sync += begun.bit_select(group, 1).eq(0)
+                        m.next = "IDLE"
+                        with m.If(counted.data.count != known.data.members):
+                            m.d.comb += report(checked)
+                with m.Else():
+                    m.next = "IDLE"
+        return wrong
+
+    def _speak(self, m, message, busy, groups, openings, declared, waits, waiting):
+        """Arrivals of this chip's contexts, and releases. Reports nothing while `busy`."""
+        asked = groups.read_port(domain="comb")
+        arrival = self.sync.p
+        opening = Signal(_Opening)
+        refused = Signal()
+        left = Signal.like(asked.data.members)
+        contents = Signal.like(message.p, reset_less=True)
+        m.d.comb += [
+            opening.eq(openings.r_data),
+            asked.addr.eq(Mux(self.sync.valid, arrival.group, opening.group)),
+            refused.eq(
+                (arrival.group >= GROUPS)
+                | ~declared.bit_select(asked.addr, 1)
+                | _waiting_for(arrival.group, waits, waiting).any()
+            ),
+            message.p.eq(contents),
+        ]
+        with m.FSM(name="speak"):
+            with m.State("IDLE"):
+                m.d.sync += [
+                    contents.eq(0),
+                    contents.header.source.eq(self.node),
+                    contents.header.link_format.eq(LINK_FORMAT),
+                ]
+                with m.If(self.sync.valid & refused):
+                    with m.If(~busy):
+                        m.d.comb += [
+                            self.sync.ready.eq(1),
+                            *self._report(arrival.group, arrival.context),
+                        ]
+                with m.Elif(self.sync.valid):
+                    m.d.comb += self.sync.ready.eq(1)
+                    for n, remembered in enumerate(waiting):
+                        with m.If(arrival.context == n):
+                            m.d.sync += [remembered.eq(arrival), waits[n].eq(1)]
+                    m.d.sync += [
+                        contents.header.kind.eq(PacketKind.SYNC_ARRIVE),
+                        contents.header.destination.eq(asked.data.coordinator),
+                        contents.point.group.eq(arrival.group),
+                        contents.point.esp.eq(arrival.esp),
+                        left.eq(1),
+                    ]
+                    m.next = "SEND"
+                with m.Elif(openings.r_rdy):
+                    m.d.comb += openings.r_en.eq(1)
+                    m.d.sync += [
+                        contents.header.kind.eq(PacketKind.SYNC_RELEASE),
+                        contents.header.destination.eq(asked.data.first),
+                        contents.point.group.eq(opening.group),
+                        contents.point.esp.eq(opening.esp),
+                        left.eq(asked.data.members),
+                    ]
+                    m.next = "SEND"
+            with m.State("SEND"):
+                m.d.comb += message.valid.eq(1)
+                with m.If(message.ready):
+                    m.d.sync += [
+                        left.eq(left - 1),
+                        contents.header.destination.eq(contents.header.destination + 1),
+                    ]
+                    with m.If(left == 1):
+                        m.next = "IDLE"
+
+
+def _waiting_for(group, waits, waiting):
+    """Contexts that wait for `group`, a bit each."""
+    return Cat(waits[n] & (arrival.group == group) for n, arrival in enumerate(waiting))
