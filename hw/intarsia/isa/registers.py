@@ -7,12 +7,32 @@ Wide values are written or read a word at a time through consecutive registers. 
 from dataclasses import dataclass
 
 from amaranth import *
-from amaranth.lib import enum
+from amaranth.lib import data, enum
+from amaranth.utils import exact_log2
 
-__all__ = ["IDENTITY", "REGISTERS", "Access", "Register", "RegisterInfo"]
+from intarsia.isa.bits import encode
+from intarsia.isa.config import ChipConfig
+
+__all__ = [
+    "IDENTITY",
+    "REGISTERS",
+    "WATCHDOG_RESET",
+    "Access",
+    "ConfigWord",
+    "InterruptWord",
+    "Register",
+    "RegisterInfo",
+    "RouteWord",
+    "SlotIndexWord",
+    "StatusWord",
+    "config_word",
+]
 
 #: What ID reads as: "INT1" (format 1 of this map).
 IDENTITY = 0x31544E49
+
+#: What WATCHDOG resets to.
+WATCHDOG_RESET = 64
 
 
 class Register(enum.Enum, shape=10):
@@ -51,6 +71,96 @@ class Register(enum.Enum, shape=10):
     ENTRY_COMMIT = 0x0A0
 
 
+class ConfigWord(data.Struct):
+    """The register CONFIG."""
+
+    lanes: 8
+    """Bytes of a memory vector."""
+
+    contexts: 4
+    """Programs that can be resident."""
+
+    link_ports: 4
+    """Link ports."""
+
+    memory_log2: 5
+    """Logarithm of the bytes of memory."""
+
+    macro_banks_log2: 4
+    """Logarithm of the number of macro-banks."""
+
+    atu_sets_log2: 4
+    """Logarithm of the sets of the ATU."""
+
+    atu_ways_minus_1: 3
+    """Ways of the ATU, less one."""
+
+
+class InterruptWord(data.Struct):
+    """The register IRQ."""
+
+    notify: 1
+    """A NOTIFY was executed."""
+
+    fault: 1
+    """A fault is in FAULT0..3. Writing 1 clears it there, too."""
+
+    reserved: 30
+    """Reads as zero."""
+
+
+class StatusWord(data.Struct):
+    """The register STATUS."""
+
+    running: 16
+    """Contexts that run."""
+
+    faulted: 16
+    """Contexts that were stopped by a fault, and not started since."""
+
+
+class SlotIndexWord(data.Struct):
+    """The register SLOT_INDEX."""
+
+    slot: 8
+    """Slot that SLOT_SIZE writes."""
+
+    context: 4
+    """Its context."""
+
+    reserved: 20
+    """Reads as zero."""
+
+
+class RouteWord(data.Struct):
+    """The register ROUTE."""
+
+    node: 16
+    """Destination; the table has 64 entries, by its lower 6 bits."""
+
+    port: 4
+    """Port by which packets to it leave."""
+
+    reserved: 12
+    """Ignored."""
+
+
+def config_word(config: ChipConfig) -> int:
+    """What CONFIG reads as, on a chip of configuration `config`."""
+    return encode(
+        ConfigWord,
+        {
+            "lanes": config.lanes,
+            "contexts": config.contexts,
+            "link_ports": config.link_ports,
+            "memory_log2": exact_log2(config.memory_bytes),
+            "macro_banks_log2": exact_log2(config.macro_banks),
+            "atu_sets_log2": exact_log2(config.atu_sets),
+            "atu_ways_minus_1": config.atu_ways - 1,
+        },
+    )
+
+
 class Access(enum.Enum, shape=2):
     """Who may do what with a register."""
 
@@ -69,16 +179,12 @@ class RegisterInfo:
 
 REGISTERS = {
     Register.ID: RegisterInfo(Access.RO, "`IDENTITY`."),
-    Register.CONFIG: RegisterInfo(
-        Access.RO,
-        "Lanes (bits 7:0), contexts (11:8), link ports (15:12), log2 of memory bytes (20:16), "
-        "log2 of macro-banks (24:21), log2 of ATU sets (28:25), ATU ways - 1 (31:29).",
-    ),
+    Register.CONFIG: RegisterInfo(Access.RO, "Configuration of the chip: see `ConfigWord`."),
     Register.NODE: RegisterInfo(Access.RW, "This chip's node number (15:0)."),
     Register.WATCHDOG: RegisterInfo(
         Access.RW,
-        "Timebase pulses (of 1,024 cycles) without progress of a running context before a fault is "
-        "raised; 0 never. Resets to 64.",
+        "Timebase pulses (of 1,024 cycles; 15:0) without progress of a running context before a "
+        "fault is raised; 0 never. Resets to 64.",
     ),
     Register.IRQ: RegisterInfo(
         Access.RW,

@@ -26,7 +26,7 @@ class Flights(wiring.Component):
     done : In(1)
         The first of those that an engine sees has completed.
     give : Out(stream.Signature(TokenChange))
-        Tokens of the first instruction, once it has completed.
+        Tokens of the first instruction, once it has completed. Absent if it has none.
     first : Out(Flight)
     flying : Out(1)
         There is a first instruction.
@@ -60,6 +60,7 @@ class Flights(wiring.Component):
         completed = Signal(range(DEPTH + 1))
 
         engine = Signal()
+        complete = Signal()
         leave = Signal()
         m.d.comb += [
             engine.eq(~self.first.instant),
@@ -67,10 +68,11 @@ class Flights(wiring.Component):
             self.flying.eq(valid[0]),
             self.start.ready.eq(~valid[-1]),
             self.began.eq(self.flying & engine & ~known),
-            self.give.valid.eq(self.flying & (~engine | (known & completed.any()))),
+            complete.eq(self.flying & (~engine | (known & completed.any()))),
+            self.give.valid.eq(complete & self.first.signal.any()),
             self.give.p.context.eq(self.first.context),
             self.give.p.mask.eq(self.first.signal),
-            leave.eq(self.give.valid & self.give.ready),
+            leave.eq(complete & (self.give.ready | ~self.give.valid)),
             self.ended.eq(leave & engine),
         ]
         m.d.sync += known.eq((self.flying & engine) & ~leave)

@@ -151,6 +151,10 @@ class Sequencer(wiring.Component):
             self.running.eq(state.running),
             self.faulted.eq(state.faulted),
         ]
+        held = Const(0)
+        for part in (*stations, *flights):
+            held = held | part.held
+        m.d.comb += state.held.eq(held)
 
         for n in range(len(Stream)):
             self._connect_stream(m, n, stations[n], flights[n], loader, state, tokens, watch)
@@ -187,8 +191,8 @@ class Sequencer(wiring.Component):
             m.d.comb += available.eq(there)
         with m.If(station.take.valid & station.take.ready):
             m.d.comb += [loader.place.valid.eq(1), loader.place.p.eq(station.next)]
+        connect(m, flight.give, getattr(tokens, f"give{n}"))
         if n != Stream.CONTROL.value:
-            connect(m, flight.give, getattr(tokens, f"give{n}"))
             m.d.comb += [
                 station.candidates.eq(state.alive[n] & ~watch.postponed[n]),
                 self.trace_start[n].eq(flight.began),
@@ -220,7 +224,6 @@ class Sequencer(wiring.Component):
         """The control stream: a SYNC gives its tokens, and is traced, when its barrier opens."""
         n = Stream.CONTROL.value
         station, flight = stations[n], flights[n]
-        give = getattr(tokens, f"give{n}")
         opened = getattr(tokens, f"give{len(Stream)}")
         syncs = Signal()
         ends = Signal()
@@ -232,13 +235,9 @@ class Sequencer(wiring.Component):
             control.lingering.eq(station.patient << station.context),
             control.hush.eq(self.stop.valid << self.stop.p),
             syncs.eq(flight.first.opcode == ControlOp.SYNC),
-            give.valid.eq(flight.give.valid),
-            give.p.context.eq(flight.give.p.context),
-            give.p.mask.eq(Mux(syncs, 0, flight.give.p.mask)),
-            flight.give.ready.eq(give.ready),
             # Nothing else of the stream is traced in the cycle in which a barrier opens.
             ends.eq(flight.ended & ~syncs),
-            opened.valid.eq(control.give.valid & ~flight.began & ~flight.give.valid),
+            opened.valid.eq(control.give.valid & ~flight.flying),
             opened.p.eq(control.give.p),
             control.give.ready.eq(opened.ready & opened.valid),
             completes.eq(control.give.valid & control.give.ready),

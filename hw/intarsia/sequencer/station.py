@@ -203,7 +203,8 @@ class Station(wiring.Component):
             self.flight.p.context.eq(context),
             self.flight.p.opcode.eq(header.opcode),
             self.flight.p.layer.eq(header.layer),
-            self.flight.p.signal.eq(header.signal),
+            # A SYNC gives its tokens when its barrier opens, not when it has left the stream.
+            self.flight.p.signal.eq(Mux(header.opcode == ControlOp.SYNC, 0, header.signal)),
             self.flight.p.instant.eq(instant),
             self.job.p.header.eq(header),
             self.job.p.units.eq(units),
