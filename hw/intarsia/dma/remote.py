@@ -93,16 +93,19 @@ class RemoteQueue(wiring.Component):
         ]
 
         # Jobs begin one after the other, and end when all their transactions are closed: those
-        # before the number that comes next when the last one was opened.
+        # before the number that came next when the last one was opened. A job without transactions
+        # may fall behind those of later ones: numbers are compared modulo 2^16.
         m.submodules.ends = ends = fifo.SyncFIFO(width=Shape.cast(TRANSACTION).width, depth=JOBS)
         job = Signal(range(JOBS))
         begun = Signal(range(JOBS + 1))
         failed = Signal(JOBS)
         done = Signal()
+        behind = Signal(signed(Shape.cast(TRANSACTION).width))
         m.d.comb += [
+            behind.eq(transactions.oldest - ends.r_data),
             ends.w_data.eq(transactions.number),
             ends.w_en.eq(cutter.ended),
-            done.eq(ends.r_rdy & (ends.r_data == transactions.oldest)),
+            done.eq(ends.r_rdy & (behind >= 0)),
             ends.r_en.eq(done),
             self.engine.done.eq(done),
             cutter.room.eq(begun != JOBS),

@@ -124,7 +124,7 @@ class MapServer:
         cocotb.start_soon(self._run())
 
     async def _run(self):
-        coming = deque([])
+        coming = deque()
         while True:
             ready = random.random() >= self._pause
             self._ready.value = ready

@@ -57,13 +57,16 @@ class Bench:
 
     def enter(self, **changes):
         """Put the fragment into the map."""
-        self.map.entries[DATA_ID, FRAGMENT] = dict(
-            node=NODE,
-            base=self.base,
-            size=SIZE,
-            version=9,
-            permissions=dict(read=1, write=1),
-        ) | changes
+        self.map.entries[DATA_ID, FRAGMENT] = (
+            dict(
+                node=NODE,
+                base=self.base,
+                size=SIZE,
+                version=9,
+                permissions=dict(read=1, write=1),
+            )
+            | changes
+        )
 
     def send(self, kind, offset, length, *, source=OTHER, **changes):
         """Send a request for the fragment. Returns the reply that a good one gets."""
