@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from intarsia.golden import InputError
+from intarsia.golden import InputError, quantize_input
 from intarsia.graph import Network, NetworkInput, Tensor
 
 __all__ = ["random_input", "read_input"]
@@ -42,11 +42,16 @@ def read_input(network: Network, source: str) -> np.ndarray:
     path = Path(f"{name}.npz" if separator else source)
     match path.suffix.lower():
         case ".npy":
-            return _array(path)
+            values = _array(path)
         case ".npz":
-            return _member(path, member)
+            values = _member(path, member)
         case _:
-            return _picture(path, end, tensor)
+            values = _picture(path, end, tensor)
+    try:
+        quantize_input(end, tensor, values)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+    return values
 
 
 def random_input(network: Network, count: int, seed: int) -> np.ndarray:

@@ -6,6 +6,8 @@ from intarsia.cli.inputs import random_input, read_input
 from intarsia.golden import InputError, quantize_input
 from intarsia.graph import Network, NetworkInput, Tensor
 
+BATCH = np.arange(2 * 3 * 4 * 6, dtype=np.int8).reshape(2, 3, 4, 6)
+
 
 def network(dtype, channels=3, transpose=(1, 2, 0)):
     """A network of no layers, 4 pixels high and 6 wide."""
@@ -31,20 +33,19 @@ def test_random_input_has_every_value_and_repeats(dtype):
 
 
 def test_npy_is_taken_as_it_is(tmp_path):
-    array = np.arange(6.0).reshape(2, 3)
-    np.save(tmp_path / "x.npy", array)
-    np.testing.assert_array_equal(read_input(network("int8"), str(tmp_path / "x.npy")), array)
+    np.save(tmp_path / "x.npy", BATCH)
+    np.testing.assert_array_equal(read_input(network("int8"), str(tmp_path / "x.npy")), BATCH)
 
 
 def test_npz_with_one_array(tmp_path):
-    np.savez(tmp_path / "x.npz", anything=[1, 2])
-    assert read_input(network("int8"), str(tmp_path / "x.npz")).tolist() == [1, 2]
+    np.savez(tmp_path / "x.npz", anything=BATCH)
+    np.testing.assert_array_equal(read_input(network("int8"), str(tmp_path / "x.npz")), BATCH)
 
 
 def test_npz_with_several_arrays_wants_a_name(tmp_path):
-    np.savez(tmp_path / "x.npz", a=[1], b=[2])
+    np.savez(tmp_path / "x.npz", a=[1], b=BATCH)
     source = str(tmp_path / "x.npz")
-    assert read_input(network("int8"), f"{source}:b").tolist() == [2]
+    np.testing.assert_array_equal(read_input(network("int8"), f"{source}:b"), BATCH)
     with pytest.raises(InputError, match=r"x\.npz has 2 arrays: name one as .*:NAME, of a, b"):
         read_input(network("int8"), source)
     with pytest.raises(InputError, match=r"has no array 'c': name one as .*:NAME, of a, b"):
@@ -103,6 +104,22 @@ def test_cut_off_files_are_refused(tmp_path, name):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=f"{name} is "):
         read_input(network("int8"), str(path))
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (BATCH[:, :, :3], r"x\.npy: .* has shape \(2, 3, 3, 6\), not \(N, 3, 4, 6\)"),
+        (BATCH[0], r"x\.npy: .* has shape \(3, 4, 6\), not \(N, 3, 4, 6\)"),
+        (BATCH[:0], r"x\.npy: .* holds no inferences"),
+        (BATCH.astype(np.uint8), r"x\.npy: .* is uint8, not int8"),
+    ],
+    ids=["shape", "no batch", "empty", "type"],
+)
+def test_array_that_the_model_cannot_take(tmp_path, array, message):
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(InputError, match=message):
+        read_input(network("int8"), str(tmp_path / "x.npy"))
 
 
 def test_missing_file_is_the_systems_error():

@@ -1,0 +1,58 @@
+"""Options that commands share, with what a shell may complete them to."""
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["Chips", "Config", "Partition"]
+
+
+def _config(name: str) -> str:
+    from intarsia.isa.config import CONFIGS
+
+    if name not in CONFIGS:
+        known = ", ".join(CONFIGS)
+        raise typer.BadParameter(f"there is no configuration {name!r}, but {known}")
+    return name
+
+
+def _configs() -> list[str]:
+    from intarsia.isa.config import CONFIGS
+
+    return list(CONFIGS)
+
+
+def _partition(name: str) -> str:
+    from intarsia.compiler.partition import PARTITIONS
+
+    if name not in PARTITIONS:
+        known = ", ".join(PARTITIONS)
+        raise typer.BadParameter(f"there is no partition {name!r}, but {known}")
+    return name
+
+
+def _partitions() -> list[str]:
+    from intarsia.compiler.partition import PARTITIONS
+
+    return list(PARTITIONS)
+
+
+Chips = Annotated[int, typer.Option(min=1, max=32, help="Number of simulated chips.")]
+Config = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        callback=_config,
+        autocompletion=_configs,
+        help="Configuration of each chip: tiny, ecp5-85k, large.",
+    ),
+]
+Partition = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        callback=_partition,
+        autocompletion=_partitions,
+        help="How convolutions are divided among the chips: auto, rows, channels.",
+    ),
+]
