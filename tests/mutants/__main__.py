@@ -65,7 +65,8 @@ def main() -> int:
         tests = sorted({mutant.test for mutant in mutants})
         console.print(f"{len(mutants)} mutants; first, the {len(tests)} tests without any")
         if not passes(workshops[0], tests):
-            console.print((workshops[0] / "pytest.log").read_text(), markup=False)
+            lines = (workshops[0] / "pytest.log").read_text().splitlines()
+            console.print("\n".join(lines[-40:]), markup=False)
             return 1
         alive = survivors(mutants, workshops, console)
     console.print(f"{len(mutants) - len(alive)} of {len(mutants)} mutants killed")

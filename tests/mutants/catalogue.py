@@ -4,6 +4,202 @@ from tests.mutants.runner import Mutant
 
 __all__ = ["MUTANTS"]
 
+CONV = "tests/hw/conv/test_engine.py::test_engine[tiny]"
+PADDING = (
+    Mutant(
+        "padding: zeros instead of the zero point",
+        "hw/intarsia/conv/feeder.py",
+        "vector.bytes[lane].eq(self.zero_point)",
+        "vector.bytes[lane].eq(0)",
+        CONV,
+    ),
+    Mutant(
+        "padding: rows above the map are taken for stored",
+        "hw/intarsia/conv/walker.py",
+        "row_stored.eq((walk.y >= 0) & (walk.y < job.in_height))",
+        "row_stored.eq(walk.y < job.in_height)",
+        CONV,
+    ),
+    Mutant(
+        "padding: one row below the map is taken for stored",
+        "hw/intarsia/conv/walker.py",
+        "(walk.y < job.in_height))",
+        "(walk.y <= job.in_height))",
+        CONV,
+    ),
+    Mutant(
+        "padding: the last byte of a row is taken for padding",
+        "hw/intarsia/conv/walker.py",
+        "left.eq(job.row_bytes - walk.position)",
+        "left.eq(job.row_bytes - walk.position - 1)",
+        CONV,
+    ),
+)
+ENGINE = (
+    Mutant(
+        "conv: sums of the pass before are not forgotten",
+        "hw/intarsia/conv/accumulator.py",
+        "with m.If(update.first):",
+        "with m.If(0):",
+        CONV,
+    ),
+    Mutant(
+        "conv: the next row begins a pixel late",
+        "hw/intarsia/conv/drain.py",
+        "row_address.eq(row_address + job.out_row_step)",
+        "row_address.eq(address + job.out_row_step)",
+        CONV,
+    ),
+)
+
+REQUANTIZER_TEST = "tests/hw/common/test_requantizer.py::test_requantizer[2-48]"
+REQUANTIZER = (
+    Mutant(
+        "requantizer: the first rounding takes ties up",
+        "hw/intarsia/common/requantizer.py",
+        "up = lost[-1] & (lost[:-1].any() | kept[0])",
+        "up = lost[-1]",
+        REQUANTIZER_TEST,
+    ),
+    Mutant(
+        "requantizer: the second rounding forgets what was lost",
+        "hw/intarsia/common/requantizer.py",
+        "sticky = lane.x[: last - 1].any() | (long & lane.x[last - 1])",
+        "sticky = lane.x[: last - 1].any()",
+        REQUANTIZER_TEST,
+    ),
+    Mutant(
+        "requantizer: double rounding takes negative ties towards zero",
+        "hw/intarsia/common/requantizer.py",
+        "~stage.double | lost | ~lane.sign",
+        "~stage.double | ~lane.sign",
+        REQUANTIZER_TEST,
+    ),
+    Mutant(
+        "requantizer: the upper bound excludes itself",
+        "hw/intarsia/common/requantizer.py",
+        "lane.x > stage.high)",
+        "lane.x + 1 > stage.high)",
+        REQUANTIZER_TEST,
+    ),
+)
+
+MEMORY_TEST = "tests/hw/memory/test_memory.py::test_memory[tiny]"
+MEMORY = (
+    Mutant(
+        "memory: an unaligned vector stays in its row",
+        "hw/intarsia/memory/memory.py",
+        "following.eq((1 << offset) - 1)",
+        "following.eq(0)",
+        MEMORY_TEST,
+    ),
+    Mutant(
+        "memory: the arbiter favours the first client",
+        "hw/intarsia/memory/arbiter.py",
+        "Mux(first.any(), first, self.requests)",
+        "self.requests",
+        MEMORY_TEST,
+    ),
+    Mutant(
+        "memory: parity is stored odd",
+        "hw/intarsia/memory/memory.py",
+        "bank.write_bytes.word_select(lane, 8).xor()",
+        "~bank.write_bytes.word_select(lane, 8).xor()",
+        MEMORY_TEST,
+    ),
+)
+
+ATU_TEST = "tests/hw/atu/test_cache.py::test_atu[tiny]"
+ATU = (
+    Mutant(
+        "atu: fragments of one tensor are mixed up",
+        "hw/intarsia/atu/cache.py",
+        "& (read.data.fragment == key_answered.fragment)",
+        "",
+        ATU_TEST,
+    ),
+    Mutant(
+        "atu: a full set always loses the same way",
+        "hw/intarsia/atu/cache.py",
+        "victim.eq(Mux(victim == ways - 1, 0, victim + 1))",
+        "victim.eq(0)",
+        ATU_TEST,
+    ),
+    Mutant(
+        "atu: removing all leaves the last set",
+        "hw/intarsia/atu/cache.py",
+        "m.d.sync += used[way].eq(0)",
+        "m.d.sync += used[way].eq(used[way] & (1 << (sets - 1)))",
+        ATU_TEST,
+    ),
+)
+
+LINK_TEST = "tests/hw/link/test_port.py::test_port[4]"
+LINK = (
+    Mutant(
+        "link: damaged packets are kept",
+        "hw/intarsia/link/receiver.py",
+        "good.eq(last & undamaged & in_sequence & room & known)",
+        "good.eq(last & in_sequence & room & known)",
+        LINK_TEST,
+    ),
+    Mutant(
+        "link: repeated packets are kept",
+        "hw/intarsia/link/receiver.py",
+        'in_sequence.eq(~stored | (found["sequence"] == expected))',
+        "in_sequence.eq(1)",
+        LINK_TEST,
+    ),
+    Mutant(
+        "link: packets are sent without credit",
+        "hw/intarsia/link/transmitter.py",
+        "(balance[name] >= geometry.demand(name))",
+        "(balance[name] >= 0)",
+        LINK_TEST,
+    ),
+)
+
+DMA_LOCAL = "tests/hw/dma/test_local.py::test_local_queue[tiny]"
+DMA_REMOTE = "tests/hw/dma/test_remote.py::test_remote_queue[tiny]"
+DMA_RESPONDER = "tests/hw/dma/test_responder.py::test_responder[tiny]"
+DMA = (
+    Mutant(
+        "dma: the local queue is done before its last write",
+        "hw/intarsia/dma/local.py",
+        "with m.If(written & coming.last):",
+        "with m.If(target.last):",
+        DMA_LOCAL,
+    ),
+    Mutant(
+        "dma: rows are copied with the pitch of the other side",
+        "hw/intarsia/dma/local.py",
+        "to_row.eq(to_row + descriptor.destination_pitch)",
+        "to_row.eq(to_row + descriptor.source_pitch)",
+        DMA_LOCAL,
+    ),
+    Mutant(
+        "dma: requests do not skip the gap of the other side",
+        "hw/intarsia/dma/cutter.py",
+        "Mux(row_ended, descriptor.remote_pitch - descriptor.row_bytes, 0)",
+        "0",
+        DMA_REMOTE,
+    ),
+    Mutant(
+        "dma: the responder serves fragments of other nodes",
+        "hw/intarsia/dma/responder.py",
+        "entry.hit.eq(found.hit & (found.node == self.node))",
+        "entry.hit.eq(found.hit)",
+        DMA_RESPONDER,
+    ),
+    Mutant(
+        "dma: a write is acknowledged before it is done",
+        "hw/intarsia/dma/responder.py",
+        "with m.If(scatter.done):",
+        "with m.If(1):",
+        DMA_RESPONDER,
+    ),
+)
+
 DIGITS = (
     Mutant(
         "digits: calibration forgets the sign of the lower bound",
@@ -21,4 +217,4 @@ DIGITS = (
     ),
 )
 
-MUTANTS = (*DIGITS,)
+MUTANTS = (*PADDING, *ENGINE, *REQUANTIZER, *MEMORY, *ATU, *LINK, *DMA, *DIGITS)
