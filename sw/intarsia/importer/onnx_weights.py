@@ -69,15 +69,15 @@ def _same_units(value: Levels, units: np.ndarray, where: str) -> None:
     scale = _per_channel(value.scale, units.size, where)
     if value.zero_point.any():
         raise ModelError(f"{where} has a zero point: it must be 0")
-    if (np.abs(scale - units) > _TOLERANCE * units).any():
+    if not (np.abs(scale - units) <= _TOLERANCE * units).all():
         raise ModelError(f"{where} has a scale that is not input scale x weight scale")
 
 
 def _exact(bias: np.ndarray, units: np.ndarray, where: str) -> np.ndarray:
     steps = bias.astype(np.float64) / units
     integers = np.rint(steps)
-    wrong = np.abs(steps - integers) > _TOLERANCE * np.abs(steps)
-    if wrong.any() or (np.abs(integers) > _LARGEST_FLOAT_BIAS).any():
+    exact = np.abs(steps - integers) <= _TOLERANCE * np.abs(steps)
+    if not (exact & (np.abs(integers) <= _LARGEST_FLOAT_BIAS)).all():
         raise ModelError(
             f"{where} is float32 and no multiple of input scale x weight scale: "
             "quantize it to int32"

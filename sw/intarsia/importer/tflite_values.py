@@ -211,7 +211,9 @@ class Scope:
             if tensor.scale.size not in (1, scales.size):
                 raise ModelError(f"{where} has {tensor.scale.size} scales for {scales.size} values")
             products = scales.astype(np.float64) * source.scale
-            if (np.abs(products - tensor.scale) > _BIAS_TOLERANCE * output.scale).any():
+            finite = np.where(np.isfinite(tensor.scale), tensor.scale, np.float32(0))
+            wrong = np.abs(products - finite) > _BIAS_TOLERANCE * output.scale
+            if wrong.any() or (finite != tensor.scale).any():
                 raise ModelError(f"{where} has a scale that is not input scale x weight scale")
         if tensor.zero_point is not None and tensor.zero_point.any():
             raise ModelError(f"{where} has a zero point: it must be 0")

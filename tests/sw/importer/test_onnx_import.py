@@ -168,6 +168,7 @@ REFUSED = {
     ),
     r"scale that is not positive and finite": lambda s: fully_connected(s, scales=np.nan),
     r"bias is float32 and no multiple": lambda s: fully_connected(s, c=bias(s, 0.3)),
+    r"bias is float32 and no multiple of": lambda s: fully_connected(s, c=bias(s, np.nan)),
     r"bias has a scale that is not input scale x weight": lambda s: fully_connected(
         s, c=scaled_bias(s)
     ),

@@ -81,6 +81,7 @@ REFUSED = {
     r"the bias has a scale that is not input scale x weight scale": lambda s: conv(
         s, bias=s.bias(3, 1.0)
     ),
+    r"the bias has a scale that is not input": lambda s: conv(s, bias=s.bias(3, np.nan)),
     r"the bias has 2 scales for 3 values": lambda s: conv(s, bias=s.bias(3, [1.0, 1.0])),
     r"the bias has a zero point": lambda s: conv(
         s, bias=s.constant(np.zeros(3, np.int32), S * 0.01, 1)
