@@ -56,6 +56,8 @@ class Drain(wiring.Component):
 
     def __init__(self, *, config):
         self._config = config
+        self._records = RecordLoader(config=config)
+        self._finisher = Finisher(config=config)
         super().__init__({
             "job": In(stream.Signature(Job(ConvDescriptor))),
             "busy": Out(1),
@@ -75,8 +77,8 @@ class Drain(wiring.Component):
         m = Module()
         config = self._config
 
-        m.submodules.records = records = RecordLoader(config=config)
-        m.submodules.finisher = finisher = Finisher(config=config)
+        m.submodules.records = records = self._records
+        m.submodules.finisher = finisher = self._finisher
         m.submodules.writer = writer = Writer(
             lanes=config.lanes, depth=1 << ceil_log2(finisher.latency + OTHER_STAGES)
         )
@@ -121,7 +123,7 @@ class Drain(wiring.Component):
         # The row that the finisher has. It gets the next one right after it.
         waiting = Signal(range(2 * config.accumulators + 1))
         pending = Signal()
-        part = Signal(range(finisher.parts))
+        part = Signal(range(max(finisher.parts, 2)))
         last_part = Signal()
         m.d.comb += [
             finisher.valid.eq(pending),

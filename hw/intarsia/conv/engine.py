@@ -36,7 +36,8 @@ class ConvEngine(wiring.Component):
     Parameters
     ----------
     config : ChipConfig
-        Accumulators must be a power of two, lanes equal to columns.
+        Accumulators must be a power of two, columns as many as lanes, which must divide a channel
+        record; the requantizer's lanes must divide the columns.
 
     Members
     -------
@@ -55,6 +56,7 @@ class ConvEngine(wiring.Component):
         if config.accumulators & (config.accumulators - 1):
             raise ValueError(f"Accumulators must be a power of two, not {config.accumulators!r}")
         self._config = config
+        self._drain = Drain(config=config)
         super().__init__({
             "engine": Out(Engine(ConvDescriptor)),
             "input_read": Out(MemoryRead(config.lanes)),
@@ -78,7 +80,7 @@ class ConvEngine(wiring.Component):
         m.submodules.accumulators = accumulators = AccumulatorMemory(
             config=config, sums=array.sums.shape()
         )
-        m.submodules.drain = drain = Drain(config=config)
+        m.submodules.drain = drain = self._drain
         m.submodules.sharing = sharing = SharedRead(lanes=lanes)
         m.submodules.reports = reports = DamageReports()
 

@@ -62,7 +62,8 @@ class Finisher(wiring.Component):
         m.submodules.requantizer = requantizer = self._requantizer
 
         # The part that is next.
-        part = Signal(range(self.parts))
+        index = range(max(self.parts, 2))
+        part = Signal(index)
         sums = self._part(self.accumulators, part)
         records = self._part(self.records, part)
         with m.If(self.valid):
@@ -96,14 +97,14 @@ class Finisher(wiring.Component):
             requantizer.high.eq(job.high),
         ]
 
-        # The parts before, the first one lowest.
+        # The last parts, the first one lowest.
         values = Value.cast(requantizer.values)
-        gathered = Signal(len(values) * (self.parts - 1), reset_less=True)
-        whole = Cat(gathered, values)
-        arrived = Signal(range(self.parts))
+        gathered = Signal(len(values) * self.parts, reset_less=True)
+        whole = Cat(gathered[len(values) :], values)
+        arrived = Signal(index)
         with m.If(requantizer.valid_o):
             m.d.sync += [
-                gathered.eq(whole[len(values) :]),
+                gathered.eq(whole),
                 arrived.eq(Mux(arrived == self.parts - 1, 0, arrived + 1)),
             ]
         m.d.comb += [
