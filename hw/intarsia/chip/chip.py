@@ -1,4 +1,4 @@
-"""A chip: its blocks, and the wires between them."""
+"""The chip."""
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -10,7 +10,7 @@ from intarsia.dma.local import LocalQueue
 from intarsia.dma.remote import RemoteQueue
 from intarsia.dma.responder import Responder
 from intarsia.isa.address import CONTEXT
-from intarsia.isa.counters import Activity, CounterBank
+from intarsia.isa.counters import CounterBank
 from intarsia.isa.instruction import Stream
 from intarsia.link.geometry import CLASSES
 from intarsia.link.port import LinkPins, LinkPort
@@ -27,7 +27,7 @@ __all__ = ["Chip"]
 
 
 class Chip(wiring.Component):
-    """One chip.
+    """Everything, connected.
 
     Parameters
     ----------
@@ -36,160 +36,156 @@ class Chip(wiring.Component):
     Members
     -------
     axil : In(AxiLite())
-        Control port; see :mod:`intarsia.isa.registers`.
+        Registers, see :mod:`intarsia.isa.registers`.
     irq : Out(1)
-        Level: the register IRQ isn't zero.
     tick : In(1)
-        Timebase: one cycle high in every :data:`intarsia.isa.counters.TIMEBASE`.
-    rx0, rx1, … : In(LinkPins(link_bytes))
-    tx0, tx1, … : Out(LinkPins(link_bytes))
-        Links.
+        Timebase: one cycle high in 1,024.
+    rx0, tx0, rx1, … : In(LinkPins(link_bytes)), Out(LinkPins(link_bytes))
+        Link ports.
     trace_start, trace_done : Out(len(Stream))
-        By stream, an instruction has started, or is complete.
-    trace_layer0, … : Out(16)
-        By stream, layer of the instruction that starts.
-    trace_context0, … : Out(4)
-        By stream, its context.
+        By stream: an instruction starts, is done. Never both in one cycle.
+    trace_layer0, trace_context0, trace_layer1, … : Out(16), Out(CONTEXT)
+        By stream: layer and context of the instruction that starts.
     """
 
     def __init__(self, *, config):
         self.config = config
-        pins = LinkPins(config.link_bytes)
+        ports = range(config.link_ports)
         super().__init__({
             "axil": In(AxiLite()),
             "irq": Out(1),
             "tick": In(1),
-            **{f"rx{n}": In(pins) for n in range(config.link_ports)},
-            **{f"tx{n}": Out(pins) for n in range(config.link_ports)},
+            **{f"rx{p}": In(LinkPins(config.link_bytes)) for p in ports},
+            **{f"tx{p}": Out(LinkPins(config.link_bytes)) for p in ports},
             "trace_start": Out(len(Stream)),
             "trace_done": Out(len(Stream)),
             **{f"trace_layer{of.value}": Out(16) for of in Stream},
             **{f"trace_context{of.value}": Out(CONTEXT) for of in Stream},
         })
+        self.blocks = _blocks(config)
 
     def elaborate(self, platform):
         m = Module()
-        config = self.config
+        for name, block in self.blocks.items():
+            m.submodules[name] = block
 
-        m.submodules.conv = conv = ConvEngine(config=config)
-        m.submodules.vector = vector = VectorEngine(config=config)
-        m.submodules.local = local = LocalQueue(config=config)
-        m.submodules.remote = remote = RemoteQueue(config=config)
-        m.submodules.responder = responder = Responder(config=config)
-        m.submodules.atu = atu = Atu(config=config)
-        m.submodules.sync = sync = SyncPort(config=config)
-        m.submodules.router = router = Router(link_bytes=config.link_bytes, ports=config.link_ports)
-        m.submodules.registers = registers = Registers(config=config)
-        m.submodules.counters = counters = Counters()
-        ports = []
-        for n in range(config.link_ports):
-            m.submodules[f"port{n}"] = port = LinkPort(link_bytes=config.link_bytes, port=n)
-            ports.append(port)
-        reporters = [responder, sync, router, *ports]
-        m.submodules.sequencer = sequencer = Sequencer(config=config, faults=len(reporters))
-
-        self._connect_memory(
-            m,
-            [
-                conv.input_read,
-                conv.weight_read,
-                vector.a_read,
-                vector.b_read,
-                local.read,
-                remote.read,
-                responder.read,
-                sequencer.port,
-            ],
-            [
-                conv.output_write,
-                vector.output_write,
-                local.write,
-                remote.write,
-                responder.write,
-            ],
-        )
-
-        connect(m, engine=conv.engine, sequencer=sequencer.conv)
-        connect(m, engine=vector.engine, sequencer=sequencer.vector)
-        connect(m, engine=local.engine, sequencer=sequencer.local)
-        connect(m, engine=remote.engine, sequencer=sequencer.remote)
-        for n, reporter in enumerate(reporters):
-            connect(m, block=reporter.fault, sequencer=getattr(sequencer, f"fault{n}"))
-
-        connect(m, remote=remote.lookup, atu=atu.requester)
-        connect(m, responder=responder.lookup, atu=atu.responder)
-        connect(m, registers=registers.command, atu=atu.command)
-
-        connect(m, sequencer=sequencer.sync, port=sync.sync)
-        connect(m, sequencer=sequencer.declare, port=sync.declare)
-        connect(m, port=sync.done, sequencer=sequencer.sync_done)
-
-        self._connect_registers(m, registers, sequencer, counters)
-        self._connect_links(m, router, ports, remote, responder, sync)
-        connect(m, registers=registers.route, router=router.route)
-        m.d.comb += [block.node.eq(registers.node) for block in (remote, responder, sync, router)]
-        m.d.comb += remote.owners.eq(registers.owners)
-
-        self._count(m, counters, sequencer, responder, ports[0])
-        m.d.comb += [
-            self.trace_start.eq(sequencer.trace_start),
-            self.trace_done.eq(sequencer.trace_done),
-        ]
-        for of in Stream:
-            m.d.comb += [
-                getattr(self, f"trace_layer{of.value}").eq(sequencer.trace_layer[of.value]),
-                getattr(self, f"trace_context{of.value}").eq(sequencer.trace_context[of.value]),
-            ]
+        self._connect_host(m, **self.blocks)
+        self._connect_engines(m, **self.blocks)
+        self._connect_memory(m, **self.blocks)
+        self._connect_packets(m, **self.blocks)
+        self._connect_reports(m, **self.blocks)
         return m
 
-    def _connect_memory(self, m, readers, writers):
-        m.submodules.memory = memory = Memory(
-            config=self.config, readers=len(readers), writers=len(writers)
-        )
-        for n, reader in enumerate(readers):
-            connect(m, client=reader, memory=getattr(memory, f"read{n}"))
-        for n, writer in enumerate(writers):
-            connect(m, client=writer, memory=getattr(memory, f"write{n}"))
-
-    def _connect_registers(self, m, registers, sequencer, counters):
+    def _connect_host(self, m, *, registers, sequencer, counters, router, atu, **blocks):
         connect(m, host=flipped(self.axil), registers=registers.axil)
         for name in ("start", "stop", "ring", "slot"):
             connect(m, registers=getattr(registers, name), sequencer=getattr(sequencer, name))
         connect(m, sequencer=sequencer.notify, registers=registers.notify)
         connect(m, sequencer=sequencer.fault, registers=registers.fault)
+        connect(m, registers=registers.route, router=router.route)
+        connect(m, registers=registers.command, atu=atu.command)
         m.d.comb += [
             self.irq.eq(registers.irq),
-            sequencer.limit.eq(registers.limit),
             sequencer.tick.eq(self.tick),
+            sequencer.limit.eq(registers.limit),
             registers.running.eq(sequencer.running),
             registers.faulted.eq(sequencer.faulted),
             counters.index.eq(registers.counter_index),
             registers.counter.eq(counters.value),
+            blocks["remote"].owners.eq(registers.owners),
+            *(
+                block.node.eq(registers.node)
+                for block in (blocks["remote"], blocks["responder"], blocks["sync"], router)
+            ),
         ]
 
-    def _connect_links(self, m, router, ports, remote, responder, sync):
+    def _connect_engines(self, m, *, sequencer, conv, vector, local, remote, sync, **blocks):
+        connect(m, sequencer=sequencer.conv, conv=conv.engine)
+        connect(m, sequencer=sequencer.vector, vector=vector.engine)
+        connect(m, sequencer=sequencer.local, local=local.engine)
+        connect(m, sequencer=sequencer.remote, remote=remote.engine)
+        connect(m, sequencer=sequencer.sync, port=sync.sync)
+        connect(m, sequencer=sequencer.declare, port=sync.declare)
+        connect(m, port=sync.done, sequencer=sequencer.sync_done)
+        for of in Stream:
+            n = of.value
+            m.d.comb += [
+                self.trace_start[n].eq(sequencer.trace_start[n]),
+                self.trace_done[n].eq(sequencer.trace_done[n]),
+                getattr(self, f"trace_layer{n}").eq(sequencer.trace_layer[n]),
+                getattr(self, f"trace_context{n}").eq(sequencer.trace_context[n]),
+            ]
+
+    def _connect_memory(self, m, *, memory, **blocks):
+        reads, writes = _clients(blocks)
+        for kind, clients in (("read", reads), ("write", writes)):
+            for n, client in enumerate(clients):
+                connect(m, client=client, memory=getattr(memory, f"{kind}{n}"))
+
+    def _connect_packets(self, m, *, router, remote, responder, sync, atu, **blocks):
+        connect(m, remote=remote.lookup, atu=atu.requester)
+        connect(m, responder=responder.lookup, atu=atu.responder)
         connect(m, remote=remote.request, router=router.source_request)
         connect(m, responder=responder.reply, router=router.source_reply)
         connect(m, sync=sync.send, router=router.source_control)
         connect(m, router=router.sink_request, responder=responder.request)
         connect(m, router=router.sink_reply, remote=remote.reply)
         connect(m, router=router.sink_control, sync=sync.take)
-        for n, port in enumerate(ports):
+        for p in range(self.config.link_ports):
+            port = blocks[f"link{p}"]
+            connect(m, port=port.tx, pins=flipped(getattr(self, f"tx{p}")))
+            connect(m, pins=flipped(getattr(self, f"rx{p}")), port=port.rx)
             for name in CLASSES:
-                send, take = f"send{n}_{name}", f"take{n}_{name}"
-                connect(m, router=getattr(router, send), port=getattr(port, f"send_{name}"))
-                connect(m, port=getattr(port, f"take_{name}"), router=getattr(router, take))
-            connect(m, port=port.tx, pins=flipped(getattr(self, f"tx{n}")))
-            connect(m, pins=flipped(getattr(self, f"rx{n}")), port=port.rx)
+                router_out = getattr(router, f"send{p}_{name}")
+                router_in = getattr(router, f"take{p}_{name}")
+                connect(m, router=router_out, port=getattr(port, f"send_{name}"))
+                connect(m, port=getattr(port, f"take_{name}"), router=router_in)
 
-    def _count(self, m, counters, sequencer, responder, port):
-        activities = {
-            **{CounterBank[of.name]: sequencer.activity[of.value] for of in Stream},
-            CounterBank.RESPONDER: responder.activity,
-            CounterBank.LINK_TX: port.tx_activity,
-            CounterBank.LINK_RX: port.rx_activity,
-        }
-        for bank, activity in activities.items():
-            m.d.comb += counters.activity[bank.value].eq(activity)
-        assert set(activities) == set(CounterBank)
-        assert Activity.IDLE.value == 0
+    def _connect_reports(self, m, *, sequencer, counters, responder, sync, router, **blocks):
+        links = [blocks[f"link{p}"] for p in range(self.config.link_ports)]
+        for n, block in enumerate((responder, sync, router, *links)):
+            connect(m, block=block.fault, sequencer=getattr(sequencer, f"fault{n}"))
+        for of in Stream:
+            m.d.comb += counters.activity[of.value].eq(sequencer.activity[of.value])
+        # Of several links, the first that does something is counted.
+        m.d.comb += counters.activity[CounterBank.RESPONDER.value].eq(responder.activity)
+        for bank, name in ((CounterBank.LINK_TX, "tx"), (CounterBank.LINK_RX, "rx")):
+            for link in reversed(links):
+                activity = getattr(link, f"{name}_activity")
+                with m.If(activity.as_value().any()):
+                    m.d.comb += counters.activity[bank.value].eq(activity)
+
+
+def _blocks(config):
+    """All blocks, by the names that they have in the chip."""
+    blocks = {
+        "registers": Registers(config=config),
+        "counters": Counters(),
+        "conv": ConvEngine(config=config),
+        "vector": VectorEngine(config=config),
+        "local": LocalQueue(config=config),
+        "remote": RemoteQueue(config=config),
+        "responder": Responder(config=config),
+        "atu": Atu(config=config),
+        "sync": SyncPort(config=config),
+        "router": Router(link_bytes=config.link_bytes, ports=config.link_ports),
+        **{
+            f"link{p}": LinkPort(link_bytes=config.link_bytes, port=p)
+            for p in range(config.link_ports)
+        },
+        # The responder's, the sync port's, the router's, and those of links.
+        "sequencer": Sequencer(config=config, faults=3 + config.link_ports),
+    }
+    reads, writes = _clients(blocks)
+    blocks["memory"] = Memory(config=config, readers=len(reads), writers=len(writes))
+    return blocks
+
+
+def _clients(blocks):
+    """Clients of the memory."""
+    conv, vector = blocks["conv"], blocks["vector"]
+    movers = [blocks[name] for name in ("local", "remote", "responder")]
+    reads = [conv.input_read, conv.weight_read, vector.a_read, vector.b_read]
+    reads += [blocks["sequencer"].port, *(mover.read for mover in movers)]
+    writes = [conv.output_write, vector.output_write, *(mover.write for mover in movers)]
+    return reads, writes
