@@ -87,12 +87,12 @@ class PacketSource:
     """Feeds packets into a stream of beats."""
 
     def __init__(self, dut, port, link_bytes, *, pause=0.0):
-        self._stream = StreamSource(dut, port, pause=pause)
+        self.beats = StreamSource(dut, port, pause=pause)
         self._link_bytes = link_bytes
 
     def send(self, *packets):
         for packet in packets:
-            self._stream.send(*packet.beats(self._link_bytes))
+            self.beats.send(*packet.beats(self._link_bytes))
 
 
 class PacketSink:
