@@ -97,7 +97,7 @@ class Machine:
         leader = self.chips[0]
         seen = len(leader.notified)
         leader.rings += 1
-        while self._step():
+        while len(leader.notified) == seen and self._step():
             pass
         if len(leader.notified) == seen:
             waiting = "; ".join(text for chip in self.chips for text in chip.waiting())

@@ -75,24 +75,27 @@ def _candidates(op: Op, workload: Workload, chips: int, name: str) -> Iterator[S
         for first, last in split(shape[2], chips)
     )
     if isinstance(op, Conv):
-        order = (channels, rows) if name == "channels" else (rows, channels)
+        order = [channels, rows] if name == "channels" else [rows, channels]
         total = macs(op, whole, workload.network)
-        fair = [
-            shares
-            for shares in order
-            if min(macs(op, box, workload.network) for box in shares) * chips
-            >= SMALLEST_SHARE * total
-        ]
-        if name != "auto" and all(order[0]):
-            yield order[0]
+        if total >= SHARED_MACS:
+            order = [shares for shares in order if _is_fair(op, shares, workload)] or order
+        complete = [shares for shares in order if all(shares)]
+        if name != "auto" and complete:
+            yield complete[0]
             return
         if total >= SHARED_MACS:
-            yield from fair or order
+            yield from order
             return
     yield rows
     yield channels
     yield (whole, *[nothing] * (chips - 1))
     yield (whole,) * chips
+
+
+def _is_fair(op: Conv, shares: Shares, workload: Workload) -> bool:
+    """Whether every chip has enough of `op` to do."""
+    done = [macs(op, box, workload.network) for box in shares]
+    return min(done) * len(shares) >= SMALLEST_SHARE * sum(done)
 
 
 class _Chooser:
