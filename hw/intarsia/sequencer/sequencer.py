@@ -289,7 +289,7 @@ class Sequencer(wiring.Component):
         m.d.comb += [
             watchdog.tick.eq(self.tick),
             watchdog.limit.eq(self.limit),
-            watchdog.running.eq(state.running),
+            watchdog.watched.eq(state.running & ~state.faulted),
             watchdog.patient.eq(control.patient),
             watchdog.progress.eq(progress),
         ]

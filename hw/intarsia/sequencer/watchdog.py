@@ -25,8 +25,8 @@ class Watchdog(wiring.Component):
         Timebase pulse.
     limit : In(LIMIT)
         Pulses after which a context counts as stuck; 0 for never.
-    running, patient : In(contexts)
-        Only contexts that run, and don't wait patiently, are watched.
+    watched, patient : In(contexts)
+        Contexts to watch, and those of them that wait patiently.
     progress : In(contexts)
     expired : Out(contexts)
         One cycle for each time that the limit is reached; counting begins anew.
@@ -37,7 +37,7 @@ class Watchdog(wiring.Component):
         super().__init__({
             "tick": In(1),
             "limit": In(LIMIT),
-            "running": In(contexts),
+            "watched": In(contexts),
             "patient": In(contexts),
             "progress": In(contexts),
             "expired": Out(contexts),
@@ -58,7 +58,7 @@ class Watchdog(wiring.Component):
                 with m.If(
                     moved[n]
                     | self.progress[n]
-                    | ~self.running[n]
+                    | ~self.watched[n]
                     | self.patient[n]
                     | (self.limit == 0)
                 ):

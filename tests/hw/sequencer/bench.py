@@ -263,7 +263,7 @@ class Bench:
         seen = -1
         while seen != len(self.events):
             seen = len(self.events)
-            await self.cycles(150)
+            await self.cycles(400)
 
     def running(self):
         return self.dut.running.value.to_unsigned()
