@@ -107,8 +107,9 @@ class ConvEngine(wiring.Component):
         ]
 
         # Memory.
-        connect(m, drain=drain.lookup, sharing=sharing.urgent)
-        connect(m, loader=loader.read, sharing=sharing.other)
+        # The array needs weights at once, the drain needs records when sums are complete.
+        connect(m, loader=loader.read, sharing=sharing.urgent)
+        connect(m, drain=drain.lookup, sharing=sharing.other)
         connect(m, flipped(self.input_read), feeder.read)
         connect(m, flipped(self.weight_read), sharing.read)
         connect(m, flipped(self.output_write), drain.write)
@@ -134,7 +135,7 @@ class ConvEngine(wiring.Component):
             m.d.sync += handed_over.eq(1)
 
         # Damaged reads.
-        weight_data, record_data = sharing.other.data, sharing.urgent.data
+        weight_data, record_data = sharing.urgent.data, sharing.other.data
         m.d.comb += [
             reports.hand_over.eq(drain.job.valid & drain.job.ready),
             reports.shared.eq(handed_over),
