@@ -291,7 +291,7 @@ async def nothing_toggles(dut):
     assert bench.activity(Stream.VECTOR) is Activity.OPERANDS
 
 
-@pytest.mark.parametrize("config", ["tiny", "large"])
+@pytest.mark.parametrize("config", ["ecp5-85k"])
 def test_sequencer(simulate, config):
     simulate(Sequencer, config=config, faults=2)
 
