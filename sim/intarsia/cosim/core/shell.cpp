@@ -175,7 +175,11 @@ Shell& shell(void* model) { return *static_cast<Shell*>(model); }
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) const cosim::ChipInterface chip_interface = {
+extern "C" {
+__attribute__((visibility("default"))) extern const cosim::ChipInterface chip_interface;
+}
+
+const cosim::ChipInterface chip_interface = {
     [] { return static_cast<void*>(new Shell); },
     [](void* model) { delete &shell(model); },
     [](void* model, uint64_t now, unsigned cycles, const Token* const* in, Token* const* out) {
