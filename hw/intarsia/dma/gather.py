@@ -6,8 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from intarsia.common.ports import MemoryRead
 from intarsia.dma.pieces import Pieces, Span
+from intarsia.isa.address import CONTEXT, LOCAL
 
-__all__ = ["Gather"]
+__all__ = ["Damage", "Gather"]
 
 #: Beats asked for and not yet passed on, at most.
 DEPTH = 8
@@ -16,11 +17,24 @@ DEPTH = 8
 LATENCY = 2
 
 
+class Damage(data.Struct):
+    """A vector with a parity error."""
+
+    address: LOCAL
+    """Where it lies."""
+
+    context: CONTEXT
+    """Context that it was read for."""
+
+
 class Gather(wiring.Component):
     """Reads spans of memory, and passes them on as dense beats; the last one is zero filled.
 
     Reads up to a few beats ahead. As long as these are taken and the memory grants every request,
     one beat comes per cycle, and one cycle is lost for each row that begins within a beat.
+
+    Damaged bytes are passed on like others: a packet that has begun can't be taken back. They are
+    reported as soon as they are read, before the last beat of their span has left.
 
     Parameters
     ----------
@@ -31,6 +45,8 @@ class Gather(wiring.Component):
     span : In(stream.Signature(Span))
     read : Out(MemoryRead(lanes))
     beat : Out(stream.Signature(8 * link_bytes))
+    damage : Out(stream.Signature(Damage))
+        The first damaged vector since the last report was taken.
     """
 
     def __init__(self, *, config):
@@ -39,6 +55,7 @@ class Gather(wiring.Component):
             "span": In(stream.Signature(Span)),
             "read": Out(MemoryRead(config.lanes)),
             "beat": Out(stream.Signature(8 * config.link_bytes)),
+            "damage": Out(stream.Signature(Damage)),
         })
 
     def elaborate(self, platform):
@@ -65,15 +82,22 @@ class Gather(wiring.Component):
         ]
 
         # What was asked for, until its data come.
-        asked = Signal(
-            data.ArrayLayout(data.StructLayout({"mask": beat_bytes, "ends": 1}), LATENCY)
-        )
-        m.d.sync += [
-            asked[0].mask.eq(piece.p.mask),
-            asked[0].ends.eq(asks),
-            *(later.eq(sooner) for sooner, later in zip(asked, list(asked)[1:], strict=False)),
-        ]
+        asked_layout = data.StructLayout({"mask": beat_bytes, "ends": 1, "damage": Damage})
+        asked = Signal(data.ArrayLayout(asked_layout, LATENCY))
+        with m.If(piece.valid):
+            m.d.sync += [
+                asked[0].mask.eq(piece.p.mask),
+                asked[0].ends.eq(piece.p.beat_ends),
+                asked[0].damage.address.eq(piece.p.address),
+                asked[0].damage.context.eq(piece.p.context),
+            ]
+        m.d.sync += [asked[n].eq(asked[n - 1]) for n in range(1, LATENCY)]
         came = asked[LATENCY - 1]
+
+        with m.If(self.damage.ready):
+            m.d.sync += self.damage.valid.eq(0)
+        with m.If(self.read.data.valid & self.read.data.p.damaged & ~self.damage.valid):
+            m.d.sync += [self.damage.valid.eq(1), self.damage.p.eq(came.damage)]
 
         pending = Signal(8 * beat_bytes)
         merged = Signal.like(pending)

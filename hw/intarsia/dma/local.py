@@ -5,7 +5,7 @@ from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import Out
 from amaranth.utils import bits_for
 
-from intarsia.common.ports import Engine, Job, MemoryRead, MemoryWrite
+from intarsia.common.ports import Engine, Job, MemoryRead, MemoryWrite, ReadData
 from intarsia.dma.descriptor import DescriptorCheck
 from intarsia.isa.address import LOCAL
 from intarsia.isa.counters import Activity
@@ -27,7 +27,7 @@ class LocalQueue(wiring.Component):
     does whose destination overlaps bytes that it has yet to read is not defined.
 
     An unknown opcode is reported as PROGRAM, a wrong descriptor as DESCRIPTOR; neither moves a
-    byte.
+    byte. A damaged vector is reported as PARITY; neither that one nor any after it is written.
 
     Parameters
     ----------
@@ -53,9 +53,15 @@ class LocalQueue(wiring.Component):
         lanes = self.config.lanes
 
         # Vectors on their way: where they go, and what was read. Fills wait for no data.
-        target_layout = data.StructLayout({"address": LOCAL, "mask": lanes, "last": 1})
+        target_layout = data.StructLayout({
+            "source": LOCAL,
+            "address": LOCAL,
+            "mask": lanes,
+            "last": 1,
+        })
+        vector_layout = ReadData(lanes)
         m.submodules.targets = targets = fifo.SyncFIFO(width=target_layout.size, depth=DEPTH)
-        m.submodules.vectors = vectors = fifo.SyncFIFO(width=8 * lanes, depth=DEPTH)
+        m.submodules.vectors = vectors = fifo.SyncFIFO(width=vector_layout.size, depth=DEPTH)
 
         job = Signal(Job(LocalDescriptor), reset_less=True)
         descriptor = job.descriptor
@@ -85,35 +91,49 @@ class LocalQueue(wiring.Component):
             request.p.address.eq(from_next),
             request.p.mask.eq(target.mask),
             request.p.context.eq(job.context),
+            target.source.eq(from_next),
             target.address.eq(to_next),
             target.mask.eq(Mux(row_ends, (1 << left[: bits_for(lanes)]) - 1, (1 << lanes) - 1)),
             target.last.eq(row_ends & (rows == 1)),
             step.eq(moving & targets.w_rdy & (fills | request.ready)),
             targets.w_en.eq(step),
-            vectors.w_data.eq(self.read.data.p.bytes),
+            vectors.w_data.eq(self.read.data.p),
             vectors.w_en.eq(self.read.data.valid),
         ]
 
+        # Once a vector is damaged, it and those after it are dropped.
         coming = data.View(target_layout, targets.r_data)
+        vector = data.View(vector_layout, vectors.r_data)
+        spoiled = Signal()
+        drops = Signal()
         written = Signal()
         m.d.comb += [
-            self.write.request.valid.eq(targets.r_rdy & (fills | vectors.r_rdy)),
+            drops.eq(targets.r_rdy & vectors.r_rdy & (spoiled | vector.damaged)),
+            self.write.request.valid.eq(targets.r_rdy & (fills | vectors.r_rdy) & ~drops),
             self.write.request.p.address.eq(coming.address),
             self.write.request.p.mask.eq(coming.mask),
             self.write.request.p.bytes.eq(
-                Mux(fills, descriptor.value.replicate(lanes), vectors.r_data)
+                Mux(fills, descriptor.value.replicate(lanes), vector.bytes.as_value())
             ),
-            written.eq(self.write.request.valid & self.write.request.ready),
+            written.eq((self.write.request.valid & self.write.request.ready) | drops),
             targets.r_en.eq(written),
             vectors.r_en.eq(written & ~fills),
         ]
 
         fault = self.engine.fault
+        code = Signal(FaultCode)
+        with m.If(~known):
+            m.d.comb += code.eq(FaultCode.PROGRAM)
+        with m.Elif(check.faulty):
+            m.d.comb += code.eq(FaultCode.DESCRIPTOR)
+        with m.Else():
+            m.d.comb += code.eq(FaultCode.PARITY)
         m.d.comb += [
-            fault.p.code.eq(Mux(known, FaultCode.DESCRIPTOR, FaultCode.PROGRAM)),
+            fault.p.code.eq(code),
             fault.p.engine.eq(Stream.LOCAL.value),
             fault.p.context.eq(job.context),
-            fault.p.info.eq(Mux(known, check.word, 0)),
+            fault.p.address.eq(Mux(code == FaultCode.PARITY, coming.source, 0)),
+            fault.p.info.eq(Mux(code == FaultCode.DESCRIPTOR, check.word, 0)),
         ]
         with m.FSM():
             with m.State("IDLE"):
@@ -130,6 +150,7 @@ class LocalQueue(wiring.Component):
                     to_next.eq(descriptor.destination.offset),
                     left.eq(descriptor.row_bytes),
                     rows.eq(descriptor.rows),
+                    spoiled.eq(0),
                 ]
                 with m.If(~known | check.faulty):
                     m.d.comb += [fault.valid.eq(1), self.engine.done.eq(1)]
@@ -158,7 +179,13 @@ class LocalQueue(wiring.Component):
                         ]
                     with m.If(target.last):
                         m.d.sync += moving.eq(0)
+                with m.If(drops & ~spoiled):
+                    m.d.comb += fault.valid.eq(1)
+                    m.d.sync += [spoiled.eq(1), moving.eq(0)]
                 with m.If(written & coming.last):
+                    m.d.comb += self.engine.done.eq(1)
+                    m.next = "IDLE"
+                with m.Elif(spoiled & ~targets.r_rdy):
                     m.d.comb += self.engine.done.eq(1)
                     m.next = "IDLE"
 

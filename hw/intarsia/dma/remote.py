@@ -27,8 +27,8 @@ class RemoteQueue(wiring.Component):
 
     A fragment that lies on this very node is asked for like any other, by packets to this node.
 
-    Faults are those of :class:`~intarsia.dma.cutter.Cutter` and of
-    :class:`~intarsia.dma.receiver.Receiver`. A job that is refused, here or at the other side, asks
+    Faults are those of :class:`~intarsia.dma.cutter.Cutter`, :class:`~intarsia.dma.sender.Sender`
+    and :class:`~intarsia.dma.receiver.Receiver`. A job that fails, here or at the other side, asks
     for nothing more, and is done when the replies to what it has asked for have come.
 
     Parameters
@@ -99,6 +99,7 @@ class RemoteQueue(wiring.Component):
         job = Signal(range(JOBS))
         begun = Signal(range(JOBS + 1))
         failed = Signal(JOBS)
+        fails = Signal(JOBS)
         done = Signal()
         behind = Signal(signed(Shape.cast(TRANSACTION).width))
         m.d.comb += [
@@ -113,20 +114,24 @@ class RemoteQueue(wiring.Component):
             sender.job.eq(job),
             sender.dropped.eq(cutter.cancelled),
             receiver.failed.eq(failed),
+            fails.eq(receiver.fails | sender.fails),
         ]
-        m.d.sync += [begun.eq(begun + cutter.begun - done), failed.eq(failed | receiver.fails)]
+        m.d.sync += [begun.eq(begun + cutter.begun - done), failed.eq(failed | fails)]
         with m.If(cutter.begun):
             m.d.sync += failed.bit_select(job, 1).eq(0)
         with m.If(cutter.ended):
             m.d.sync += job.eq(job + 1)
 
-        # A reply can't wait; the cutter can.
+        # A reply can't wait, and comes every other cycle at most; the others can.
+        fault = self.engine.fault
         with m.If(receiver.fault.valid):
-            m.d.comb += [self.engine.fault.valid.eq(1), self.engine.fault.p.eq(receiver.fault.p)]
+            m.d.comb += [fault.valid.eq(1), fault.p.eq(receiver.fault.p)]
+        with m.Elif(sender.fault.valid):
+            m.d.comb += [fault.valid.eq(1), fault.p.eq(sender.fault.p), sender.fault.ready.eq(1)]
         with m.Else():
             m.d.comb += [
-                self.engine.fault.valid.eq(cutter.fault.valid),
-                self.engine.fault.p.eq(cutter.fault.p),
+                fault.valid.eq(cutter.fault.valid),
+                fault.p.eq(cutter.fault.p),
                 cutter.fault.ready.eq(1),
             ]
 

@@ -45,7 +45,8 @@ class Responder(wiring.Component):
     cycles between the payloads of packets that wait in line, besides their heads.
 
     Relies on the link for packets that are as long as their header says. Anything but a READ or
-    WRITE is reported as LINK_PROTOCOL and dropped.
+    WRITE is reported as LINK_PROTOCOL and dropped. Bytes that can't be read are reported as PARITY;
+    the reply that they belong to leaves all the same.
 
     Parameters
     ----------
@@ -167,13 +168,26 @@ class Responder(wiring.Component):
         with m.Else():
             m.d.comb += kind.eq(PacketKind.READ_REPLY)
 
+        # A refused request is reported in the cycle in which it is; damage can wait.
         fault = self.fault
+        reports = Signal()
+        damage = gather.damage
+        code = Signal(FaultCode)
+        about = Signal(LogicalAddress)
+        with m.If(~reports):
+            m.d.comb += [code.eq(FaultCode.PARITY), damage.ready.eq(1)]
+        with m.Elif(known):
+            m.d.comb += [code.eq(check.fault), about.eq(address)]
+        with m.Else():
+            m.d.comb += code.eq(FaultCode.LINK_PROTOCOL)
         m.d.comb += [
-            fault.p.code.eq(Mux(known, check.fault, FaultCode.LINK_PROTOCOL)),
+            fault.valid.eq(reports | damage.valid),
+            fault.p.code.eq(code),
             fault.p.engine.eq(RESPONDER),
-            fault.p.node.eq(self.node),
-            fault.p.data_id.eq(Mux(known, address.data_id, 0)),
-            fault.p.info.eq(Mux(known, address.fragment, 0)),
+            fault.p.node.eq(Mux(reports, self.node, 0)),
+            fault.p.address.eq(Mux(reports, 0, damage.p.address)),
+            fault.p.data_id.eq(about.data_id),
+            fault.p.info.eq(about.fragment),
         ]
 
         with m.FSM() as fsm:
@@ -183,7 +197,7 @@ class Responder(wiring.Component):
                     with m.If(self.lookup.request.ready):
                         m.next = "FIND"
                 with m.Elif(deframer.head.valid):
-                    m.d.comb += [deframer.head.ready.eq(1), fault.valid.eq(1)]
+                    m.d.comb += [deframer.head.ready.eq(1), reports.eq(1)]
             with m.State("FIND"):
                 with m.If(self.lookup.result.valid):
                     found = self.lookup.result.p
@@ -198,7 +212,7 @@ class Responder(wiring.Component):
                     m.d.comb += [
                         replies.w_en.eq(1),
                         deframer.head.ready.eq(replies.w_rdy),
-                        fault.valid.eq(replies.w_rdy),
+                        reports.eq(replies.w_rdy),
                     ]
                 with m.Elif(writes):
                     m.d.comb += [

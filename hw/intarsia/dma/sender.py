@@ -10,6 +10,8 @@ from intarsia.dma.framing import Framer
 from intarsia.dma.gather import Gather
 from intarsia.dma.transactions import JOBS, TRANSACTION, Transaction
 from intarsia.isa.address import NODE
+from intarsia.isa.faults import FaultCode, FaultReport
+from intarsia.isa.instruction import Stream
 from intarsia.isa.packet import LINK_FORMAT, PacketKind
 
 __all__ = ["Sender"]
@@ -18,7 +20,8 @@ __all__ = ["Sender"]
 class Sender(wiring.Component):
     """Opens a transaction for each request, and makes the packet; for WRITE, with its payload.
 
-    One cycle is lost between packets, and a few more before the first beat of payload.
+    One cycle is lost between packets, and a few more before the first beat of payload. Payload that
+    can't be read is reported as PARITY; the packet that it belongs to leaves all the same.
 
     Parameters
     ----------
@@ -38,6 +41,10 @@ class Sender(wiring.Component):
     open : Out(stream.Signature(Transaction))
     read : Out(MemoryRead(lanes))
     packet : Out(stream.Signature(PacketBeat(link_bytes)))
+    fails : Out(JOBS)
+        Job whose payload is damaged.
+    fault : Out(stream.Signature(FaultReport))
+        The same, as a report; to be taken within a cycle or two.
     """
 
     def __init__(self, *, config):
@@ -51,6 +58,8 @@ class Sender(wiring.Component):
             "open": Out(stream.Signature(Transaction)),
             "read": Out(MemoryRead(config.lanes)),
             "packet": Out(stream.Signature(PacketBeat(config.link_bytes))),
+            "fails": Out(JOBS),
+            "fault": Out(stream.Signature(FaultReport)),
         })
 
     def elaborate(self, platform):
@@ -64,6 +73,7 @@ class Sender(wiring.Component):
 
         # What is being sent; the packet is accepted as a whole.
         sent = Signal(Cut, reset_less=True)
+        sent_job = Signal(range(JOBS), reset_less=True)
         number = Signal(TRANSACTION, reset_less=True)
         sending = Signal()
         header = framer.head.p.header
@@ -95,6 +105,21 @@ class Sender(wiring.Component):
             request.ready.eq(~sending & (self.dropped | self.open.ready)),
         ]
         with m.If(self.open.valid & self.open.ready):
-            m.d.sync += [sent.eq(request.p), number.eq(self.number), sending.eq(1)]
+            m.d.sync += [
+                sent.eq(request.p),
+                sent_job.eq(self.job),
+                number.eq(self.number),
+                sending.eq(1),
+            ]
+
+        m.d.comb += [
+            self.fault.valid.eq(gather.damage.valid),
+            gather.damage.ready.eq(self.fault.ready),
+            self.fault.p.code.eq(FaultCode.PARITY),
+            self.fault.p.engine.eq(Stream.REMOTE.value),
+            self.fault.p.context.eq(gather.damage.p.context),
+            self.fault.p.address.eq(gather.damage.p.address),
+            self.fails.eq(gather.damage.valid << sent_job),
+        ]
 
         return m

@@ -167,6 +167,26 @@ async def refuses_wrong_descriptors(dut):
     await bench.finish(1)
 
 
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(damaged=[0, 50, 102], pause=[0.0, 0.5])
+async def stops_at_damage(dut, damaged, pause):
+    """A vector with a parity error is reported once; neither it nor any after it is written."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    lanes = bench.config.lanes
+    source, destination = bench.config.bank_bytes, 40
+    good = damaged - damaged % lanes
+    bench.memory.damaged |= {source + damaged, source + 102}
+    operands = dict(source=dict(offset=source), destination=dict(offset=destination))
+    bench.engine.send(LocalOp.COPY, operands | dict(row_bytes=103, rows=1), context=1)
+    rows = dict(row_bytes=20, rows=2, source_pitch=20, destination_pitch=20)
+    bench.expected[destination : destination + good] = bench.expected[source : source + good]
+    bench.send(LocalOp.COPY, source + 110, 2 * source, **rows)
+    await bench.engine.done(2)
+    assert bench.memory.bytes == bench.expected
+    bench.engine.check_faults(dict(code=FaultCode.PARITY, context=1, address=source + good))
+
+
 @pytest.mark.parametrize("config", ["tiny", "large"])
 def test_local_queue(simulate, config):
     simulate(LocalQueue, config=config)

@@ -413,6 +413,36 @@ async def failed_job_writes_nothing_more(dut):
     bench.engine.check_faults(dict(code=FaultCode.BOUNDS))
 
 
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def reports_damage(dut):
+    """A WRITE of bytes that can't be read fails; what it has not sent yet stays where it is."""
+    await start(dut)
+    bench = Bench(dut, delay=60)
+    good, bad = list(FRAGMENTS)
+    local = bench.config.bank_bytes
+    size = bench.link_bytes
+    rows = dict(row_bytes=size, rows=60, remote_pitch=size + 1, local_pitch=size)
+    bench.memory.damaged.add(local + 2 * size)
+    bench.engine.send(
+        RemoteOp.WRITE,
+        dict(data_id=bad[0], fragment=bad[1], local=dict(offset=local)) | rows,
+        context=1,
+    )
+    bench.send(RemoteOp.WRITE, good, 0, 0, **rows)
+    await bench.engine.done(2)
+    bench.engine.check_faults(
+        dict(
+            code=FaultCode.PARITY,
+            engine=Stream.REMOTE.value,
+            context=1,
+            address=local + 2 * size,
+            data_id=0,
+        )
+    )
+    assert bench.stores[good] == bench.expected_stores[good]
+    assert len(bench.requests) <= 60 + 5
+
+
 #: What is wrong with a reply to a READ of 8 bytes, or to a WRITE.
 STRANGERS = {
     "number": dict(transaction=8),

@@ -192,6 +192,21 @@ async def drops_what_is_no_request(dut):
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
+async def reports_damage(dut):
+    """Bytes that can't be read are reported, with where they lie; later requests are answered."""
+    await start(dut)
+    bench = Bench(dut)
+    step = bench.config.link_bytes
+    bench.memory.damaged |= {bench.base + 3 * step + 1, bench.base + 200}
+    await bench.expect(bench.send(PacketKind.READ, 0, 64))
+    [fault] = bench.faults.seen
+    report = dict(code=FaultCode.PARITY, engine=RESPONDER, address=bench.base + 3 * step)
+    assert fault == decode(FaultReport, encode(FaultReport, report))
+    await bench.expect(bench.send(PacketKind.READ, 64, 64))
+    assert len(bench.faults.seen) == 1
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def keeps_the_link_busy(dut):
     """Payload passes at a beat per cycle, both ways at once, with few cycles between packets."""
     await start(dut)
