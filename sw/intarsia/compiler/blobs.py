@@ -43,7 +43,6 @@ def cut(
     work: Sequence[Job],
     records: Sequence[bytes],
     limit: int,
-    resident: bool,
     config: ChipConfig,
 ) -> list[Blob]:
     """Blobs of at most `limit` bytes for the jobs `work` of `op`.
@@ -70,16 +69,14 @@ def cut(
                 filled = 0
             groups[-1].append(part)
             filled += size
-    return [_blob(op, group, records, resident, config) for group in groups]
+    return [_blob(op, group, records, config) for group in groups]
 
 
-def _blob(
-    op: Conv, group: Sequence[Job], records: Sequence[bytes], resident: bool, config: ChipConfig
-) -> Blob:
+def _blob(op: Conv, group: Sequence[Job], records: Sequence[bytes], config: ChipConfig) -> Blob:
     content, pieces = b"", []
     for job in group:
         weights = pack(op, job, config)
         pieces.append(Piece(job, len(content), len(content) + len(weights)))
         content += weights + b"".join(records[job.first : job.last])
     name = f"weights of {op.name!r}, channels {group[0].first} to {group[-1].last - 1}"
-    return Blob(tuple(pieces), content, Buffer(name, len(content), resident))
+    return Blob(tuple(pieces), content, Buffer(name, len(content)))

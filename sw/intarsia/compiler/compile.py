@@ -8,11 +8,12 @@ from intarsia.compiler.boxes import Box
 from intarsia.compiler.costs import macs
 from intarsia.compiler.emit import emit, program_bytes
 from intarsia.compiler.errors import CompileError, MemoryShortageError
-from intarsia.compiler.lower import ChipWork, Lowered, Strategy, lower
+from intarsia.compiler.lower import ChipWork, Lowered, lower
 from intarsia.compiler.names import Naming, name_fragments
 from intarsia.compiler.partition import partition as split_network
 from intarsia.compiler.plan import ChipPlan, Device, End, FragmentKind, Layer, Plan
 from intarsia.compiler.schedule import schedule
+from intarsia.compiler.supply import ALL, Strategy
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Mode, Network
 from intarsia.isa.config import ChipConfig
@@ -97,35 +98,48 @@ def compile_network(
             End(name, naming.places["output", workload.roots[name]][0]) for name in workload.results
         ),
         layers=tuple(_layers(workload, shares, chips)),
-        resident=strategy.resident,
+        resident=strategy.kept == ALL,
     )
 
 
 def _fitted(
     workload: Workload, shares: Mapping[str, Sequence[Box]], config: ChipConfig, mode: Mode
 ) -> tuple[Strategy, Lowered, list[Allocation]]:
-    """The first strategy whose buffers fit into every chip."""
+    """The best strategy whose buffers fit into every chip."""
+
+    def attempt(strategy: Strategy) -> tuple[Strategy, Lowered, list[Allocation]]:
+        lowered = lower(workload, shares, config, mode, strategy)
+        allocations = [
+            allocate(chip, _program_size(code), code.prologue, code.works, config)
+            for chip, code in enumerate(lowered.chips)
+        ]
+        return strategy, lowered, allocations
+
     shortage = None
     for strategy in _strategies(config):
         try:
-            lowered = lower(workload, shares, config, mode, strategy)
-            allocations = [
-                allocate(chip, _program_size(code), code.prologue, code.works, config)
-                for chip, code in enumerate(lowered.chips)
-            ]
+            found = attempt(strategy)
         except MemoryShortageError as error:
             shortage = error
-        else:
-            return strategy, lowered, allocations
+            continue
+        low, high = strategy.kept, ALL
+        while high - low > 1:
+            middle = (low + high) // 2
+            try:
+                found = attempt(replace(strategy, kept=middle))
+                low = middle
+            except MemoryShortageError:
+                high = middle
+        return found
     raise CompileError(f"Network {workload.network.name!r}: {shortage}")
 
 
 def _strategies(config: ChipConfig) -> Iterator[Strategy]:
-    """Ways to keep weights, best first."""
-    yield Strategy(resident=True, prefetch=0, blob_bytes=config.bank_bytes)
+    """Ways to keep weights, best first. What is left of the memory is used to keep more."""
+    yield Strategy(kept=ALL, prefetch=0, blob_bytes=config.bank_bytes)
     for prefetch in (1, 0):
         for parts in (1, 2, 4, 8, 16):
-            yield Strategy(False, prefetch, config.bank_bytes // parts)
+            yield Strategy(kept=0, prefetch=prefetch, blob_bytes=config.bank_bytes // parts)
 
 
 def _program_size(code: ChipWork) -> int:

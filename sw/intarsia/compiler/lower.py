@@ -3,41 +3,21 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from intarsia.compiler import records
-from intarsia.compiler.blobs import Blob, cut
 from intarsia.compiler.boxes import Box
 from intarsia.compiler.layers import Site, copies
-from intarsia.compiler.moves import moves
-from intarsia.compiler.storage import Holding, Stored, dense_grid, hold
-from intarsia.compiler.work import Access, Address, Remote, Work
+from intarsia.compiler.storage import Stored, hold
+from intarsia.compiler.supply import Strategy, supply
+from intarsia.compiler.transfers import reads, writes
+from intarsia.compiler.work import Access, Work
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Conv, Mode, Op
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.instruction import ControlOp, RemoteOp, Stream
+from intarsia.isa.instruction import ControlOp, Stream
 
-__all__ = ["ChipWork", "Lowered", "Strategy", "lower"]
+__all__ = ["ChipWork", "Lowered", "lower"]
 
 #: The sync group of all chips of a plan.
 GROUP = 0
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """How weights are kept.
-
-    Members
-    -------
-    resident : bool
-        Loaded once, before the first inference.
-    prefetch : int
-        Blobs loaded ahead of the one in use, where they are not resident.
-    blob_bytes : int
-        Most bytes of a blob.
-    """
-
-    resident: bool
-    prefetch: int
-    blob_bytes: int
 
 
 @dataclass
@@ -73,7 +53,7 @@ class Lowered:
     """
 
     chips: list[ChipWork]
-    weights: dict[int, list[bytes]]
+    weights: Mapping[int, list[bytes]]
     parts: dict[tuple[str, int], tuple[Stored, Box]]
 
 
@@ -107,22 +87,6 @@ def lower(
     return _Lowering(workload, shares, config, mode, strategy).run()
 
 
-@dataclass(frozen=True)
-class _Supply:
-    """What one chip loads.
-
-    Members
-    -------
-    blobs : list of (int, Blob, int)
-        In order of use: layer, blob, and its place in what is loaded for the layer.
-    contents : dict of int to bytes
-        What is loaded for each layer.
-    """
-
-    blobs: list[tuple[int, Blob, int]] = field(default_factory=list)
-    contents: dict[int, bytes] = field(default_factory=dict)
-
-
 class _Lowering:
     """State of :func:`lower`."""
 
@@ -135,9 +99,8 @@ class _Lowering:
         strategy: Strategy,
     ):
         self._workload = workload
-        self._strategy = strategy
         self._chips = range(len(next(iter(shares.values()))))
-        self._holdings = hold(workload, shares, len(self._chips))
+        self._holdings = hold(workload, shares, config)
         self._sites = [
             Site(
                 workload,
@@ -147,14 +110,12 @@ class _Lowering:
             )
             for chip in self._chips
         ]
-        self._lowered = Lowered([ChipWork() for _ in self._chips], {}, {})
+        self._supplies, weights = supply(workload, self._sites, config, strategy)
+        self._lowered = Lowered([ChipWork() for _ in self._chips], weights, {})
         self._pending: list[str] = []
         self._exported: list[list[Access]] = [[] for _ in self._chips]
         self._fetches: list[list[Work]] = [[] for _ in self._chips]
         self._esp = 0
-        self._supplies = self._cut_weights(config, mode)
-        self._issued = [0 for _ in self._chips]
-        self._used = [0 for _ in self._chips]
 
     def run(self) -> Lowered:
         """Lowers all operators."""
@@ -175,41 +136,14 @@ class _Lowering:
         self._close()
         return self._lowered
 
-    def _cut_weights(self, config: ChipConfig, mode: Mode) -> list[_Supply]:
-        """What every chip loads; equal contents for several chips are kept once."""
-        supplies = [_Supply() for _ in self._chips]
-        for index, op in self._workload.ops:
-            if not isinstance(op, Conv):
-                continue
-            tensors = self._workload.network.tensors
-            of_channels = records.channel_records(
-                op, tensors[op.inputs[0]], tensors[op.output], mode
-            )
-            contents: list[bytes] = []
-            for site, supply in zip(self._sites, supplies, strict=True):
-                work = site.conv_jobs(op)
-                limit, resident = self._strategy.blob_bytes, self._strategy.resident
-                blobs = cut(op, work, of_channels, limit, resident, config)
-                offset = 0
-                for blob in blobs:
-                    supply.blobs.append((index, blob, offset))
-                    offset += len(blob.content)
-                content = b"".join(blob.content for blob in blobs)
-                if content not in contents:
-                    contents.append(content)
-                supply.contents[index] = content
-            self._lowered.weights[index] = [content for content in contents if content]
-        return supplies
-
     def _prepare(self, chip: int) -> Iterator[Work]:
         """What a program does once: it declares the group, and loads what stays."""
         if len(self._chips) > 1:
             group = dict(group=GROUP, coordinator=0, first=0, members=len(self._chips))
             yield Work(Stream.CONTROL, ControlOp.DECLARE_GROUP, 0, group)
-        blobs = self._supplies[chip].blobs
-        if self._strategy.resident and blobs:
-            loads = [load for number in range(len(blobs)) for load in self._load(chip, number)]
-            yield from loads
+        loads = self._supplies[chip].loads_once()
+        yield from loads
+        if loads:
             yield Work(Stream.CONTROL, ControlOp.NOP, 0, {}, after=loads[-1:])
 
     def _begin(self) -> None:
@@ -228,7 +162,7 @@ class _Lowering:
             for chip in self._chips:
                 holding = self._holdings[end.tensor, chip]
                 if holding.need:
-                    self._lowered.chips[chip].works += self._read(
+                    self._lowered.chips[chip].works += reads(
                         users[0],
                         ("input", end.tensor),
                         Box.whole(tensor.shape),
@@ -263,36 +197,13 @@ class _Lowering:
                     end.after.append(own[-1])
 
     def _compute(self, chip: int, index: int, op: Op) -> Iterator[Work]:
-        site, supply = self._sites[chip], self._supplies[chip]
+        site = self._sites[chip]
         if not isinstance(op, Conv):
             yield from site.other(index, op)
             return
-        while self._used[chip] < len(supply.blobs):
-            layer, blob, _ = supply.blobs[self._used[chip]]
-            if layer != index:
-                return
-            self._used[chip] += 1
-            if not self._strategy.resident:
-                ahead = min(self._used[chip] + self._strategy.prefetch, len(supply.blobs))
-                for number in range(self._issued[chip], ahead):
-                    yield from self._load(chip, number)
-                self._issued[chip] = max(self._issued[chip], ahead)
+        for loads, blob in self._supplies[chip].use(index):
+            yield from loads
             yield from site.conv(index, op, blob)
-
-    def _load(self, chip: int, number: int) -> Iterator[Work]:
-        """Brings one blob."""
-        index, blob, offset = self._supplies[chip].blobs[number]
-        content = self._lowered.weights[index].index(self._supplies[chip].contents[index])
-        fields = dict(
-            local=Address(blob.buffer),
-            row_bytes=blob.buffer.size,
-            rows=1,
-            remote_pitch=blob.buffer.size,
-            local_pitch=blob.buffer.size,
-        )
-        write = Access(blob.buffer, None, write=True)
-        source = Remote(("weights", index, content), offset)
-        yield Work(Stream.REMOTE, RemoteOp.READ, index, fields, (write,), source)
 
     def _gather_own(self, chip: int, index: int, root: str) -> Iterator[Work]:
         """Copies what this chip has computed to where it gathers all it needs."""
@@ -322,9 +233,7 @@ class _Lowering:
                     assert given.part is not None
                     self._lowered.parts[root, holder] = given.part, given.own
                     exported[holder].append(Access(given.part.buffer, given.own, write=False))
-                    fetches[chip] += self._read(
-                        index, ("part", root, holder), given.own, holding, piece
-                    )
+                    fetches[chip] += reads(index, ("part", root, holder), given.own, holding, piece)
         for access, more in zip(self._exported, exported, strict=True):
             access += more
         barriers = self._barrier(index, patient=False)
@@ -348,25 +257,6 @@ class _Lowering:
         self._esp += 1
         return barriers
 
-    def _read(
-        self, layer: int, name: tuple, outer: Box, holding: Holding, box: Box
-    ) -> Iterator[Work]:
-        """READs of `box` from a fragment that holds `outer`."""
-        target = holding.gathered
-        assert target is not None
-        source, into = dense_grid(outer, target.width, box), target.grid(box)
-        write = Access(target.buffer, box, write=True)
-        for move in moves(source, into, box.rows, target.width, box.channels):
-            fields = dict(
-                local=Address(target.buffer, move.target),
-                row_bytes=move.row_bytes,
-                rows=move.rows,
-                remote_pitch=move.source_pitch,
-                local_pitch=move.target_pitch,
-            )
-            remote = Remote(name, move.source)
-            yield Work(Stream.REMOTE, RemoteOp.READ, layer, fields, (write,), remote)
-
     def _deliver(self, layer: int, root: str) -> None:
         """WRITEs of all parts of a result into the host's fragment of it."""
         whole = Box.whole(self._workload.network.tensors[root].shape)
@@ -376,20 +266,6 @@ class _Lowering:
             if holding.part is None or holding.own in given:
                 continue
             given.append(holding.own)
-            self._lowered.chips[chip].works += self._write(
-                layer, root, whole, holding.part, holding.own
+            self._lowered.chips[chip].works += writes(
+                layer, ("output", root), whole, holding.part, holding.own
             )
-
-    def _write(self, layer: int, root: str, whole: Box, part: Stored, own: Box) -> Iterator[Work]:
-        source, into = part.grid(own), dense_grid(whole, part.width, own)
-        for move in moves(source, into, own.rows, part.width, own.channels):
-            fields = dict(
-                local=Address(part.buffer, move.source),
-                row_bytes=move.row_bytes,
-                rows=move.rows,
-                remote_pitch=move.target_pitch,
-                local_pitch=move.source_pitch,
-            )
-            read = Access(part.buffer, own, write=False)
-            remote = Remote(("output", root), move.target)
-            yield Work(Stream.REMOTE, RemoteOp.WRITE, layer, fields, (read,), remote)

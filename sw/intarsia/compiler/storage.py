@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from intarsia.compiler.boxes import Box
+from intarsia.compiler.errors import CompileError
 from intarsia.compiler.needs import needed
 from intarsia.compiler.work import Buffer
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Tensor
+from intarsia.isa.config import ChipConfig
 
 __all__ = ["Grid", "Holding", "Stored", "dense_grid", "hold", "viewed"]
 
@@ -79,7 +81,7 @@ def dense_grid(outer: Box, width: int, box: Box) -> Grid:
 
 
 def hold(
-    workload: Workload, shares: Mapping[str, Sequence[Box]], chips: int
+    workload: Workload, shares: Mapping[str, Sequence[Box]], config: ChipConfig
 ) -> dict[tuple[str, int], Holding]:
     """What every chip has of every activation.
 
@@ -89,24 +91,39 @@ def hold(
         What chips compute.
     shares : mapping of str to sequence of Box
         For each root, what each chip computes of it; nothing, of inputs.
-    chips : int
-        Number of chips.
+    config : ChipConfig
+        Of every chip.
 
     Returns
     -------
     dict
         By root and chip.
+
+    Raises
+    ------
+    :exc:`CompileError`
+        If a macro-bank is too small for what a chip must have at once.
     """
+    chips = len(next(iter(shares.values())))
     wanted = {(root, chip): Box.nothing() for root in shares for chip in range(chips)}
     for _, op in workload.ops:
         for chip in range(chips):
             boxes = needed(op, shares[op.output][chip], workload.network)
             for name, box in zip(op.inputs, boxes, strict=True):
                 wanted[workload.roots[name], chip] |= workload.root_box(name, box)
-    return {
+    holdings = {
         (root, chip): _holding(workload.network.tensors[root], chip, shares[root][chip], need)
         for (root, chip), need in wanted.items()
     }
+    for (root, chip), holding in holdings.items():
+        for stored in (holding.part, holding.gathered):
+            if stored is not None and stored.buffer.size > config.bank_bytes:
+                raise CompileError(
+                    f"Network {workload.network.name!r}: chip {chip} needs {stored.buffer.size} "
+                    f"bytes of {root!r} at once, and a macro-bank of configuration "
+                    f"{config.name!r} has {config.bank_bytes}: use more chips or a larger one"
+                )
+    return holdings
 
 
 def _holding(tensor: Tensor, chip: int, own: Box, need: Box) -> Holding:

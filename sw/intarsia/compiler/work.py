@@ -9,7 +9,7 @@ from intarsia.isa.instruction import Stream
 __all__ = ["Access", "Address", "Buffer", "Remote", "Work"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Buffer:
     """Bytes of a chip's memory, in one macro-bank.
 

@@ -8,7 +8,7 @@ import pytest
 
 from intarsia.compiler import PARTITIONS, CompileError, Device, compile_network, place
 from intarsia.compiler import compile as passes
-from intarsia.compiler.lower import Strategy
+from intarsia.compiler.supply import Strategy
 from intarsia.golden import ScaleError, evaluate
 from intarsia.graph import Mode
 from intarsia.graph.ops import Window
@@ -49,7 +49,7 @@ def test_random_networks_are_exact(seed):
 def test_streamed_weights_are_exact(monkeypatch, seed, prefetch):
     network, how = drawn(seed)
     how["config"] = config("large")
-    streamed = Strategy(resident=False, prefetch=prefetch, blob_bytes=1500)
+    streamed = Strategy(kept=15 if prefetch else 0, prefetch=prefetch, blob_bytes=1500)
     monkeypatch.setattr(passes, "_strategies", lambda _: [streamed])
     plan = compile_network(network, **how)
     assert not plan.resident
@@ -142,7 +142,7 @@ def test_refuses_numbers_of_chips(chips):
 def test_refuses_maps_that_no_bank_holds():
     builder = Builder(2, (70, 70, 1))
     network = builder.network([builder.pool("input")])
-    with pytest.raises(CompileError, match=r"'made1': gathered 'input' .*4900 bytes; .*has 4096"):
+    with pytest.raises(CompileError, match=r"'made1': chip 0 needs 4900 bytes of 'input'.*4096"):
         compile_network(network, config=config("tiny"), chips=1, mode=Mode.ONNX)
 
 

@@ -1,0 +1,148 @@
+"""Weights on their way into chips: what stays, what is streamed, and when it is loaded."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from intarsia.compiler import records
+from intarsia.compiler.blobs import Blob, cut
+from intarsia.compiler.layers import Site
+from intarsia.compiler.work import Access, Address, Remote, Work
+from intarsia.compiler.workload import Workload
+from intarsia.graph import Conv
+from intarsia.isa.config import ChipConfig
+from intarsia.isa.instruction import RemoteOp, Stream
+
+__all__ = ["ALL", "Strategy", "Supply", "supply"]
+
+#: `Strategy.kept` of a chip that keeps all weights.
+ALL = 16
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How weights are kept.
+
+    Members
+    -------
+    kept : int
+        Of :data:`ALL` parts of a chip's blobs, the first ones, so many are loaded once, before all
+        inferences. The others are loaded in every inference: those of later layers, which come
+        while earlier ones are computed.
+    prefetch : int
+        Streamed blobs that are loaded ahead of the one in use.
+    blob_bytes : int
+        Most bytes of a blob.
+    """
+
+    kept: int
+    prefetch: int
+    blob_bytes: int
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A blob, its layer, and its place in what the chip loads for that layer."""
+
+    layer: int
+    blob: Blob
+    offset: int
+
+
+@dataclass
+class Supply:
+    """What one chip loads.
+
+    Members
+    -------
+    prefetch : int
+    items : list
+        Blobs in order of use.
+    contents : dict of int to int
+        For each layer, which of its contents this chip loads.
+    """
+
+    prefetch: int
+    items: list[_Item] = field(default_factory=list)
+    contents: dict[int, int] = field(default_factory=dict)
+    _used: int = 0
+    _issued: int = 0
+
+    def loads_once(self) -> list[Work]:
+        """Loads of all blobs that stay."""
+        return [self._load(item) for item in self.items if item.blob.buffer.resident]
+
+    def use(self, layer: int) -> Iterator[tuple[list[Work], Blob]]:
+        """The blobs of `layer`, each with the loads that should begin when it is used.
+
+        Its own is among them, if it has not begun before.
+        """
+        while self._used < len(self.items) and self.items[self._used].layer == layer:
+            item = self.items[self._used]
+            self._used += 1
+            streamed = [
+                number
+                for number, other in enumerate(self.items)
+                if number >= self._used and not other.blob.buffer.resident
+            ]
+            ahead = [self._used - 1, *streamed[: self.prefetch]][-1] + 1
+            loads = [
+                self._load(other)
+                for other in self.items[self._issued : ahead]
+                if not other.blob.buffer.resident
+            ]
+            self._issued = max(self._issued, ahead)
+            yield loads, item.blob
+
+    def _load(self, item: _Item) -> Work:
+        size = item.blob.buffer.size
+        fields = dict(
+            local=Address(item.blob.buffer),
+            row_bytes=size,
+            rows=1,
+            remote_pitch=size,
+            local_pitch=size,
+        )
+        write = Access(item.blob.buffer, None, write=True)
+        source = Remote(("weights", item.layer, self.contents[item.layer]), item.offset)
+        return Work(Stream.REMOTE, RemoteOp.READ, item.layer, fields, (write,), source)
+
+
+def supply(
+    workload: Workload, sites: Sequence[Site], config: ChipConfig, strategy: Strategy
+) -> tuple[list[Supply], Mapping[int, list[bytes]]]:
+    """What every chip loads.
+
+    Returns
+    -------
+    (list of Supply, dict of int to list of bytes)
+        For each chip; and for each layer, what chips load, equal contents once.
+
+    Raises
+    ------
+    :exc:`CompileError`
+        If weights can't be cut small enough.
+    """
+    supplies = [Supply(strategy.prefetch) for _ in sites]
+    weights: dict[int, list[bytes]] = {}
+    work = [(index, op) for index, op in workload.ops if isinstance(op, Conv)]
+    for index, op in work:
+        tensors = workload.network.tensors
+        source, target = tensors[op.inputs[0]], tensors[op.output]
+        of_channels = records.channel_records(op, source, target, sites[0].mode)
+        known = weights.setdefault(index, [])
+        for site, chip in zip(sites, supplies, strict=True):
+            blobs = cut(op, site.conv_jobs(op), of_channels, strategy.blob_bytes, config)
+            content = b"".join(blob.content for blob in blobs)
+            if not content:
+                continue
+            if content not in known:
+                known.append(content)
+            chip.contents[index] = known.index(content)
+            offset = 0
+            for blob in blobs:
+                chip.items.append(_Item(index, blob, offset))
+                offset += len(blob.content)
+    for chip in supplies:
+        for item in chip.items[: strategy.kept * len(chip.items) // ALL]:
+            item.blob.buffer.resident = True
+    return supplies, weights
