@@ -27,7 +27,8 @@ class Map:
 
     def place(self, key):
         """Number and ways of the set of `key`, and its way, if it is there."""
-        number = atu_set(*key, len(self.sets))
+        data_id, fragment = key
+        number = atu_set(data_id, fragment, len(self.sets))
         ways = self.sets[number]
         keys = [way and way[0] for way in ways]
         return number, ways, keys.index(key) if key in keys else None
