@@ -92,18 +92,19 @@ class Chip(wiring.Component):
             registers.faulted.eq(sequencer.faulted),
             counters.index.eq(registers.counter_index),
             registers.counter.eq(counters.value),
-            blocks["remote"].owners.eq(registers.owners),
+            blocks["dma_remote"].owners.eq(registers.owners),
             *(
-                block.node.eq(registers.node)
-                for block in (blocks["remote"], blocks["responder"], blocks["sync"], router)
+                blocks[name].node.eq(registers.node)
+                for name in ("dma_remote", "dma_responder", "sync")
             ),
+            router.node.eq(registers.node),
         ]
 
-    def _connect_engines(self, m, *, sequencer, conv, vector, local, remote, sync, **blocks):
+    def _connect_engines(self, m, *, sequencer, conv, vector, dma_local, dma_remote, sync, **_):
         connect(m, sequencer=sequencer.conv, conv=conv.engine)
         connect(m, sequencer=sequencer.vector, vector=vector.engine)
-        connect(m, sequencer=sequencer.local, local=local.engine)
-        connect(m, sequencer=sequencer.remote, remote=remote.engine)
+        connect(m, sequencer=sequencer.local, local=dma_local.engine)
+        connect(m, sequencer=sequencer.remote, remote=dma_remote.engine)
         connect(m, sequencer=sequencer.sync, port=sync.sync)
         connect(m, sequencer=sequencer.declare, port=sync.declare)
         connect(m, port=sync.done, sequencer=sequencer.sync_done)
@@ -122,14 +123,14 @@ class Chip(wiring.Component):
             for n, client in enumerate(clients):
                 connect(m, client=client, memory=getattr(memory, f"{kind}{n}"))
 
-    def _connect_packets(self, m, *, router, remote, responder, sync, atu, **blocks):
-        connect(m, remote=remote.lookup, atu=atu.requester)
-        connect(m, responder=responder.lookup, atu=atu.responder)
-        connect(m, remote=remote.request, router=router.source_request)
-        connect(m, responder=responder.reply, router=router.source_reply)
+    def _connect_packets(self, m, *, router, dma_remote, dma_responder, sync, atu, **blocks):
+        connect(m, remote=dma_remote.lookup, atu=atu.requester)
+        connect(m, responder=dma_responder.lookup, atu=atu.responder)
+        connect(m, remote=dma_remote.request, router=router.source_request)
+        connect(m, responder=dma_responder.reply, router=router.source_reply)
         connect(m, sync=sync.send, router=router.source_control)
-        connect(m, router=router.sink_request, responder=responder.request)
-        connect(m, router=router.sink_reply, remote=remote.reply)
+        connect(m, router=router.sink_request, responder=dma_responder.request)
+        connect(m, router=router.sink_reply, remote=dma_remote.reply)
         connect(m, router=router.sink_control, sync=sync.take)
         for p in range(self.config.link_ports):
             port = blocks[f"link{p}"]
@@ -141,14 +142,14 @@ class Chip(wiring.Component):
                 connect(m, router=router_out, port=getattr(port, f"send_{name}"))
                 connect(m, port=getattr(port, f"take_{name}"), router=router_in)
 
-    def _connect_reports(self, m, *, sequencer, counters, responder, sync, router, **blocks):
+    def _connect_reports(self, m, *, sequencer, counters, dma_responder, sync, router, **blocks):
         links = [blocks[f"link{p}"] for p in range(self.config.link_ports)]
-        for n, block in enumerate((responder, sync, router, *links)):
+        for n, block in enumerate((dma_responder, sync, router, *links)):
             connect(m, block=block.fault, sequencer=getattr(sequencer, f"fault{n}"))
         for of in Stream:
             m.d.comb += counters.activity[of.value].eq(sequencer.activity[of.value])
         # Of several links, the first that does something is counted.
-        m.d.comb += counters.activity[CounterBank.RESPONDER.value].eq(responder.activity)
+        m.d.comb += counters.activity[CounterBank.RESPONDER.value].eq(dma_responder.activity)
         for bank, name in ((CounterBank.LINK_TX, "tx"), (CounterBank.LINK_RX, "rx")):
             for link in reversed(links):
                 activity = getattr(link, f"{name}_activity")
@@ -163,9 +164,9 @@ def _blocks(config):
         "counters": Counters(),
         "conv": ConvEngine(config=config),
         "vector": VectorEngine(config=config),
-        "local": LocalQueue(config=config),
-        "remote": RemoteQueue(config=config),
-        "responder": Responder(config=config),
+        "dma_local": LocalQueue(config=config),
+        "dma_remote": RemoteQueue(config=config),
+        "dma_responder": Responder(config=config),
         "atu": Atu(config=config),
         "sync": SyncPort(config=config),
         "router": Router(link_bytes=config.link_bytes, ports=config.link_ports),
@@ -184,7 +185,7 @@ def _blocks(config):
 def _clients(blocks):
     """Clients of the memory."""
     conv, vector = blocks["conv"], blocks["vector"]
-    movers = [blocks[name] for name in ("local", "remote", "responder")]
+    movers = [blocks[name] for name in ("dma_local", "dma_remote", "dma_responder")]
     reads = [conv.input_read, conv.weight_read, vector.a_read, vector.b_read]
     reads += [blocks["sequencer"].port, *(mover.read for mover in movers)]
     writes = [conv.output_write, vector.output_write, *(mover.write for mover in movers)]

@@ -3,16 +3,17 @@
 import json
 
 import pytest
+from amaranth.hdl import Value
+from amaranth.lib.wiring import In
 
+from intarsia.chip import verilog
 from intarsia.chip.chip import Chip
-from intarsia.chip.verilog import modules, write
+from intarsia.chip.verilog import modules
 from intarsia.isa.config import CONFIGS, config
 from intarsia.isa.document import document
 
 #: Pins of every chip, and their widths; those of outputs are negative.
 PINS = {
-    "clk": 1,
-    "rst": 1,
     "tick": 1,
     "irq": -1,
     "trace_start": -5,
@@ -49,50 +50,32 @@ def link_pins(settings):
             yield f"{direction}{p}__data", sign * 8 * settings.link_bytes
 
 
-def ports(text):
-    """Ports of the only module that isn't a part of another, as in :data:`PINS`."""
-    found = {}
-    for line in text.splitlines():
-        words = line.strip().rstrip(";").split()
-        if words[:1] in (["input"], ["output"]):
-            high = int(words[1].strip("[]").split(":")[0]) if words[1].startswith("[") else 0
-            found[words[-1]] = (high + 1) * (1 if words[0] == "input" else -1)
-    return found
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("verilog")
-    names = list(write(config("tiny"), folder))
-    assert sorted(names) == sorted(path.name for path in folder.iterdir())
-    return folder
-
-
-def test_chip_has_the_pins_of_the_architecture(written):
-    text = (written / "chip.v").read_text()
-    top = text[text.rindex("\nmodule chip(") :]
-    assert ports(top) == PINS | dict(link_pins(config("tiny")))
-
-
-def test_every_block_is_there(written):
-    for name in modules(config("tiny")):
-        text = (written / f"{name}.v").read_text()
-        assert f"\nmodule {name}(" in text
-        described = json.loads((written / f"{name}.json").read_text())
-        assert described["interface"]["members"]
-
-
-def test_memory_is_a_macro(written):
-    assert "module intarsia_sram" in (written / "sram.v").read_text()
-    assert "intarsia_sram" in (written / "memory.v").read_text()
-
-
-def test_contract_goes_with_it(written):
-    assert (written / "isa.md").read_text() == document()
-
-
 @pytest.mark.parametrize("name", CONFIGS)
-def test_chip_of_any_configuration(name):
+def test_chip_has_the_pins_of_the_architecture(name):
+    found = {}
     chip = Chip(config=config(name))
-    links = [name for name in chip.signature.members if name.startswith(("rx", "tx"))]
-    assert len(links) == 2 * config(name).link_ports
+    for path, member, value in chip.signature.flatten(chip):
+        width = len(Value.cast(value))
+        found["__".join(map(str, path))] = width if member.flow is In else -width
+    assert found == PINS | dict(link_pins(config(name)))
+
+
+def test_writes_all_that_is_needed(tmp_path, monkeypatch):
+    some = {name: modules(config("tiny"))[name] for name in ("registers", "dma_local", "memory")}
+    monkeypatch.setattr(verilog, "modules", lambda config: some)
+    names = list(verilog.write(config("tiny"), tmp_path / "out"))
+    assert sorted(names) == sorted(path.name for path in (tmp_path / "out").iterdir())
+    for name in some:
+        assert f"\nmodule {name}(" in (tmp_path / "out" / f"{name}.v").read_text()
+        described = json.loads((tmp_path / "out" / f"{name}.json").read_text())
+        assert described["interface"]["members"]
+    assert "module intarsia_sram" in (tmp_path / "out" / "sram.v").read_text()
+    assert "intarsia_sram" in (tmp_path / "out" / "memory.v").read_text()
+    assert (tmp_path / "out" / "isa.md").read_text() == document()
+
+
+def test_every_block_is_a_module_of_its_own():
+    names = list(modules(config("tiny")))
+    assert names[0] == "chip"
+    assert {"atu", "conv", "dma_local", "dma_remote", "link0", "memory", "sequencer"} < {*names}
+    assert "link1" not in names
