@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from intarsia.cli.verilog import components
+from intarsia.chip.chip import Chip
 from intarsia.common.verilog import convert
 from intarsia.isa.config import CONFIGS
 from intarsia.memory.sram import SRAM_SOURCE
@@ -44,7 +44,7 @@ def synthesize(config: str) -> Modules:
     """Cells of each module of the chip, by yosys."""
     BUILD.mkdir(parents=True, exist_ok=True)
     source, statistics = BUILD / "chip.v", BUILD / "cells.json"
-    source.write_text(convert(components(CONFIGS[config])["chip"], "chip"))
+    source.write_text(convert(Chip(config=CONFIGS[config]), "chip"))
     script = (
         f"read_verilog {source.name} {SRAM_SOURCE.name}; synth_ecp5 -noflatten -top chip; "
         f"tee -q -o {statistics.name} stat -json"

@@ -1,43 +1,32 @@
-import re
-
 import pytest
 
-from intarsia.cli.verilog import BLOCKS, components, verilog
+from intarsia.chip import verilog
+from intarsia.cli import main
 from intarsia.isa.config import CONFIGS
-from intarsia.isa.registers import REGISTERS
-
-pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("verilog")
-    verilog(folder, "tiny")
-    return folder
+def leave(*arguments):
+    with pytest.raises(SystemExit) as leaving:
+        main(arguments)
+    return leaving.value.code or 0
 
 
-def test_chip_and_blocks_have_a_file_each(folder):
-    for name in ("chip", *BLOCKS):
-        assert f"\nmodule {name}(" in (folder / f"{name}.v").read_text()
-    assert "module intarsia_sram" in (folder / "sram.v").read_text()
+def test_files_are_told_as_they_are_written(tmp_path, capsys, monkeypatch):
+    asked = []
+
+    def write(config, folder):
+        asked.append((config, folder))
+        yield from ("chip.v", "isa.md")
+
+    monkeypatch.setattr(verilog, "write", write)
+    assert leave("verilog", "--config", "tiny", "-o", str(tmp_path)) == 0
+    assert asked == [(CONFIGS["tiny"], tmp_path)]
+    told = capsys.readouterr().err
+    for name in ("chip.v", "isa.md"):
+        assert str(tmp_path / name) in told
 
 
-def test_no_block_of_the_chip_is_left_out(folder):
-    inside = set(re.findall(r"^module \\chip\.(\w+) ", (folder / "chip.v").read_text(), re.M))
-    ports = {f"port{n}" for n in range(CONFIGS["tiny"].link_ports)}
-    assert inside - ports == set(BLOCKS.values()) - ports
-
-
-def test_blocks_are_as_the_chip_has_them():
-    config = CONFIGS["tiny"]
-    assert components(config)["memory"].config is config
-    assert set(components(config)) == {"chip", *BLOCKS}
-
-
-def test_reference_has_registers_and_layouts(folder):
-    text = (folder / "reference.md").read_text()
-    for register in REGISTERS:
-        assert f"| {register.value:#05x} | `{register.name}` |" in text
-    for layout in ("ConvDescriptor", "PacketHeader", "FragmentEntry", "InstructionHeader"):
-        assert f"\n## {layout}\n" in text
-    assert "| 23:0 | `offset` |" in text
+def test_folder_in_the_way_is_refused(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert leave("verilog", "-o", str(tmp_path / "file")) == 2
+    assert capsys.readouterr().err == f"intarsia: {tmp_path / 'file'}: File exists\n"
