@@ -71,7 +71,7 @@ REQUANTIZER = (
     Mutant(
         "requantizer: double rounding takes negative ties towards zero",
         "hw/intarsia/common/requantizer.py",
-        "~stage.double | lost | ~lane.sign",
+        "~stage.double | lane.lost | ~lane.sign",
         "~stage.double | ~lane.sign",
         REQUANTIZER_TEST,
     ),

@@ -1,7 +1,6 @@
 """From accumulators to int8, exactly as each numerics mode rounds."""
 
-from functools import partial, reduce
-from operator import or_
+from functools import partial
 from types import SimpleNamespace
 
 from amaranth import *
@@ -9,6 +8,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from intarsia.common.pipeline import register_lanes
 from intarsia.isa.numerics import Rounding
 
 __all__ = ["Requantizer"]
@@ -76,7 +76,7 @@ class Requantizer(wiring.Component):
     values : Out(data.ArrayLayout(signed(8), lanes))
     """
 
-    latency = 10
+    latency = 15
 
     def __init__(self, *, lanes, acc_width):
         if not isinstance(lanes, int) or lanes <= 0:
@@ -103,128 +103,119 @@ class Requantizer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        # What all lanes share, in each stage.
-        stages = [
-            SimpleNamespace(
-                valid=self.valid_i,
-                fp32=self.rounding == Rounding.FP32,
-                double=self.rounding == Rounding.DOUBLE,
-                mean=self.rounding == Rounding.MEAN,
-                half=self.half,
-                zero_point=self.zero_point,
-                low=self.low,
-                high=self.high,
-            )
+        # What lanes share or pass on, in each stage: one register for all of them.
+        stage = SimpleNamespace(
+            fp32=Signal(name="is_fp32"),
+            double=Signal(name="is_double"),
+            mean=Signal(name="is_mean"),
+            half=Signal(32, name="half_of_mean"),
+            negates=Signal(self.lanes, name="is_negated"),
+            factors=Cat(factor[:FACTOR] for factor in self.multiplier),
+            shifts=Cat(self.shift),
+            zero_point=self.zero_point,
+            low=self.low,
+            high=self.high,
+        )
+        negative = Cat(acc[-1] for acc in self.acc)
+        m.d.comb += [
+            stage.fp32.eq(self.rounding == Rounding.FP32),
+            stage.double.eq(self.rounding == Rounding.DOUBLE),
+            stage.mean.eq(self.rounding == Rounding.MEAN),
+            stage.half.eq(Mux(stage.mean, self.half, 0)),
+            stage.negates.eq(Mux(stage.fp32 | stage.mean, negative, 0)),
         ]
-        for number in range(1, self.latency + 1):
-            before = stages[-1]
-            valid = Signal(name=f"valid_{number}")
-            m.d.sync += valid.eq(before.valid)
-            shared = {name: value for name, value in vars(before).items() if name != "valid"}
-            stage = _register(m, before.valid, f"stage_{number}", shared)
-            stages.append(SimpleNamespace(valid=valid, **vars(stage)))
 
-        m.d.comb += self.valid_o.eq(stages[-1].valid)
-        for number in range(self.lanes):
-            lane = SimpleNamespace(
-                acc=self.acc[number], factor=self.multiplier[number], shift=self.shift[number]
+        valid = self.valid_i
+        lanes = [SimpleNamespace(acc=acc) for acc in self.acc]
+        for index, step in enumerate(_STEPS, 1):
+            for number, lane in enumerate(lanes):
+                lane.negate = stage.negates[number]
+                lane.factor = stage.factors.word_select(number, FACTOR)
+                lane.shift = stage.shifts.word_select(number, 8).as_signed()
+            lanes = register_lanes(
+                m, valid, f"after_{index}", [step(stage, lane) for lane in lanes]
             )
-            for index, (step, stage) in enumerate(zip(_STEPS, stages[:-1], strict=True), 1):
-                lane = _register(m, stage.valid, f"lane_{number}_{index}", step(stage, lane))
-            m.d.comb += self.values[number].eq(lane.value)
+            [stage] = register_lanes(m, valid, f"shared_{index}", [vars(stage)])
+            last, valid = valid, Signal(name=f"valid_{index}")
+            m.d.sync += valid.eq(last)
 
+        m.d.comb += self.valid_o.eq(valid)
+        m.d.comb += [self.values[number].eq(lane.value) for number, lane in enumerate(lanes)]
         return m
 
 
-def _register(m, enable, prefix, values):
-    """Registers of one stage, which keep still while nothing enters it."""
-    registers = {
-        name: Signal(Value.cast(value).shape(), name=f"{prefix}_{name}", reset_less=True)
-        for name, value in values.items()
-    }
-    with m.If(enable):
-        m.d.sync += [registers[name].eq(value) for name, value in values.items()]
-    return SimpleNamespace(**registers)
-
-
 def _magnitude(stage, lane):
-    """Magnitude, where the mode rounds that; how far to shift, to the left and in the end."""
+    """Magnitude, where the mode rounds that; plus half of the divisor of a mean."""
     width = len(lane.acc)
-    negate = (stage.fp32 | stage.mean) & lane.acc[-1]
-    half = Mux(stage.mean, stage.half, 0)
-    left = Mux(stage.double & ~lane.shift[-1], lane.shift, 0)
-    right = Mux(lane.shift[-1], -lane.shift, 0)
-    return dict(
-        x=((lane.acc ^ negate.replicate(width)).as_unsigned() + half + negate)[:width],
-        negate=negate,
-        left=left[:6],
-        point=Mux(stage.double, HIGH + right, lane.shift),
-        factor=lane.factor[:FACTOR],
-    )
+    x = (lane.acc ^ lane.negate.replicate(width)).as_unsigned()
+    return dict(x=(x + stage.half + lane.negate)[:width], left=Const(0, 1))
 
 
-def _normalize(stage, lane, *, steps):
-    """Left shift: in FP32 past the leading zeros, in other modes as far as was given."""
-    x = lane.x
-    left = []
-    for step in steps:
-        shifts = Mux(stage.fp32, ~x[-step:].any(), lane.left[exact_log2(step)])
-        x = Mux(shifts, x << step, x)[: len(x)]
-        left.append(shifts << exact_log2(step))
-    others = lane.left & ~sum(steps)
+def _normalize(stage, lane, *, step):
+    """Left shift by `step`: in FP32 if there are as many leading zeros, in DOUBLE if it's given."""
+    given = stage.double & ~lane.shift[-1] & lane.shift[exact_log2(step)]
+    shifts = Mux(stage.fp32, ~lane.x[-step:].any(), given)
     return dict(
-        x=x,
-        negate=lane.negate,
-        left=reduce(or_, left, others)[:6],
-        point=lane.point,
-        factor=lane.factor,
+        x=Mux(shifts, lane.x << step, lane.x)[: len(lane.x)],
+        left=Cat(shifts, lane.left),
     )
 
 
 def _operand(stage, lane):
-    """First rounding of FP32; final place of the binary point, as far as it matters."""
+    """First rounding of FP32; place of the binary point."""
     excess = len(lane.x) - FLOAT
     kept, lost = lane.x[excess:], lane.x[:excess]
     up = lost[-1] & (lost[:-1].any() | kept[0])
     wrapped = lane.x[: OPERAND - 1].as_signed()
     exact = Mux(stage.double, wrapped, lane.x[:OPERAND].as_signed())
-    point = lane.point + Mux(stage.fp32, lane.left - excess, 0)
+    right = HIGH + Mux(lane.shift[-1], -lane.shift, 0)
+    left = Mux(stage.fp32, lane.left - excess, 0)
     return dict(
         x=Mux(stage.fp32, kept + up, exact)[:OPERAND].as_signed(),
-        negate=lane.negate,
-        point=Mux(point < 0, 0, Mux(point > PRODUCT, PRODUCT, point))[:6],
-        factor=lane.factor,
+        point=Mux(stage.double, right, lane.shift + left),
     )
 
 
 def _product(stage, lane):
-    return dict(x=(lane.x * lane.factor)[:PRODUCT], negate=lane.negate, point=lane.point)
+    """Product; place of the binary point, as far as it matters."""
+    point = Mux(lane.point > PRODUCT, PRODUCT, lane.point)
+    return dict(
+        x=(lane.x * lane.factor)[:PRODUCT],
+        point=Mux(lane.point < 0, 0, point)[:6],
+    )
 
 
-def _round_product(stage, lane):
-    """Second rounding of FP32, to 24 bits of 47 or 48; first rounding of DOUBLE."""
+def _look_at_product(stage, lane):
+    """What the second rounding of FP32, to 24 bits of 47 or 48, and the first of DOUBLE add."""
     long = lane.x[2 * FLOAT - 1]
     last = FLOAT - 1
     guard = Mux(long, lane.x[last], lane.x[last - 1])
     sticky = lane.x[: last - 1].any() | (long & lane.x[last - 1])
-    up = stage.fp32 & guard & (sticky | Mux(long, lane.x[last + 1], lane.x[last]))
-    ups = Cat(up & ~long, up & long, Const(0, HIGH - last - 3), stage.double)
-    rounded = (lane.x[last:] + ups)[: PRODUCT - last]
-    lost = HIGH - last
+    keep = Cat(
+        ~(stage.fp32 | stage.double).replicate(last),
+        ~((stage.fp32 & long) | stage.double),
+        ~stage.double.replicate(HIGH - last - 1),
+    )
     return dict(
-        x=Cat(
-            lane.x[:last] & ~(stage.fp32 | stage.double).replicate(last),
-            rounded[0] & ~(stage.fp32 & long) & ~stage.double,
-            rounded[1:lost] & ~stage.double.replicate(lost - 1),
-            rounded[lost:],
-        ),
-        negate=lane.negate,
+        x=Cat(lane.x[:HIGH] & keep, lane.x[HIGH:]),
+        up=stage.fp32 & guard & (sticky | Mux(long, lane.x[last + 1], lane.x[last])),
+        up_high=stage.double & lane.x[HIGH - 1],
+        point=lane.point,
+    )
+
+
+def _round_product(stage, lane):
+    long = lane.x[2 * FLOAT - 1]
+    last = FLOAT - 1
+    ups = Cat(lane.up & ~long, lane.up & long, Const(0, HIGH - last - 2), lane.up_high)
+    return dict(
+        x=Cat(lane.x[:last], (lane.x[last:] + ups)[: PRODUCT - last]),
         point=lane.point,
     )
 
 
 def _shift_coarsely(stage, lane):
-    """Right shift by multiples of `COARSE`, to a window whose first bit is worth a half or less."""
+    """Right shift by multiples of `COARSE`, to a window that begins with a bit worth a half."""
     x = Cat(Const(0, 1), lane.x)
     sign = lane.x[-1]
     places, window = lane.point[4:], COARSE + ROUNDED
@@ -238,32 +229,32 @@ def _shift_coarsely(stage, lane):
         lost=Cat(lost).any(),
         beyond=Cat(beyond).any(),
         sign=sign,
-        negate=lane.negate,
         places=lane.point[:4],
     )
 
 
 def _shift_finely(stage, lane):
-    """Rest of the right shift; last rounding."""
-    below = (~(Const(-1, signed(COARSE)) << lane.places))[:COARSE]
-    lost = lane.lost | (lane.x[:COARSE] & below).any()
+    below = ((1 << lane.places) - 1)[:COARSE]
     above = lane.x[ROUNDED:] ^ lane.sign.replicate(COARSE)
-    shifted = (lane.x >> lane.places)[: ROUNDED + 1]
-    half, value = shifted[0], shifted[1:]
     return dict(
-        x=value ^ lane.negate.replicate(ROUNDED),
-        up=lane.negate
-        ^ (
-            half & ~stage.mean & Mux(stage.fp32, lost | value[0], ~stage.double | lost | ~lane.sign)
-        ),
+        x=(lane.x >> lane.places)[: ROUNDED + 1],
+        lost=lane.lost | (lane.x[:COARSE] & below).any(),
         beyond=lane.beyond | (above & ~below).any(),
-        negative=lane.sign ^ lane.negate,
+        sign=lane.sign,
     )
 
 
 def _sum(stage, lane):
-    value = lane.x.as_signed() + stage.zero_point + Cat(lane.up, Const(0, 1)).as_signed()
-    return dict(x=value, beyond=lane.beyond, negative=lane.negative)
+    """Last rounding; sign; zero point."""
+    half, value = lane.x[0], lane.x[1:]
+    up = ~stage.double | lane.lost | ~lane.sign
+    up = half & ~stage.mean & Mux(stage.fp32, lane.lost | value[0], up)
+    value = (value ^ lane.negate.replicate(ROUNDED)).as_signed()
+    return dict(
+        x=value + stage.zero_point + Cat(up ^ lane.negate, Const(0, 1)).as_signed(),
+        beyond=lane.beyond,
+        negative=lane.sign ^ lane.negate,
+    )
 
 
 def _clamp(stage, lane):
@@ -275,10 +266,10 @@ def _clamp(stage, lane):
 #: What is between the registers.
 _STEPS = (
     _magnitude,
-    partial(_normalize, steps=(32, 16, 8)),
-    partial(_normalize, steps=(4, 2, 1)),
+    *(partial(_normalize, step=step) for step in (32, 16, 8, 4, 2, 1)),
     _operand,
     _product,
+    _look_at_product,
     _round_product,
     _shift_coarsely,
     _shift_finely,
