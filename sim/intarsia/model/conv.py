@@ -1,10 +1,10 @@
 """What the convolution engine computes."""
 
 import numpy as np
+from amaranth.hdl import Shape
 from amaranth.lib import data
 
 from intarsia.golden import Requantization, requantize
-from intarsia.isa.bits import decode
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.numerics import ChannelRecord
 from intarsia.model.memory import Memory, as_signed, bank_addresses
@@ -149,14 +149,18 @@ def _weights(stored: np.ndarray, work: data.Const, config: ChipConfig) -> list[n
 def _records(stored: np.ndarray, work: data.Const) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bias, multiplier and shift of each output channel."""
     start = work.records.offset
-    raw = stored[start : start + work.out_channels * RECORD_BYTES].tobytes()
-    records = [
-        decode(ChannelRecord, int.from_bytes(raw[at : at + RECORD_BYTES], "little"))
-        for at in range(0, len(raw), RECORD_BYTES)
-    ]
-    fields = [(record.bias, record.multiplier, record.shift) for record in records]
-    bias, multiplier, shift = np.array(fields, np.int64).T
-    return bias, multiplier, shift
+    raw = stored[start : start + work.out_channels * RECORD_BYTES].reshape(-1, RECORD_BYTES)
+    return _field(raw, "bias"), _field(raw, "multiplier"), _field(raw, "shift")
+
+
+def _field(raw: np.ndarray, name: str) -> np.ndarray:
+    """One field of all records, as int64."""
+    field = ChannelRecord.as_shape()[name]
+    start, size = field.offset // 8, field.width // 8
+    kind = "i" if Shape.cast(field.shape).signed else "u"
+    return (
+        np.ascontiguousarray(raw[:, start : start + size]).view(f"<{kind}{size}")[:, 0].astype(int)
+    )
 
 
 def _output_addresses(work: data.Const) -> np.ndarray:

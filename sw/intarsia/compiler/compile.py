@@ -12,6 +12,7 @@ from intarsia.compiler.lower import ChipWork, Lowered, lower
 from intarsia.compiler.names import Naming, name_fragments
 from intarsia.compiler.partition import partition as split_network
 from intarsia.compiler.plan import ChipPlan, Device, End, FragmentKind, Layer, Plan
+from intarsia.compiler.records import channel_records
 from intarsia.compiler.schedule import schedule
 from intarsia.compiler.supply import ALL, Strategy
 from intarsia.compiler.workload import Workload
@@ -106,9 +107,10 @@ def _fitted(
     workload: Workload, shares: Mapping[str, Sequence[Box]], config: ChipConfig, mode: Mode
 ) -> tuple[Strategy, Lowered, list[Allocation]]:
     """The best strategy whose buffers fit into every chip."""
+    records = channel_records(workload, mode)
 
     def attempt(strategy: Strategy) -> tuple[Strategy, Lowered, list[Allocation]]:
-        lowered = lower(workload, shares, config, mode, strategy)
+        lowered = lower(workload, shares, records, config, mode, strategy)
         allocations = [
             allocate(chip, _program_size(code), code.prologue, code.works, config)
             for chip, code in enumerate(lowered.chips)

@@ -60,6 +60,7 @@ class Lowered:
 def lower(
     workload: Workload,
     shares: Mapping[str, Sequence[Box]],
+    records: Mapping[int, Sequence[bytes]],
     config: ChipConfig,
     mode: Mode,
     strategy: Strategy,
@@ -72,6 +73,8 @@ def lower(
         What chips compute.
     shares : mapping of str to sequence of Box
         For each root, what each chip computes of it.
+    records : mapping of int to sequence of bytes
+        Channel records of each convolution.
     config : ChipConfig
         Of every chip.
     mode : Mode
@@ -84,7 +87,7 @@ def lower(
     :exc:`CompileError`
         If weights can't be cut small enough.
     """
-    return _Lowering(workload, shares, config, mode, strategy).run()
+    return _Lowering(workload, shares, records, config, mode, strategy).run()
 
 
 class _Lowering:
@@ -94,6 +97,7 @@ class _Lowering:
         self,
         workload: Workload,
         shares: Mapping[str, Sequence[Box]],
+        records: Mapping[int, Sequence[bytes]],
         config: ChipConfig,
         mode: Mode,
         strategy: Strategy,
@@ -110,7 +114,7 @@ class _Lowering:
             )
             for chip in self._chips
         ]
-        self._supplies, weights = supply(workload, self._sites, config, strategy)
+        self._supplies, weights = supply(workload, records, self._sites, config, strategy)
         self._lowered = Lowered([ChipWork() for _ in self._chips], weights, {})
         self._pending: list[str] = []
         self._exported: list[list[Access]] = [[] for _ in self._chips]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from intarsia.compiler.windows import Region
+from intarsia.compiler.workload import Workload
 from intarsia.golden.add import addition
 from intarsia.golden.convolution import requantization
 from intarsia.golden.pool import average_requantization, average_zero_point, mean_requantization
@@ -21,8 +22,17 @@ __all__ = [
 ]
 
 
-def channel_records(op: Conv, source: Tensor, target: Tensor, mode: Mode) -> list[bytes]:
-    """One record per output channel."""
+def channel_records(workload: Workload, mode: Mode) -> dict[int, list[bytes]]:
+    """For each convolution, by its index in the network, one record per output channel."""
+    tensors = workload.network.tensors
+    return {
+        index: _records(op, tensors[op.inputs[0]], tensors[op.output], mode)
+        for index, op in workload.ops
+        if isinstance(op, Conv)
+    }
+
+
+def _records(op: Conv, source: Tensor, target: Tensor, mode: Mode) -> list[bytes]:
     by = requantization(op, source, target, mode)
     sums = op.weights.astype(np.int64).sum(axis=(1, 2, 3))
     biases = (op.bias - source.zero_point * sums).astype(np.int32)

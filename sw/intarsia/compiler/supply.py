@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from intarsia.compiler import records
 from intarsia.compiler.blobs import Blob, cut
 from intarsia.compiler.layers import Site
 from intarsia.compiler.work import Access, Address, Remote, Work
@@ -108,9 +107,23 @@ class Supply:
 
 
 def supply(
-    workload: Workload, sites: Sequence[Site], config: ChipConfig, strategy: Strategy
+    workload: Workload,
+    records: Mapping[int, Sequence[bytes]],
+    sites: Sequence[Site],
+    config: ChipConfig,
+    strategy: Strategy,
 ) -> tuple[list[Supply], Mapping[int, list[bytes]]]:
     """What every chip loads.
+
+    Parameters
+    ----------
+    workload : Workload
+    records : mapping of int to sequence of bytes
+        Channel records of each convolution.
+    sites : sequence of Site
+        All chips.
+    config : ChipConfig
+    strategy : Strategy
 
     Returns
     -------
@@ -126,12 +139,9 @@ def supply(
     weights: dict[int, list[bytes]] = {}
     work = [(index, op) for index, op in workload.ops if isinstance(op, Conv)]
     for index, op in work:
-        tensors = workload.network.tensors
-        source, target = tensors[op.inputs[0]], tensors[op.output]
-        of_channels = records.channel_records(op, source, target, sites[0].mode)
         known = weights.setdefault(index, [])
         for site, chip in zip(sites, supplies, strict=True):
-            blobs = cut(op, site.conv_jobs(op), of_channels, strategy.blob_bytes, config)
+            blobs = cut(op, site.conv_jobs(op), records[index], strategy.blob_bytes, config)
             content = b"".join(blob.content for blob in blobs)
             if not content:
                 continue
