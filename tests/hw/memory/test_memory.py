@@ -1,6 +1,7 @@
 """Any client reads what was written last, at any alignment, whoever else asks."""
 
 import random
+from typing import Any
 
 import cocotb
 import pytest
@@ -22,9 +23,11 @@ class Bench:
         self.size = config.memory_bytes
         self.bank = config.bank_bytes
         self.model = bytearray(self.size)
-        self.waiting = [None] * READERS  # request offered
-        self.writing = [None] * WRITERS
-        self.flying = [[] for _ in range(READERS)]  # (cycle it is due, bytes, mask)
+        self.waiting: list[Any] = [None] * READERS  # request offered
+        self.writing: list[Any] = [None] * WRITERS
+        self.flying: list[list[Any]] = [
+            [] for _ in range(READERS)
+        ]  # (cycle it is due, bytes, mask)
         self.cycle = 0
         self.granted = [0] * READERS
         self.written = [0] * WRITERS
