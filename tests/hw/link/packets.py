@@ -1,6 +1,8 @@
 """Packets as lists of beats, for testbenches."""
 
-from intarsia.isa.bits import encode
+import zlib
+
+from intarsia.isa.bits import decode, encode
 from intarsia.isa.packet import (
     EXTENDED,
     EXTENSION_BYTES,
@@ -36,16 +38,53 @@ def make(rng, kind, length, link_bytes, **fields):
     if kind is not PacketKind.READ:
         content += rng.randbytes(length)
     content += bytes(-len(content) % link_bytes)
-    count = len(content) // link_bytes
-    assert count == beats(kind, length, link_bytes)
+    made = cut(content, link_bytes)
+    assert len(made) == beats(kind, length, link_bytes)
+    return made
+
+
+def cut(content, link_bytes):
+    """`content` as the beats of one packet."""
+    starts = range(0, len(content), link_bytes)
     return [
         {
-            "data": int.from_bytes(content[n * link_bytes : (n + 1) * link_bytes], "little"),
-            "first": n == 0,
-            "last": n == count - 1,
+            "data": int.from_bytes(content[start : start + link_bytes], "little"),
+            "first": start == 0,
+            "last": start == starts[-1],
         }
-        for n in range(count)
+        for start in starts
     ]
+
+
+def joined(beats_, link_bytes):
+    """Bytes of a packet."""
+    return b"".join(beat["data"].to_bytes(link_bytes, "little") for beat in beats_)
+
+
+def sealed(beats_, link_bytes, **fields):
+    """The packet with header `fields` and its CRC put in. A field's value need not be valid."""
+    content = bytearray(joined(beats_, link_bytes))
+    header = int.from_bytes(content[:HEADER_BYTES], "little")
+    for name, value in ({"crc": 0} | fields).items():
+        field = PacketHeader.as_shape()[name]
+        header &= ~((1 << field.width) - 1 << field.offset)
+        header |= value << field.offset
+    content[:HEADER_BYTES] = header.to_bytes(HEADER_BYTES, "little")
+    header |= zlib.crc32(content) << PacketHeader.as_shape()["crc"].offset
+    content[:HEADER_BYTES] = header.to_bytes(HEADER_BYTES, "little")
+    return cut(bytes(content), link_bytes)
+
+
+def opened(beats_, link_bytes):
+    """Header of a packet from a link, whose CRC must be good."""
+    content = bytearray(joined(beats_, link_bytes))
+    bits = int.from_bytes(content[:HEADER_BYTES], "little")
+    header = decode(PacketHeader, bits)
+    offset = PacketHeader.as_shape()["crc"].offset
+    bits &= ~(0xFFFFFFFF << offset)
+    content[:HEADER_BYTES] = bits.to_bytes(HEADER_BYTES, "little")
+    assert header["crc"] == zlib.crc32(content)
+    return header
 
 
 def essence(beats_, link_bytes):

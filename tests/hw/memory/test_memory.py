@@ -5,7 +5,7 @@ from typing import Any
 
 import cocotb
 import pytest
-from cocotb.triggers import FallingEdge, RisingEdge
+from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 
 from intarsia.bench import parameters, start
 from intarsia.memory.memory import Memory
@@ -97,7 +97,7 @@ async def begin(dut):
     return Bench(dut)
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def keeps_what_is_written(dut):
     """Random vectors at random places, few enough to meet; a write is seen a cycle later."""
     bench = await begin(dut)
@@ -148,6 +148,69 @@ async def shares_a_bank_fairly(dut):
     bench = await begin(dut)
     await bench.run(99, lambda n: (16 * n, 0), lambda _: None)
     assert bench.granted == [33] * READERS
+
+
+async def access(dut, port, payload):
+    """One request that nobody disputes, accepted in this cycle."""
+    await RisingEdge(dut.clk)
+    dut[f"{port}__request__valid"].value = 1
+    dut[f"{port}__request__payload"].value = payload
+    await FallingEdge(dut.clk)
+    assert dut[f"{port}__request__ready"].value == 1
+    await RisingEdge(dut.clk)
+    dut[f"{port}__request__valid"].value = 0
+
+
+async def read(bench, address, mask):
+    """Bytes of a vector, and whether it is damaged."""
+    dut, lanes = bench.dut, bench.lanes
+    await access(dut, "read1", address | mask << 24)
+    await RisingEdge(dut.clk)
+    await FallingEdge(dut.clk)
+    assert dut.read1__data__valid.value == 1
+    payload = dut.read1__data__payload.value.to_unsigned()
+    found = (payload & (1 << 8 * lanes) - 1).to_bytes(lanes, "little")
+    return found, bool(payload >> 8 * lanes)
+
+
+async def write(bench, address, mask, content):
+    payload = address | mask << 24 | int.from_bytes(content, "little") << 24 + bench.lanes
+    await access(bench.dut, "write0", payload)
+
+
+@cocotb.test(timeout_time=100, timeout_unit="us")
+async def reports_damaged_bytes(dut):
+    """One flipped bit, in any lane, of data or parity; only to who asks for that byte."""
+    bench = await begin(dut)
+    full = (1 << bench.lanes) - 1
+    for lane in range(bench.lanes):
+        bank = random.randrange(bench.size // bench.bank)
+        row = random.randrange(bench.bank // bench.lanes)
+        address = bank * bench.bank + row * bench.lanes
+        content = random.randbytes(bench.lanes)
+        await write(bench, address, full, content)
+        assert await read(bench, address, full) == (content, False)
+
+        words = getattr(dut, f"bank{bank}").macro.lanes[lane].words
+        words[row].value = words[row].value.to_unsigned() ^ 1 << random.randrange(9)
+        assert (await read(bench, address, full))[1]
+        assert (await read(bench, address, 1 << lane))[1]
+        assert not (await read(bench, address, full & ~(1 << lane)))[1]
+        await write(bench, address, 1 << lane, content)
+        assert await read(bench, address, full) == (content, False)
+
+
+@cocotb.test(timeout_time=10, timeout_unit="us")
+async def content_survives_reset(dut):
+    """Reset is for what the memory does, not for what it holds."""
+    bench = await begin(dut)
+    full = (1 << bench.lanes) - 1
+    content = random.randbytes(bench.lanes)
+    await write(bench, 5, full, content)
+    dut.rst.value = 1
+    await ClockCycles(dut.clk, 3)
+    dut.rst.value = 0
+    assert await read(bench, 5, full) == (content, False)
 
 
 @pytest.mark.parametrize("config", ["tiny", "large"])

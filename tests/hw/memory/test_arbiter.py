@@ -1,0 +1,41 @@
+"""One request is granted per cycle, and nobody waits for more than everybody else once."""
+
+import random
+
+import cocotb
+import pytest
+from cocotb.triggers import FallingEdge, RisingEdge
+
+from intarsia.bench import parameters, start
+from intarsia.memory.arbiter import RoundRobin
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def grants_one_of_those_who_ask(dut):
+    """Exactly one, if there is any; each after at most all others."""
+    clients = parameters()["clients"]
+    await start(dut)
+    waiting = [0] * clients
+    for _ in range(2000):
+        await RisingEdge(dut.clk)
+        asking = [n for n in range(clients) if waiting[n] or random.random() < 0.4]
+        dut.requests.value = sum(1 << n for n in asking)
+        await FallingEdge(dut.clk)
+        grants = dut.grants.value.to_unsigned()
+        granted = [n for n in range(clients) if grants >> n & 1]
+        assert len(granted) == bool(asking)
+        assert set(granted) <= set(asking)
+        for n in asking:
+            waiting[n] = 0 if n in granted else waiting[n] + 1
+            assert waiting[n] < clients
+
+
+@pytest.mark.parametrize("clients", [1, 9])
+def test_arbiter(simulate, clients):
+    simulate(RoundRobin, clients=clients)
+
+
+@pytest.mark.parametrize("clients", [0, -1, 1.5])
+def test_clients_rejected(clients):
+    with pytest.raises(TypeError, match="Clients must be a positive integer"):
+        RoundRobin(clients=clients)

@@ -1,0 +1,320 @@
+"""A barrier opens when all members have arrived, in whatever order; and what is wrong is named."""
+
+import random
+
+import cocotb
+import pytest
+from amaranth.hdl import Value
+from cocotb.triggers import ClockCycles, Event, FallingEdge
+from cocotb.utils import get_sim_time
+
+from intarsia.bench import StreamSource, parameters, start
+from intarsia.isa.bits import decode
+from intarsia.isa.counters import Activity
+from intarsia.isa.faults import FaultCode, FaultReport
+from intarsia.isa.packet import PacketKind, SyncPoint, beats
+from tests.hw.dma.packets import Packet, PacketSink, PacketSource
+from tests.hw.sync.cluster import Cluster
+
+NODES = 4
+
+ALL = {"group": 5, "coordinator": 1, "first": 0, "members": 4}
+SOME = {"group": 63, "coordinator": 0, "first": 1, "members": 2}  # 0 only counts
+PAIR = {"group": 6, "coordinator": 3, "first": 2, "members": 2}
+
+
+def members(group):
+    return range(group["first"], group["first"] + group["members"])
+
+
+class Bench:
+    """The cluster's nodes, and between them a switch that keeps the order of each sender only."""
+
+    def __init__(self, dut, *, pause=0.0, delay=0):
+        self.dut = dut
+        self.cluster = Cluster(**parameters())
+        link_bytes = self.cluster.config.link_bytes
+        self.beats = beats(PacketKind.SYNC_ARRIVE, 0, link_bytes)
+        self.delay = delay
+        self.faults = []
+        self.released = [Event() for _ in range(NODES)]
+        self.dones = [[] for _ in range(NODES)]
+        self.declares, self.syncs, self.inputs, self.outputs = (
+            [
+                make(dut, getattr(self.cluster, f"{name}{n}"), *rest, pause=pause)
+                for n in range(NODES)
+            ]
+            for make, name, *rest in (
+                (StreamSource, "declare"),
+                (StreamSource, "sync"),
+                (PacketSource, "take", link_bytes),
+                (PacketSink, "send", link_bytes),
+            )
+        )
+        for n in range(NODES):
+            cocotb.start_soon(self.switch(n))
+            cocotb.start_soon(self.watch(n))
+
+    async def switch(self, node):
+        while True:
+            packet = await self.outputs[node].receive()
+            assert packet.source == node != packet.destination
+            if self.delay:
+                await ClockCycles(self.dut.clk, random.randrange(1, self.delay))
+            self.inputs[packet.destination].send(packet)
+
+    async def watch(self, node):
+        fault, done = (getattr(self.cluster, f"{name}{node}") for name in ("fault", "done"))
+        while True:
+            await FallingEdge(self.dut.clk)
+            if self.dut[done.valid.name].value == 1:
+                payload = self.dut[Value.cast(done.payload).name].value
+                self.dones[node].append(payload.to_unsigned())
+                self.released[node].set()
+            if self.dut[fault.valid.name].value == 1:
+                bits = self.dut[Value.cast(fault.payload).name].value.to_unsigned()
+                report = decode(FaultReport, bits)
+                assert report["code"] == FaultCode.SYNC
+                assert report["engine"] == 10
+                self.faults.append((node, report["info"], report["context"]))
+
+    async def declare(self, *groups, nodes=range(NODES)):
+        """Declare `groups` at `nodes`. Programs arrive only after they have declared."""
+        for group in groups:
+            for node in nodes:
+                self.declares[node].send(group)
+        await ClockCycles(self.dut.clk, 40)
+
+    def arrive(self, node, group, esp=0, context=0):
+        number = group["group"]
+        self.syncs[node].send({"group": number, "esp": esp, "context": context})
+
+    async def opened(self, node, context):
+        """Wait for a context's barrier to open."""
+        while context not in self.dones[node]:
+            self.released[node].clear()
+            await self.released[node].wait()
+        self.dones[node].remove(context)
+
+    async def settle(self, cycles=300):
+        await ClockCycles(self.dut.clk, cycles)
+
+    def activity(self, node):
+        return Activity(self.dut[f"activity{node}"].value.to_unsigned())
+
+
+async def begin(dut, **options):
+    for n in range(NODES):
+        for name in ("declare", "sync", "take"):
+            dut[f"{name}{n}__valid"].value = 0
+    await start(dut)
+    return Bench(dut, **options)
+
+
+@cocotb.test(timeout_time=500, timeout_unit="us")
+@cocotb.parametrize(pause=[0.0, 0.5])
+async def opens_when_all_have_arrived(dut, pause):
+    """Two groups that share nodes, a context each, many rounds, at their own pace."""
+    bench = await begin(dut, pause=pause, delay=30)
+    rounds = 25
+    arrived = {}
+
+    async def visit(node, group, context):
+        for n in range(rounds):
+            await ClockCycles(dut.clk, random.choice([1, 5, 60]))
+            here = arrived.setdefault((group["group"], n), set())
+            here.add(node)
+            bench.arrive(node, group, esp=1000 * context + n, context=context)
+            await bench.opened(node, context)
+            assert here == set(members(group))
+
+    await bench.declare(ALL, SOME)
+    visits = [
+        cocotb.start_soon(visit(node, group, context))
+        for context, group in enumerate((ALL, SOME))
+        for node in members(group)
+    ]
+    for task in visits:
+        await task
+    await bench.settle()
+    assert bench.faults == []
+    assert bench.dones == [[]] * NODES
+    assert len(arrived) == 2 * rounds
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def waits_for_the_last_one(dut):
+    """Whoever it is; the others are at the barrier until then, non-members untouched."""
+    bench = await begin(dut)
+    await bench.declare(SOME)
+    for last in members(SOME):
+        for node in members(SOME):
+            if node != last:
+                bench.arrive(node, SOME)
+        await bench.settle(80)
+        assert bench.dones == [[]] * NODES
+        assert [bench.activity(n) is Activity.BARRIER for n in range(NODES)] == [
+            n in members(SOME) and n != last for n in range(NODES)
+        ]
+        bench.arrive(last, SOME)
+        for node in members(SOME):
+            await bench.opened(node, 0)
+        await bench.settle(50)
+        assert {bench.activity(n) for n in range(NODES)} == {Activity.IDLE}
+    assert bench.faults == []
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def arrivals_count_before_the_declaration(dut):
+    """The coordinator learns of its group when all are waiting already."""
+    bench = await begin(dut)
+    await bench.declare(SOME, nodes=members(SOME))
+    for node in members(SOME):
+        bench.arrive(node, SOME, esp=9)
+    await bench.settle()
+    assert bench.dones == [[]] * NODES
+    await bench.declare(SOME, nodes=[SOME["coordinator"]])
+    for node in members(SOME):
+        await bench.opened(node, 0)
+    assert bench.faults == []
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def groups_are_independent(dut):
+    """A group that waits for ever holds up no other one, even with the same coordinator."""
+    bench = await begin(dut)
+    stuck = ALL | {"coordinator": PAIR["coordinator"]}
+    await bench.declare(stuck, PAIR)
+    for node in (0, 2, 3):
+        bench.arrive(node, stuck, context=1)
+    for esp in range(3):
+        for node in members(PAIR):
+            bench.arrive(node, PAIR, esp=esp, context=0)
+        for node in members(PAIR):
+            await bench.opened(node, 0)
+    assert bench.dones == [[]] * NODES
+    bench.arrive(1, stuck, context=0)
+    for node in range(NODES):
+        await bench.opened(node, int(node != 1))
+    assert bench.faults == []
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def takes_in_while_sending_waits(dut):
+    """A node that cannot send takes in whatever comes: control waits for nothing."""
+    bench = await begin(dut)
+    await bench.declare(SOME)
+    coordinator = SOME["coordinator"]
+    bench.outputs[coordinator]._stream._pause = 1.1
+    for _ in range(8):
+        for node in members(SOME):
+            packet = Packet(
+                PacketKind.SYNC_ARRIVE,
+                destination=coordinator,
+                source=node,
+                extension=SOME["group"],
+            )
+            bench.inputs[coordinator].send(packet)
+    await bench.settle(30 * bench.beats)
+    assert dut[f"take{coordinator}__valid"].value == 0
+    assert not bench.inputs[coordinator].beats._pending
+    assert bench.activity(coordinator) is Activity.BUSY
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def a_chip_alone_needs_no_link(dut):
+    """Its messages pass its own router; from arrival to release it takes two packets' time."""
+    bench = await begin(dut)
+    await bench.declare({"group": 0, "coordinator": 2, "first": 2, "members": 1})
+    begin_time = get_sim_time("ns")
+    bench.arrive(2, {"group": 0}, context=1)
+    await bench.opened(2, 1)
+    assert (get_sim_time("ns") - begin_time) / 10 <= 2 * bench.beats + 8
+    assert bench.faults == []
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def different_points_are_reported(dut):
+    """By the coordinator, and by the member that waits for another point; the barrier opens."""
+    bench = await begin(dut)
+    await bench.declare(PAIR)
+    bench.arrive(2, PAIR, esp=4)
+    await bench.settle()
+    bench.arrive(3, PAIR, esp=5, context=1)
+    await bench.opened(2, 0)
+    await bench.opened(3, 1)
+    assert bench.faults == [(3, PAIR["group"], 0), (2, PAIR["group"], 0)]
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def an_undeclared_group_is_reported(dut):
+    """Its context does not wait, and sends nothing; nor does reset leave a group declared."""
+    bench = await begin(dut)
+    bench.arrive(0, {"group": 40}, context=1)
+    bench.arrive(0, {"group": ALL["group"]})
+    bench.arrive(0, {"group": 64 + ALL["group"]})
+    await bench.settle(50)
+    assert bench.faults == [(0, 40, 1), (0, ALL["group"], 0), (0, 64 + ALL["group"], 0)]
+    assert bench.activity(0) is Activity.IDLE
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def declarations_are_checked(dut):
+    """Numbers beyond the table, and groups of nobody."""
+    bench = await begin(dut)
+    await bench.declare(ALL | {"group": 64}, ALL | {"members": 0}, nodes=[0])
+    bench.arrive(0, ALL)
+    await bench.settle(50)
+    assert sorted(bench.faults) == [(0, ALL["group"], 0), (0, ALL["group"], 0), (0, 64, 0)]
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def contexts_do_not_share_a_group(dut):
+    """A second context of the chip is refused; the first one waits on."""
+    bench = await begin(dut)
+    await bench.declare(PAIR)
+    bench.arrive(2, PAIR, context=0)
+    bench.arrive(2, PAIR, context=1)
+    await bench.settle(50)
+    assert bench.faults == [(2, PAIR["group"], 1)]
+    bench.arrive(3, PAIR)
+    await bench.opened(2, 0)
+    assert len(bench.faults) == 1
+
+
+STRANGE = {
+    "nobody": (PacketKind.SYNC_RELEASE, ALL["group"]),
+    "group": (PacketKind.SYNC_RELEASE, 64),
+    "arrival": (PacketKind.SYNC_ARRIVE, 255),
+}
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+@cocotb.parametrize(what=list(STRANGE))
+async def strange_messages_are_reported(dut, what):
+    """Releases that nobody waits for, and groups that cannot exist."""
+    bench = await begin(dut)
+    kind, group = STRANGE[what]
+    packet = Packet(kind, destination=0, source=3)
+    packet.extension = group << SyncPoint.as_shape()["group"].offset
+    bench.inputs[0].send(packet)
+    await bench.settle(50)
+    assert bench.faults == [(0, group, 0)]
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def more_arrivals_than_members_are_reported(dut):
+    """Where the declaration comes last, and nobody could know better before."""
+    bench = await begin(dut)
+    for node in (1, 2, 3):
+        bench.inputs[0].send(
+            Packet(PacketKind.SYNC_ARRIVE, destination=0, source=node, extension=SOME["group"])
+        )
+    await bench.settle(100)
+    await bench.declare(SOME, nodes=[0])
+    assert (0, SOME["group"], 0) in bench.faults
+
+
+@pytest.mark.parametrize("config", ["tiny", "large"])
+def test_port(simulate, config):
+    simulate(Cluster, config=config, nodes=NODES)
