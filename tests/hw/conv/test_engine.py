@@ -169,7 +169,7 @@ class Bench:
         return blocks * chunks(work, self.config) * work.out_height * work.out_width
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(layer=list(LAYERS), pause=PAUSES)
 async def computes(dut, layer, pause):
     """What the model computes; not a byte more is written."""
@@ -177,7 +177,7 @@ async def computes(dut, layer, pause):
     await Bench(dut, pause=pause).check(LAYERS[layer])
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(rounding=[mode.name for mode in Rounding])
 async def rounds(dut, rounding):
     """Every rounding mode, with a zero point and a clamp."""
@@ -189,7 +189,7 @@ async def rounds(dut, rounding):
     await bench.check(layer)
 
 
-@cocotb.test(timeout_time=100, timeout_unit="ms")
+@cocotb.test(timeout_time=4, timeout_unit="ms")
 @cocotb.parametrize(pause=PAUSES)
 async def computes_any(dut, pause):
     """Random layers."""
@@ -199,7 +199,7 @@ async def computes_any(dut, pause):
         await bench.check(random_layer(bench.config, bench.rng))
 
 
-@cocotb.test(timeout_time=100, timeout_unit="ms")
+@cocotb.test(timeout_time=4, timeout_unit="ms")
 @cocotb.parametrize(pause=PAUSES)
 async def keeps_jobs_apart(dut, pause):
     """Jobs that follow one another at once, and overlap inside."""
@@ -229,7 +229,7 @@ async def keeps_jobs_apart(dut, pause):
         assert bench.memory.bytes == expected, f"{layer}, seed {cocotb.RANDOM_SEED}"
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def done_means_written(dut):
     """A job may read what the one before has written, as soon as that one is done."""
     await start(dut)
@@ -247,7 +247,7 @@ async def done_means_written(dut):
     assert bench.memory.bytes == expected
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(field=list(REFUSED))
 async def refuses(dut, field):
     """Fields that are zero, reserved, or unknown; what comes before and after is not concerned."""
@@ -266,7 +266,7 @@ async def refuses(dut, field):
     assert bench.memory.bytes == expected
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(operand=["input", "weights", "records"], pause=PAUSES)
 async def reports_damage(dut, operand, pause):
     """Once per job, before it is done; the next job, which doesn't read there, is not concerned."""
@@ -302,7 +302,7 @@ async def reports_damage(dut, operand, pause):
     assert (written.reshape(pixels) == right.reshape(pixels))[:, : less.out_channels].all()
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def writes_nothing_damaged(dut):
     """Results that depend on a damaged vector don't reach the memory."""
     await start(dut)
@@ -316,7 +316,7 @@ async def writes_nothing_damaged(dut):
     assert bench.memory.bytes == before
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def keeps_the_array_busy(dut):
     """At least 85 % of the time, with as many input channels as lanes."""
     await start(dut)
