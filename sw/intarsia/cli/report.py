@@ -17,11 +17,11 @@ def summary(report: Report, **more: str) -> Table:
     inferences = report["inferences"]
     mismatches = report["mismatches"]
     rows = {
-        "network": f"{report['model']}, mode {report['mode']}",
+        "network": f"{Path(report['model']).name}, mode {report['mode']}",
         "chips": f"{report['chips']} x {report['config']}, partition {report['partition']}",
         "inferences": f"{inferences}",
         **more,
-        "bytes that differ from the golden model": (
+        "bytes unlike the golden model's": (
             "not checked" if mismatches is None else f"{mismatches:,}"
         ),
         "cycles per inference": f"{report['cycles'] / inferences:,.0f}",

@@ -7,7 +7,7 @@ from rich.console import Console
 from intarsia.cli.report import layers, summary, write
 
 REPORT = {
-    "model": "digits_int8",
+    "model": "some/where/digits_int8.onnx",
     "mode": "onnx",
     "chips": 2,
     "config": "large",
@@ -57,8 +57,9 @@ def rows(table):
 @pytest.mark.parametrize(
     ("title", "value"),
     [
+        ("network", "digits_int8.onnx, mode onnx"),
         ("chips", "2 x large, partition auto"),
-        ("bytes that differ from the golden model", "0"),
+        ("bytes unlike the golden model's", "0"),
         ("cycles per inference", "10,000"),
         ("MACs per inference", "671,040"),
         ("MAC utilization", "13.1%"),
@@ -74,7 +75,7 @@ def test_summary(title, value):
 
 def test_summary_tells_unchecked_from_right():
     unchecked = summary(REPORT | {"mismatches": None})
-    assert ["bytes that differ from the golden model", "not checked"] in rows(unchecked)
+    assert ["bytes unlike the golden model's", "not checked"] in rows(unchecked)
 
 
 def test_layers_show_what_each_chip_did():
