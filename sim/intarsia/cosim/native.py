@@ -1,7 +1,17 @@
 """The core's C interface, as Python sees it."""
 
 import ctypes
-from ctypes import POINTER, c_char_p, c_int, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    c_char_p,
+    c_int,
+    c_int64,
+    c_uint8,
+    c_uint16,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from functools import cache
 
 from intarsia.cosim.build import core_library
@@ -34,7 +44,7 @@ FUNCTIONS = {
     "add_memory": (c_int, c_void_p, c_uint16, c_uint64, c_uint32, c_uint32),
     "now": (c_uint64, c_void_p),
     "run": (c_int, c_void_p, c_uint64, c_uint32, c_uint16),
-    "access": (None, c_void_p, c_uint16, c_int, c_uint32, c_uint32),
+    "access": (c_int, c_void_p, c_uint16, c_int, c_uint32, c_uint32),
     "accessed": (
         c_int,
         c_void_p,
@@ -44,8 +54,8 @@ FUNCTIONS = {
         POINTER(c_uint64),
     ),
     "interrupt": (c_int, c_void_p, c_uint16, POINTER(c_uint64)),
-    "events": (c_uint64, c_void_p, c_uint16, POINTER(POINTER(TraceEvent))),
-    "forget_events": (None, c_void_p, c_uint16),
+    "events": (c_int64, c_void_p, c_uint16, POINTER(POINTER(TraceEvent))),
+    "forget_events": (c_int, c_void_p, c_uint16),
     "place": (
         c_int,
         c_void_p,
@@ -76,7 +86,21 @@ FUNCTIONS = {
 }
 
 #: Functions that return a negative number, or null, when they failed.
-FALLIBLE = ("create", "add_chip", "add_memory", "run", "place", "transfer", "store", "load")
+FALLIBLE = (
+    "create",
+    "add_chip",
+    "add_memory",
+    "run",
+    "access",
+    "accessed",
+    "interrupt",
+    "events",
+    "forget_events",
+    "place",
+    "transfer",
+    "store",
+    "load",
+)
 
 
 @cache

@@ -23,6 +23,12 @@ Result guarded(Result failed, Body body) {
     }
 }
 
+/// Throws if bytes at `address` do not lie in `memory`.
+void check(const std::vector<uint8_t>& memory, uint64_t address, uint64_t size) {
+    if (address > memory.size() || size > memory.size() - address)
+        throw std::runtime_error("beyond the node's memory");
+}
+
 /// Why `cosim_run` came back.
 enum Reason : int { ENDED = 0, INTERRUPT = 1, ACCESSED = 2, TRANSFERRED = 3, FAULT = 4 };
 
@@ -85,37 +91,50 @@ API int cosim_run(Fabric* fabric, uint64_t cycles, unsigned wanted, uint16_t nod
     });
 }
 
-API void cosim_access(Fabric* fabric, uint16_t chip, int write, uint32_t address, uint32_t data) {
-    auto& target = fabric->chip(chip);
-    target.interface().access(target.model(), write, address, data);
+API int cosim_access(Fabric* fabric, uint16_t chip, int write, uint32_t address, uint32_t data) {
+    return guarded(-1, [&] {
+        auto& target = fabric->chip(chip);
+        target.interface().access(target.model(), write, address, data);
+        return 0;
+    });
 }
 
 API int cosim_accessed(Fabric* fabric, uint16_t chip, uint32_t* data, uint32_t* response,
                        uint64_t* cycle) {
-    auto& target = fabric->chip(chip);
-    return target.interface().accessed(target.model(), data, response, cycle);
+    return guarded(-1, [&] {
+        auto& target = fabric->chip(chip);
+        return target.interface().accessed(target.model(), data, response, cycle);
+    });
 }
 
 API int cosim_interrupt(Fabric* fabric, uint16_t chip, uint64_t* since) {
-    auto& target = fabric->chip(chip);
-    return target.interface().interrupt(target.model(), since);
+    return guarded(-1, [&] {
+        auto& target = fabric->chip(chip);
+        return target.interface().interrupt(target.model(), since);
+    });
 }
 
-API uint64_t cosim_events(Fabric* fabric, uint16_t chip, const cosim::TraceEvent** events) {
-    auto& target = fabric->chip(chip);
-    return target.interface().events(target.model(), events);
+API int64_t cosim_events(Fabric* fabric, uint16_t chip, const cosim::TraceEvent** events) {
+    return guarded(int64_t{-1}, [&] {
+        auto& target = fabric->chip(chip);
+        return static_cast<int64_t>(target.interface().events(target.model(), events));
+    });
 }
 
-API void cosim_forget_events(Fabric* fabric, uint16_t chip) {
-    auto& target = fabric->chip(chip);
-    target.interface().forget_events(target.model());
+API int cosim_forget_events(Fabric* fabric, uint16_t chip) {
+    return guarded(-1, [&] {
+        auto& target = fabric->chip(chip);
+        target.interface().forget_events(target.model());
+        return 0;
+    });
 }
 
 API int cosim_place(Fabric* fabric, uint16_t node, uint64_t data_id, uint16_t fragment,
                     uint64_t base, uint64_t size, uint16_t version, uint8_t permissions) {
     return guarded(-1, [&] {
         auto& endpoint = fabric->endpoint(node);
-        if (base + size > endpoint.memory().size())
+        const uint64_t room = endpoint.memory().size();
+        if (base > room || size > room - base)
             throw std::runtime_error("a fragment leaves the memory of node " +
                                      std::to_string(node));
         endpoint.place(data_id, fragment, {base, size, version, permissions});
@@ -135,7 +154,7 @@ API int cosim_store(Fabric* fabric, uint16_t node, uint64_t address, const uint8
                     uint64_t size) {
     return guarded(-1, [&] {
         auto& memory = fabric->endpoint(node).memory();
-        if (address + size > memory.size()) throw std::runtime_error("beyond the node's memory");
+        check(memory, address, size);
         std::memcpy(&memory[address], bytes, size);
         return 0;
     });
@@ -144,7 +163,7 @@ API int cosim_store(Fabric* fabric, uint16_t node, uint64_t address, const uint8
 API int cosim_load(Fabric* fabric, uint16_t node, uint64_t address, uint8_t* bytes, uint64_t size) {
     return guarded(-1, [&] {
         auto& memory = fabric->endpoint(node).memory();
-        if (address + size > memory.size()) throw std::runtime_error("beyond the node's memory");
+        check(memory, address, size);
         std::memcpy(bytes, &memory[address], size);
         return 0;
     });

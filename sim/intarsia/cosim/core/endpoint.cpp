@@ -1,6 +1,7 @@
 #include "endpoint.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace cosim {
 
@@ -21,6 +22,8 @@ void Endpoint::place(uint64_t data_id, uint16_t fragment, Region region) {
 
 void Endpoint::transfer(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
                         uint64_t size) {
+    if (local > memory_.size() || size > memory_.size() - local)
+        throw std::runtime_error("a transfer leaves the memory of node " + std::to_string(node_));
     const uint64_t first = get(logical_address, address::OFFSET);
     for (uint64_t done = 0; done < size;) {
         const uint64_t length = std::min<uint64_t>(size - done, isa::PAYLOAD_MAX);

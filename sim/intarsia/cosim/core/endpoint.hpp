@@ -32,7 +32,7 @@ public:
     void place(uint64_t data_id, uint16_t fragment, Region region);
 
     /// Queues a transfer between this node's memory and another node's fragment, in packets of
-    /// at most 1,024 bytes.
+    /// at most 1,024 bytes. Throws std::runtime_error if it leaves this node's memory.
     void transfer(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
                   uint64_t size);
 

@@ -38,6 +38,11 @@ Endpoint& Fabric::add_endpoint(uint16_t node, size_t size, unsigned link_bytes, 
     return *endpoints_.back().second;
 }
 
+Chip& Fabric::chip(unsigned n) {
+    if (n >= chips_.size()) throw std::runtime_error("there is no chip " + std::to_string(n));
+    return *chips_[n];
+}
+
 Endpoint& Fabric::endpoint(uint16_t node) {
     for (auto& [number, endpoint] : endpoints_)
         if (number == node) return *endpoint;

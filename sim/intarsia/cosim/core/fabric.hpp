@@ -29,7 +29,7 @@ public:
 
     uint64_t now() const { return now_; }
     unsigned latency() const { return latency_; }
-    Chip& chip(unsigned n) { return *chips_.at(n); }
+    Chip& chip(unsigned n);
     unsigned chips() const { return static_cast<unsigned>(chips_.size()); }
     Endpoint& endpoint(uint16_t node);
     const Hub& hub() const { return hub_; }
