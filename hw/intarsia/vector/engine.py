@@ -27,7 +27,7 @@ TAG = data.StructLayout({"first": 1, "last": 1, "final": 1})
 READING = 5
 
 #: Vectors of results that may wait while the memory is busy, at least.
-SLACK = 4
+SLACK = 3
 
 
 class VectorEngine(wiring.Component):

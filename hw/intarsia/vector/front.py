@@ -1,10 +1,15 @@
 """Sums of two scaled values, exactly as each numerics mode forms them."""
 
+from functools import reduce
+from operator import or_
 from types import SimpleNamespace
 
 from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from intarsia.common.pipeline import register_lanes
 
 __all__ = ["ACC", "ScaleAdd"]
 
@@ -16,6 +21,12 @@ FLOAT = 24
 
 #: The largest right shift of a term that still matters.
 SHIFT_MAX = 31
+
+#: Places of the first of both shifts; it goes in steps of as many.
+COARSE = 8
+
+#: Bits above a bit that are looked at in the first of two steps; squared, it covers all of them.
+SMEAR = 5
 
 #: Bits that are rounded away from each product first, in a sum of rescaled terms.
 PRESHIFT = 11
@@ -56,7 +67,7 @@ class ScaleAdd(wiring.Component):
     acc : Out(data.ArrayLayout(signed(48), lanes))
     """
 
-    latency = 6
+    latency = 9
 
     def __init__(self, *, lanes):
         self.lanes = lanes
@@ -83,40 +94,44 @@ class ScaleAdd(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        valid = Cat(self.valid_i, Signal(self.latency, name="valid"))
-        final = Cat(self.final_i, Signal(self.latency, name="final"))
-        m.d.sync += [valid[1:].eq(valid[:-1]), final[1:].eq(final[:-1])]
-        m.d.comb += [self.valid_o.eq(valid[-1]), self.final_o.eq(final[-1])]
 
-        # Parameters that all lanes share.
-        mask_a, shift_a = self._shift(m, "a", self.shift_a)
-        mask_b, shift_b = self._shift(m, "b", self.shift_b)
-        shared = SimpleNamespace(mask_a=mask_a, mask_b=mask_b, shift_a=shift_a, shift_b=shift_b)
+        # Bits that are shifted out of rescaled terms, and by how many places.
+        shared = SimpleNamespace()
+        for name, given in (("a", self.shift_a), ("b", self.shift_b)):
+            places = Signal(range(SHIFT_MAX + 1), name=f"places_{name}")
+            mask = Signal(SHIFT_MAX, name=f"mask_{name}")
+            with m.If(self.rescale):
+                m.d.comb += places.eq(Mux(given > SHIFT_MAX, SHIFT_MAX, given))
+                m.d.comb += mask.eq((1 << places) - 1)
+            setattr(shared, f"places_{name}", places)
+            setattr(shared, f"mask_{name}", mask)
 
-        steps = (self._center, self._scale, self._bias, self._weigh, self._round, self._add)
-        for number in range(self.lanes):
-            lane = SimpleNamespace(a=self.a[number], b=self.b[number], reduced=self.reduced[number])
-            for index, step in enumerate(steps):
-                values = step(lane, shared)
-                lane = SimpleNamespace(**{
-                    name: Signal(
-                        value.shape(), name=f"lane_{number}_{index}_{name}", reset_less=True
-                    )
-                    for name, value in values.items()
-                })
-                with m.If(valid[index]):
-                    m.d.sync += [getattr(lane, name).eq(value) for name, value in values.items()]
-            m.d.comb += self.acc[number].eq(lane.acc)
+        steps = (
+            self._center,
+            self._scale,
+            self._bias,
+            self._look,
+            self._mask,
+            self._round,
+            self._shift_coarsely,
+            self._shift_finely,
+            self._add,
+        )
+        valid, final = self.valid_i, self.final_i
+        lanes = [
+            SimpleNamespace(a=a, b=b, reduced=reduced)
+            for a, b, reduced in zip(self.a, self.b, self.reduced, strict=True)
+        ]
+        for index, step in enumerate(steps, 1):
+            values = [step(lane, shared) for lane in lanes]
+            lanes = register_lanes(m, valid, f"after_{index}", values)
+            flags = Signal(2, name=f"flags_{index}")
+            m.d.sync += flags.eq(Cat(valid, final))
+            valid, final = flags
+
+        m.d.comb += [self.valid_o.eq(valid), self.final_o.eq(final)]
+        m.d.comb += [self.acc[number].eq(lane.acc) for number, lane in enumerate(lanes)]
         return m
-
-    def _shift(self, m, name, given):
-        """Places to shift by, and a mask of the bits that are shifted out."""
-        places = Signal(range(SHIFT_MAX + 1), name=f"places_{name}")
-        mask = Signal(SHIFT_MAX, name=f"mask_{name}")
-        with m.If(self.rescale):
-            m.d.comb += places.eq(Mux(given > SHIFT_MAX, SHIFT_MAX, given))
-            m.d.comb += mask.eq((1 << places) - 1)
-        return mask, places
 
     def _center(self, lane, shared):
         return dict(a=lane.a - self.zero_a, b=lane.b - self.zero_b, reduced=lane.reduced)
@@ -129,18 +144,24 @@ class ScaleAdd(wiring.Component):
 
     def _bias(self, lane, shared):
         half = 1 << PRESHIFT - 1
-        a = lane.a + Mux(self.rescale, half, 0)
-        b = (lane.b + Mux(self.rescale, half, self.bias))[:ACC].as_signed()
-        return dict(a=Mux(self.rescale, a >> PRESHIFT, a), b=Mux(self.rescale, b >> PRESHIFT, b))
+        return dict(
+            a=lane.a + Mux(self.rescale, half, 0),
+            b=(lane.b + Mux(self.rescale, half, self.bias))[:ACC].as_signed(),
+        )
 
-    def _weigh(self, lane, shared):
-        """Which bits of b don't count."""
-        magnitude = lane.b ^ lane.b[-1].replicate(ACC)
-        smeared = magnitude[FLOAT : ACC - 1]
-        places = 1
-        while places < len(smeared):
-            smeared = smeared | smeared >> places
-            places *= 2
+    def _look(self, lane, shared):
+        """Bits of b that will not count if any of those above them is set: a first part of them."""
+        above = lane.b[FLOAT : ACC - 1] ^ lane.b[-1].replicate(ACC - 1 - FLOAT)
+        return dict(
+            a=Mux(self.rescale, lane.a >> PRESHIFT, lane.a),
+            b=Mux(self.rescale, lane.b >> PRESHIFT, lane.b),
+            above=reduce(or_, (above >> places for places in range(SMEAR))),
+        )
+
+    def _mask(self, lane, shared):
+        """Bits of b that don't count."""
+        width = len(lane.above)
+        smeared = reduce(or_, (lane.above >> places for places in range(0, width, SMEAR)))
         return dict(a=lane.a, b=lane.b, mask=Mux(self.round, smeared, shared.mask_b))
 
     def _round(self, lane, shared):
@@ -149,12 +170,23 @@ class ScaleAdd(wiring.Component):
         even = (lane.b[: len(last)] & last).any()
         up_a = ~lane.a[-1] & shared.mask_a[0]
         up_b = lane.mask[0] & Mux(self.round, even, ~lane.b[-1])
-        b = (lane.b + (lane.mask >> 1) + up_b)[:ACC]
-        kept = ~lane.mask | ~self.round.replicate(len(lane.mask))
+        kept = Cat(~lane.mask | ~self.round.replicate(len(lane.mask)))
+        whole = Const(-1, ACC - len(lane.mask))
         return dict(
             a=lane.a + (shared.mask_a >> 1) + up_a,
-            b=(b & Cat(kept, Const(~0, ACC - len(kept)))).as_signed(),
+            b=((lane.b + (lane.mask >> 1) + up_b)[:ACC] & Cat(kept, whole)).as_signed(),
         )
 
+    def _shift_coarsely(self, lane, shared):
+        zeros = Const(0, exact_log2(COARSE))
+        return dict(
+            a=lane.a >> Cat(zeros, shared.places_a[len(zeros) :]),
+            b=lane.b >> Cat(zeros, shared.places_b[len(zeros) :]),
+        )
+
+    def _shift_finely(self, lane, shared):
+        bits = exact_log2(COARSE)
+        return dict(a=lane.a >> shared.places_a[:bits], b=lane.b >> shared.places_b[:bits])
+
     def _add(self, lane, shared):
-        return dict(acc=((lane.a >> shared.shift_a) + (lane.b >> shared.shift_b))[:ACC].as_signed())
+        return dict(acc=(lane.a + lane.b)[:ACC].as_signed())

@@ -66,12 +66,13 @@ class Pool(wiring.Component):
         valid, first, last, final = self.valid_i, self.first, self.last, self.final
         rest = Cat(self.a), Cat(self.b)
         own = 8 * self.group
+        complete = Signal(groups)
         ready = Signal(groups)
+        m.d.sync += ready.eq(complete)
         reduced = []
         for number in range(groups):
-            done = Signal(name=f"done_{number}")
+            done = complete[number]
             m.d.comb += done.eq(valid & last)
-            m.d.sync += ready[number].eq(done)
 
             a, b = (vectors[:own] for vectors in rest)
             with m.If(done):
@@ -92,7 +93,7 @@ class Pool(wiring.Component):
                 valid, first, last, final = flags
 
         m.d.comb += self.valid_o.eq(ready.any())
-        m.d.sync += self.final_o.eq(done & final)
+        m.d.sync += self.final_o.eq(complete[-1] & final)
         for turn, values in zip(ready, reduced, strict=True):
             with m.If(turn):
                 m.d.comb += self.reduced.eq(Cat(values))
