@@ -11,6 +11,7 @@ from intarsia.compiler.errors import CompileError
 from intarsia.compiler.schedule import schedule
 from intarsia.compiler.work import Access, Buffer, Work
 from intarsia.isa.instruction import ConvOp, LocalOp, RemoteOp, Stream, VectorOp
+from tests.sw.compiler.running import token_run
 
 OPCODES = {
     Stream.CONV: ConvOp.CONV,
@@ -48,43 +49,12 @@ def conflict(one, other, places):
     return False
 
 
-def run(works, masks, rng):
-    """When each work starts and ends, in a random run that tokens allow."""
-    streams = {stream: [work for work in works if work.stream is stream] for stream in OPCODES}
-    tokens, starts, ends, flying = {}, {}, {}, {stream: [] for stream in OPCODES}
-    time = 0
-    while len(ends) < len(works):
-        choices = []
-        for stream, left in streams.items():
-            if flying[stream]:
-                choices.append((stream, "end"))
-            if left and len(flying[stream]) < 2:
-                wait = masks[left[0]].wait
-                if all(tokens.get(n, 0) for n in range(32) if wait >> n & 1):
-                    choices.append((stream, "start"))
-        assert choices, "deadlock"
-        stream, action = rng.choice(choices)
-        time += 1
-        if action == "start":
-            item = streams[stream].pop(0)
-            flying[stream].append(item)
-            starts[item] = time
-            for n in range(32):
-                tokens[n] = tokens.get(n, 0) - (masks[item].wait >> n & 1)
-        else:
-            item = flying[stream].pop(0)
-            ends[item] = time
-            for n in range(32):
-                tokens[n] = tokens.get(n, 0) + (masks[item].signal >> n & 1)
-    return starts, ends, tokens
-
-
 @pytest.mark.parametrize("seed", range(20))
 def test_order_is_kept_in_every_run(seed):
     works, places = scene(seed)
     found = schedule([], works, places)
     for attempt in range(5):
-        starts, ends, tokens = run(works, found.masks, random.Random(attempt))
+        starts, ends, tokens = token_run(works, found.masks, random.Random(attempt).choice)
         for one, other in itertools.combinations(works, 2):
             if conflict(one, other, places):
                 assert ends[one] < starts[other]
