@@ -8,6 +8,8 @@ from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
+from intarsia.common.dedupe import dedupe
+
 __all__ = ["convert"]
 
 #: A process that only assigns a constant. It reads nothing; so an `always @*` would never run.
@@ -19,7 +21,7 @@ def convert(component: wiring.Component, name: str, *, sources: bool = True) -> 
 
     Streams may promise `always_ready` or `always_valid`: the constant that stands for the promise
     is no port. (Amaranth 0.5's own collection of ports refuses such streams.) The result is
-    SystemVerilog, for the sake of ``always_comb``.
+    SystemVerilog, for the sake of ``always_comb``. Modules that are equal are written once.
     """
     ports = {}
     for path, member, value in component.signature.flatten(component):
@@ -30,4 +32,4 @@ def convert(component: wiring.Component, name: str, *, sources: bool = True) -> 
     text = verilog.convert(
         component, name=name, ports=ports, emit_src=sources, strip_internal_attrs=not sources
     )
-    return CONSTANT.sub("always_comb", text)
+    return dedupe(CONSTANT.sub("always_comb", text))

@@ -76,7 +76,7 @@ class LinkPort(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.transmitter = sender = Transmitter(link_bytes=self.link_bytes)
-        m.submodules.receiver = receiver = Receiver(link_bytes=self.link_bytes, port=self.port)
+        m.submodules.receiver = receiver = Receiver(link_bytes=self.link_bytes)
 
         for name in CLASSES:
             connect(m, flipped(getattr(self, f"send_{name}")), getattr(sender, name))
@@ -84,14 +84,21 @@ class LinkPort(wiring.Component):
             freed = f"freed_{name}"
             m.d.comb += getattr(sender, freed).eq(getattr(receiver, freed))
         connect(m, grant=receiver.grant, sender=sender.grant)
-        connect(m, receiver.fault, flipped(self.fault))
-        m.d.comb += sender.acknowledge.eq(receiver.acknowledge)
-        for name in ("valid", "start", "data"):
-            m.d.comb += [
-                getattr(self.tx, name).eq(getattr(sender, name)),
-                getattr(receiver, name).eq(getattr(self.rx, name)),
-            ]
         m.d.comb += [
+            self.fault.valid.eq(receiver.fault.valid),
+            self.fault.p.eq(receiver.fault.p),
+        ]
+        with m.If(receiver.fault.valid):
+            m.d.comb += self.fault.p.info.eq(self.port)
+        m.d.comb += sender.acknowledge.eq(receiver.acknowledge)
+        # What arrives is kept for a cycle: no logic between the pins and the first register.
+        m.d.sync += [receiver.valid.eq(self.rx.valid), receiver.start.eq(self.rx.start)]
+        with m.If(self.rx.valid):
+            m.d.sync += receiver.data.eq(self.rx.data)
+        m.d.comb += [
+            self.tx.valid.eq(sender.valid),
+            self.tx.start.eq(sender.start),
+            self.tx.data.eq(sender.data),
             self.tx_activity.eq(sender.activity),
             self.rx_activity.eq(receiver.activity),
         ]

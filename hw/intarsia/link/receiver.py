@@ -28,8 +28,6 @@ class Receiver(wiring.Component):
     ----------
     link_bytes : int
         4 or 16.
-    port : int
-        Number of the port, for reports.
 
     Members
     -------
@@ -44,13 +42,13 @@ class Receiver(wiring.Component):
     acknowledge : Out(8)
         Sequence number of the last good packet.
     fault : Out(stream.Signature(FaultReport, always_ready=True))
+        Without the number of the port.
     activity : Out(Activity)
         BUSY while a beat comes in.
     """
 
-    def __init__(self, *, link_bytes, port):
+    def __init__(self, *, link_bytes):
         self.geometry = Geometry(link_bytes)
-        self.port = port
         beat = stream.Signature(PacketBeat(link_bytes))
         super().__init__({
             "valid": In(1),
@@ -171,7 +169,6 @@ class Receiver(wiring.Component):
                     Mux(last & ~undamaged, FaultCode.LINK_CRC, FaultCode.LINK_PROTOCOL)
                 ),
                 self.fault.p.engine.eq(LINK_PORT),
-                self.fault.p.info.eq(self.port),
             ]
 
         # ---- Buffers

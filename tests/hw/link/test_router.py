@@ -11,9 +11,10 @@ from intarsia.bench import StreamSink, StreamSource, parameters, start
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.packet import PacketKind
+from intarsia.isa.registers import RouteWord
 from intarsia.isa.topology import ROUTES
 from intarsia.link.geometry import CLASSES
-from intarsia.link.router import Route, Router
+from intarsia.link.router import Router
 from tests.hw.link.packets import essence, make
 
 NODE = 7
@@ -50,7 +51,7 @@ class Bench:
 
     async def route(self, node, port):
         self.dut.route__valid.value = 1
-        self.dut.route__payload.value = encode(Route, {"node": node, "port": port})
+        self.dut.route__payload.value = encode(RouteWord, {"node": node, "port": port})
         await RisingEdge(self.dut.clk)
         self.dut.route__valid.value = 0
         await RisingEdge(self.dut.clk)
