@@ -108,21 +108,22 @@ class Control(wiring.Component):
         return m
 
     def _count_rings(self, m, answers):
-        for n in range(self.contexts):
-            rings = Signal(range(RINGS_MAX + 1), name=f"rings{n}")
-            answered = Signal(name=f"answered{n}")
-            rung = Signal(name=f"rung{n}")
-            m.d.comb += [
-                answered.eq(answers & (self.context == n) & (rings != 0)),
-                rung.eq(self.ring.valid & (self.ring.p == n) & ((rings != RINGS_MAX) | answered)),
-                self.rung[n].eq(rings != 0),
-            ]
-            with m.If(self.hush[n]):
-                m.d.sync += rings.eq(0)
-            with m.Elif(rung & ~answered):
-                m.d.sync += rings.eq(rings + 1)
-            with m.Elif(answered & ~rung):
-                m.d.sync += rings.eq(rings - 1)
+        counts = [Signal(range(RINGS_MAX + 1), name=f"rings{n}") for n in range(self.contexts)]
+        m.d.comb += self.rung.eq(Cat(rings.any() for rings in counts))
+        with m.If(answers | self.ring.valid | self.hush.any()):
+            for n, rings in enumerate(counts):
+                answered = Signal(name=f"answered{n}")
+                rung = Signal(name=f"rung{n}")
+                m.d.comb += [
+                    answered.eq(answers & (self.context == n) & (rings != 0)),
+                    rung.eq(self.ring.valid & (self.ring.p == n)),
+                ]
+                with m.If(self.hush[n]):
+                    m.d.sync += rings.eq(0)
+                with m.Elif(answered & ~rung):
+                    m.d.sync += rings.eq(rings - 1)
+                with m.Elif(rung & ~answered & (rings != RINGS_MAX)):
+                    m.d.sync += rings.eq(rings + 1)
 
     def _await(self, m, begins, answers, header):
         """Contexts that wait for others or for the host, until they need not any more."""
@@ -149,10 +150,14 @@ class Control(wiring.Component):
             with m.If(self.give.ready):
                 m.d.comb += leaving.eq(1 << self.give.p.context)
 
-        m.d.sync += [
-            self.syncing.eq((self.syncing | begun) & ~leaving & ~self.forget),
-            barred.eq((barred | Mux(header.flags.any(), begun, 0)) & ~leaving & ~self.forget),
-            opened.eq((opened | arrived) & ~leaving & ~self.forget),
-            lingering.eq((lingering | self.lingering) & ~Mux(answers, own, 0) & ~self.forget),
-        ]
         m.d.comb += self.patient.eq(barred | lingering)
+
+        waits = self.syncing | opened | lingering
+        news = begun | arrived | leaving | self.lingering | (waits & self.forget)
+        with m.If(news.any() | answers):
+            m.d.sync += [
+                self.syncing.eq((self.syncing | begun) & ~leaving & ~self.forget),
+                barred.eq((barred | Mux(header.flags.any(), begun, 0)) & ~leaving & ~self.forget),
+                opened.eq((opened | arrived) & ~leaving & ~self.forget),
+                lingering.eq((lingering | self.lingering) & ~Mux(answers, own, 0) & ~self.forget),
+            ]

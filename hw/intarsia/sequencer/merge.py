@@ -43,16 +43,16 @@ class FaultMerge(wiring.Component):
         m = Module()
 
         faulty = Const(0)
-        for n, source in enumerate(self.sources):
-            concerned = Signal(self.contexts, name=f"concerned{n}")
-            with m.If(source.valid & (source.p.engine < len(Stream))):
-                m.d.comb += concerned.eq(1 << source.p.context)
-            faulty = faulty | concerned
-        m.d.comb += self.faulty.eq(faulty)
-
         m.d.comb += self.fault.valid.eq(Cat(source.valid for source in self.sources).any())
-        for source in reversed(self.sources):
-            with m.If(source.valid):
-                m.d.comb += self.fault.p.eq(source.p)
+        with m.If(self.fault.valid):
+            for n, source in enumerate(self.sources):
+                concerned = Signal(self.contexts, name=f"concerned{n}")
+                with m.If(source.valid & (source.p.engine < len(Stream))):
+                    m.d.comb += concerned.eq(1 << source.p.context)
+                faulty = faulty | concerned
+            m.d.comb += self.faulty.eq(faulty)
+            for source in reversed(self.sources):
+                with m.If(source.valid):
+                    m.d.comb += self.fault.p.eq(source.p)
 
         return m

@@ -119,7 +119,7 @@ class Sequencer(wiring.Component):
         m.submodules.loader = loader = Loader(config=self.config)
         m.submodules.contexts = state = Contexts(contexts=contexts)
         m.submodules.tokens = tokens = Tokens(
-            contexts=contexts, givers=len(Stream) + 1, takers=len(Stream)
+            contexts=contexts, givers=(*Stream, Stream.CONTROL), takers=len(Stream)
         )
         m.submodules.control = control = Control(contexts=contexts)
         m.submodules.watch = watch = Watch(contexts=contexts)

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from intarsia.isa.address import CONTEXT
 from intarsia.isa.faults import FaultCode, FaultReport
-from intarsia.isa.instruction import TOKEN_MAX, TOKENS
+from intarsia.isa.instruction import TOKEN_MAX, TOKENS, Stream
 from intarsia.sequencer.parts import TokenChange
 
 __all__ = ["Tokens"]
@@ -29,7 +29,10 @@ class Tokens(wiring.Component):
 
     Parameters
     ----------
-    contexts, givers, takers : int
+    contexts : int
+    givers : sequence of Stream
+        For each giver, the stream whose instructions it speaks for.
+    takers : int
 
     Members
     -------
@@ -51,13 +54,14 @@ class Tokens(wiring.Component):
         self.contexts = contexts
         super().__init__({
             "clear": In(stream.Signature(CONTEXT)),
-            **{f"give{n}": In(stream.Signature(TokenChange)) for n in range(givers)},
+            **{f"give{n}": In(stream.Signature(TokenChange)) for n in range(len(givers))},
             **{f"take{n}": In(stream.Signature(TokenChange)) for n in range(takers)},
             "available": Out(TOKENS).array(contexts),
             "changed": Out(contexts),
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
         })
-        self._givers = [getattr(self, f"give{n}") for n in range(givers)]
+        self.givers = givers
+        self._givers = [getattr(self, f"give{n}") for n in range(len(givers))]
         self._takers = [getattr(self, f"take{n}") for n in range(takers)]
 
     def elaborate(self, platform):
@@ -72,7 +76,7 @@ class Tokens(wiring.Component):
 
         busy = Signal()
         change = Signal(_Change)
-        source = Signal(range(len(self._givers)))
+        source = Signal(Stream)
         pending = Signal(TokenChange, reset_less=True)
         chosen = Signal(TokenChange)
         m.d.comb += [read.addr.eq(chosen.context), write.addr.eq(pending.context)]
@@ -89,7 +93,7 @@ class Tokens(wiring.Component):
                     m.d.comb += [port.ready.eq(1), chosen.eq(port.p)]
                     m.d.sync += [busy.eq(1), change.eq(kind), pending.eq(chosen)]
                     if kind is _Change.GIVE:
-                        m.d.sync += source.eq(n)
+                        m.d.sync += source.eq(self.givers[n])
 
         above = Signal(TOKENS)
         full = Signal(TOKENS)

@@ -88,13 +88,16 @@ class Watch(wiring.Component):
         # Contexts to look through, and to report.
         touched = Signal(self.contexts)
         stuck = Signal(self.contexts)
-        put_off = Cat(Cat(mask[n] for mask in self.postponed).any() for n in range(self.contexts))
         pick = Signal(self.contexts)
         m.d.comb += pick.eq(Mux(stuck.any(), stuck, touched))
-        m.d.sync += touched.eq(
-            (touched & ~Mux(begins & ~reporting, own, 0)) | (self.changed & put_off)
-        )
-        m.d.sync += stuck.eq((stuck & ~Mux(begins & reporting, own, 0)) | self.expired)
+        with m.If(begins | self.changed.any()):
+            put_off = Cat(
+                Cat(mask[n] for mask in self.postponed).any() for n in range(self.contexts)
+            )
+            looked = Mux(begins & ~reporting, own, 0)
+            m.d.sync += touched.eq((touched & ~looked) | (self.changed & put_off))
+        with m.If(begins | self.expired.any()):
+            m.d.sync += stuck.eq((stuck & ~Mux(begins & reporting, own, 0)) | self.expired)
 
         lacking = Signal(TOKENS)
         unrung = Signal()
@@ -104,22 +107,14 @@ class Watch(wiring.Component):
                 unrung.eq((need.opcode == ControlOp.DOORBELL) & ~(self.rung & own).any()),
             ]
 
-        report = Signal(FaultReport)
-        found = Signal()
-        flies = Signal()
+        report = self._blame(m, begins, looks & reporting, step, context, need, lacking)
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(pick.any()):
                     for n in reversed(range(self.contexts)):
                         with m.If(pick[n]):
                             m.d.sync += context.eq(n)
-                    m.d.sync += [
-                        step.eq(0),
-                        reporting.eq(stuck.any()),
-                        report.eq(FaultReport.const({"code": FaultCode.WATCHDOG})),
-                        found.eq(0),
-                        flies.eq(0),
-                    ]
+                    m.d.sync += [step.eq(0), reporting.eq(stuck.any())]
                     m.next = "LOOK"
 
             with m.State("LOOK"):
@@ -134,40 +129,49 @@ class Watch(wiring.Component):
                 m.d.comb += [
                     self.fault.valid.eq(1),
                     self.fault.p.eq(report),
-                    self.fault.p.context.eq(context),
                 ]
                 m.next = "IDLE"
 
-        for number in range(len(Stream)):
-            here = looks & (step == number + 1)
-            flight = self.flight[number]
-            waits = (self.waiting[number] | self.postponed[number]) & own
-            syncs = (self.syncing & own).any() if number == Stream.CONTROL.value else Const(0)
-            under_way = (self.flying[number] & (flight.context == context)) | syncs
-
-            awake = here & ~reporting & ~lacking.any() & ~unrung
-            kept = ~self.resume & ~Mux(awake, own, 0)
-            m.d.sync += self.postponed[number].eq(
-                (self.postponed[number] & kept) | self.postpone[number]
-            )
-
-            with m.If(here & ~flies):
-                with m.If(under_way):
-                    m.d.sync += [
-                        flies.eq(1),
-                        report.engine.eq(number),
-                        report.info.eq(Mux(syncs, ControlOp.SYNC.value, flight.opcode)),
-                        report.address.eq(0),
-                    ]
-                with m.Elif(waits.any() & ~found):
-                    m.d.sync += [
-                        found.eq(1),
-                        report.engine.eq(number),
-                        report.info.eq(need.opcode),
-                        report.address.eq(lacking),
-                    ]
+        with m.If(looks | self.resume.any() | Cat(self.postpone).any()):
+            for number, postponed in enumerate(self.postponed):
+                awake = looks & (step == number + 1) & ~reporting & ~lacking.any() & ~unrung
+                kept = postponed & ~self.resume & ~Mux(awake, own, 0)
+                m.d.sync += postponed.eq(kept | self.postpone[number])
 
         return m
+
+    def _blame(self, m, begins, looks, step, context, need, lacking):
+        """Report of the context that is looked through, complete when that is done."""
+        report = Signal(FaultReport)
+        found = Signal()
+        flies = Signal()
+        own = 1 << context
+        with m.If(begins):
+            blank = FaultReport.const({"code": FaultCode.WATCHDOG})
+            m.d.sync += [report.eq(blank), report.context.eq(context), found.eq(0), flies.eq(0)]
+        with m.Elif(looks & ~flies):
+            for number, flight in enumerate(self.flight):
+                syncs = Const(0)
+                if number == Stream.CONTROL.value:
+                    syncs = (self.syncing & own).any()
+                with m.If(step == number + 1):
+                    with m.If((self.flying[number] & (flight.context == context)) | syncs):
+                        m.d.sync += [
+                            flies.eq(1),
+                            report.engine.eq(number),
+                            report.info.eq(Mux(syncs, ControlOp.SYNC.value, flight.opcode)),
+                            report.address.eq(0),
+                        ]
+                    with m.Elif(
+                        ((self.waiting[number] | self.postponed[number]) & own).any() & ~found
+                    ):
+                        m.d.sync += [
+                            found.eq(1),
+                            report.engine.eq(number),
+                            report.info.eq(need.opcode),
+                            report.address.eq(lacking),
+                        ]
+        return report
 
     def _remember(self, m, context, step):
         """Memory of what instructions need. Gives what was asked for in the cycle before."""

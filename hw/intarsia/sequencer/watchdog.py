@@ -47,26 +47,20 @@ class Watchdog(wiring.Component):
         m = Module()
 
         moved = Signal(self.contexts)
+        resting = Signal(self.contexts)
+        counts = [Signal(LIMIT, name=f"count{n}") for n in range(self.contexts)]
         with m.If(self.tick):
+            m.d.comb += resting.eq(moved | self.progress | ~self.watched | self.patient)
             m.d.sync += moved.eq(0)
-        with m.Elif(self.progress.any()):
-            m.d.sync += moved.eq(moved | self.progress)
-
-        for n in range(self.contexts):
-            count = Signal(LIMIT, name=f"count{n}")
-            with m.If(self.tick):
-                with m.If(
-                    moved[n]
-                    | self.progress[n]
-                    | ~self.watched[n]
-                    | self.patient[n]
-                    | (self.limit == 0)
-                ):
+            for n, count in enumerate(counts):
+                with m.If(resting[n] | (self.limit == 0)):
                     m.d.sync += count.eq(0)
                 with m.Elif(count + 1 >= self.limit):
                     m.d.comb += self.expired[n].eq(1)
                     m.d.sync += count.eq(0)
                 with m.Else():
                     m.d.sync += count.eq(count + 1)
+        with m.Elif(self.progress.any()):
+            m.d.sync += moved.eq(moved | self.progress)
 
         return m

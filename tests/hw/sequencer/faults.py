@@ -175,11 +175,15 @@ async def tokens_overflow(dut):
         if count > TOKEN_MAX:
             await expect(bench, FaultCode.TOKEN, engine=4, info=3)
         else:
-            for _ in range(40):
-                await bench.settle()
-                await bench.cycles(200)
+            await bench.cycles(TOKEN_MAX * 60)
             assert not bench.of("fault")
             await bench.stop(0)
+    # The tokens of a SYNC are given late, but are its stream's.
+    full = loop([nop(signal=mask(9))], TOKEN_MAX - 1)
+    await bench.run(0, {Stream.CONTROL: [*full, sync(1, 1, signal=mask(9)), end()]}, base=BASE)
+    await bench.until("sync")
+    await bench.strobe("sync_done", 0)
+    await expect(bench, FaultCode.TOKEN, info=9)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")

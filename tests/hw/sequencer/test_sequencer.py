@@ -60,13 +60,22 @@ async def set_slots(bench, context):
     return bases
 
 
+async def set_again(bench, context, bases):
+    """Now and then set a slot to what it is: whatever waits must be fetched again."""
+    while True:
+        await bench.cycles(bench.rng.randint(1, 300))
+        slot, offset = bench.rng.choice(SLOTS)
+        await bench.set_slot(context, slot, bases[slot], offset + 1)
+
+
 @cocotb.test(timeout_time=10, timeout_unit="ms")
 @cocotb.parametrize(pause=[0.0, 0.5])
 async def respects_tokens(dut, pause):
     """Random programs, one after the other."""
     bench = await Bench.create(dut, pause=pause)
     bases = await set_slots(bench, 1)
-    for _ in range(12):
+    cocotb.start_soon(set_again(bench, 1, bases))
+    for _ in range(10):
         bench.events.clear()
         streams = random_program(bench.rng, context=1, slots=SLOTS)
         for engine in bench.engines.values():
@@ -97,6 +106,24 @@ async def contexts_share(dut, pause):
         assert not bench.of("fault")
         for context in (0, 1):
             check_run(bench.events, context, streams[context], bases[context])
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def stops_at_any_time(dut):
+    """A context can be stopped in any cycle; started again, it does all that it should."""
+    bench = await Bench.create(dut)
+    bases = await set_slots(bench, 0)
+    streams = random_program(bench.rng, context=0, slots=SLOTS, most=3, repeats=0)
+    for cycles in range(0, 160, 9):
+        await bench.run(0, streams, base=BASES[0])
+        await bench.cycles(cycles)
+        await bench.stop(0)
+        await bench.settle()
+        assert not bench.of("fault")
+        bench.events.clear()
+    await bench.run(0, streams, base=BASES[0])
+    await bench.finish(0)
+    check_run(bench.events, 0, streams, bases)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
