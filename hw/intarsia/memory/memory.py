@@ -152,20 +152,30 @@ class Memory(wiring.Component):
                 from_mask.eq(port.request.p.mask),
             ]
 
+        # The row is chosen before it is turned: to simulators, a wide shift is dear.
+        row = Signal(8 * lanes, name=f"read{n}_row_bytes")
+        bits = Signal(lanes, name=f"read{n}_row_parity")
         content = Signal(8 * lanes, name=f"read{n}_bytes", reset_less=True)
         parity = Signal(lanes, name=f"read{n}_parity", reset_less=True)
         mask = Signal(lanes, name=f"read{n}_mask", reset_less=True)
         m.d.sync += port.data.valid.eq(pending)
         with m.If(pending):
-            m.d.sync += mask.eq(from_mask)
             with m.Switch(from_bank):
                 for number, source in enumerate(banks):
                     with m.Case(number):
-                        row, bits = source.read_bytes, source.read_parity
-                        m.d.sync += content.eq((Cat(row, row) >> (from_offset << 3))[: 8 * lanes])
-                        m.d.sync += parity.eq((Cat(bits, bits) >> from_offset)[:lanes])
+                        m.d.comb += [row.eq(source.read_bytes), bits.eq(source.read_parity)]
+            m.d.sync += [
+                content.eq(_turned(row, from_offset, 8)),
+                parity.eq(_turned(bits, from_offset, 1)),
+                mask.eq(from_mask),
+            ]
 
         m.d.comb += port.data.p.bytes.eq(content)
         with m.If(port.data.valid):
             found = Cat(content.word_select(lane, 8).xor() for lane in range(lanes))
             m.d.comb += port.data.p.damaged.eq(((found ^ parity) & mask).any())
+
+
+def _turned(row, offset, width):
+    """`row` of lanes of `width` bits, with lane `offset` first."""
+    return (Cat(row, row) >> offset * width)[: len(row)]
