@@ -143,7 +143,7 @@ async def takes_turns_without_a_gap(dut):
     order = [packets[first]]
     for _ in range(len(packets) - 1):
         order.append(packets[(await bench.receive("sink_reply"))[0]])
-    cycles = (get_sim_time("ns") - begin_time) / 10
+    cycles = round((get_sim_time("ns") - begin_time) / 10)
     assert order == order[: len(inputs)] * 5
     beats = len(make(random, kind, length, bench.link_bytes))
     assert cycles == beats * (len(packets) - 1)
