@@ -146,7 +146,7 @@ async def begin(dut, **kwargs):
     return bench
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(pause=[0.0, 0.5])
 async def finds_what_was_put_in(dut, pause):
     """Random commands and look-ups, over few sets; unstorable entries vanish."""
@@ -185,7 +185,7 @@ async def finds_what_was_put_in(dut, pause):
         assert 0.1 < sum(hits) / len(hits) < 0.9
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def answers_every_cycle(dut):
     """One look-up per cycle; two that ask take turns; one alone is never held up."""
     bench = await begin(dut)
@@ -206,7 +206,7 @@ async def answers_every_cycle(dut):
     assert all(bench.hits["requester"][:50]) and all(bench.hits["responder"][:50])
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def replaces_in_turn(dut):
     """Same key first, then ways not in use, then the ways in turn; each set for itself."""
     bench = await begin(dut)
@@ -232,7 +232,7 @@ async def replaces_in_turn(dut):
     assert bench.hits["responder"] == first + second
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def forgets_at_reset(dut):
     """After a reset nothing is found."""
     bench = await begin(dut)

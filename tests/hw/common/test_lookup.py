@@ -27,7 +27,7 @@ def reason(entry, access):
     return FaultCode.NONE
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def refuses_in_order(dut):
     """All combinations of what can be wrong."""
     sizes = [(64, 0, 64), (64, 1, 64), (64, 64, 1), (2000, 0, 0), (2000, 0, 1024), (2000, 0, 1025)]

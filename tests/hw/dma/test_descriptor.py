@@ -16,7 +16,7 @@ class RemoteCheck(DescriptorCheck):
         super().__init__(RemoteDescriptor, nonzero=NONZERO)
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def finds_each_bit(dut):
     """Reserved bits must be zero; sizes must not; nothing else matters."""
     fields = dict(RemoteDescriptor.as_shape())

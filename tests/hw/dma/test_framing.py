@@ -70,7 +70,7 @@ class Bench:
         self.o = PacketSink(dut, reframer.o, self.link_bytes, pause=pause)
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(pause=[0.0, 0.5])
 async def keeps_packets(dut, pause):
     """Any kind, any length; filling is zero."""
@@ -84,7 +84,7 @@ async def keeps_packets(dut, pause):
         assert await bench.o.receive() == sent
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def loses_few_cycles(dut):
     """At most two cycles between packets, besides those in which a head leaves."""
     await start(dut)
@@ -100,7 +100,7 @@ async def loses_few_cycles(dut):
     assert get_sim_time("ns") - begin <= 10 * allowed
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def begins_anew_with_a_first_beat(dut):
     """What is left of a packet that was cut short does not spoil the next."""
     await start(dut)

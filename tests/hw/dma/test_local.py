@@ -67,7 +67,7 @@ class Bench:
         self.engine.check_faults()
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(rows=list(ROWS), pause=[0.0, 0.5])
 async def moves_rows(dut, rows, pause):
     """Rows of any length, pitch and alignment are copied and filled; gaps stay as they were."""
@@ -81,7 +81,7 @@ async def moves_rows(dut, rows, pause):
     await bench.finish(8)
 
 
-@cocotb.test(timeout_time=100, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(pause=[0.0, 0.5])
 async def moves_anything(dut, pause):
     """Random jobs, some of which read what the one before has written."""
@@ -109,7 +109,7 @@ async def moves_anything(dut, pause):
     await bench.finish(60)
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 @cocotb.parametrize(opcode=["COPY", "FILL"])
 async def moves_a_vector_per_cycle(dut, opcode):
     """Within a row, and a short row per cycle; the activities account for every cycle."""
@@ -134,7 +134,7 @@ async def moves_a_vector_per_cycle(dut, opcode):
         assert not any(count for kind, count in spent.items() if kind is not Activity.IDLE)
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def refuses_wrong_descriptors(dut):
     """A wrong field is reported by its word, moves nothing, and the next job is done."""
     await start(dut)
@@ -167,7 +167,7 @@ async def refuses_wrong_descriptors(dut):
     await bench.finish(1)
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 @cocotb.parametrize(damaged=[0, 50, 102], pause=[0.0, 0.5])
 async def stops_at_damage(dut, damaged, pause):
     """A vector with a parity error is reported once; neither it nor any after it is written."""

@@ -133,7 +133,7 @@ class Bench:
         return [(offset + n * row_bytes, local + n * pitch) for n in range(rows["rows"])]
 
 
-@cocotb.test(timeout_time=100, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(pause=[0.0, 0.5])
 async def moves_within_itself(dut, pause):
     """Fragments of this very node are read and written, wherever they lie; replies in any order."""
@@ -165,7 +165,7 @@ async def moves_within_itself(dut, pause):
     assert not bench.faults.seen
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def refused_at_the_other_side(dut):
     """What moved in the meantime is noticed there, and reported at both ends; no byte moves."""
     await start(dut)
@@ -188,7 +188,7 @@ async def refused_at_the_other_side(dut):
     assert report["engine"] == RESPONDER
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def local_work_passes_remote(dut):
     """The local queue goes on while the remote one waits for a reply that is long in coming."""
     await start(dut)

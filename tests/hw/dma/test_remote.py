@@ -147,7 +147,7 @@ def extent(row_bytes, rows, pitch):
     return (rows - 1) * pitch + row_bytes
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(rows=list(ROWS), pause=[0.0, 0.5])
 async def moves_rows(dut, rows, pause):
     """READ and WRITE of any rows; requests are as few as can be; one look-up a job."""
@@ -172,7 +172,7 @@ async def moves_rows(dut, rows, pause):
     assert bench.map.asked == len(opcodes)
 
 
-@cocotb.test(timeout_time=100, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(pause=[0.0, 0.5])
 async def moves_anything(dut, pause):
     """Random jobs of two contexts, many in flight, answered in any order."""
@@ -205,7 +205,7 @@ async def moves_anything(dut, pause):
     assert transactions == list(range(len(transactions)))
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(opcode=["READ", "WRITE"])
 async def keeps_the_link_busy(dut, opcode):
     """Eight requests in flight hide the far side's delay; a beat per cycle, few between packets."""
@@ -232,7 +232,7 @@ async def keeps_the_link_busy(dut, opcode):
     assert not any(spent[activity] for activity in others)
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def keeps_eight_in_flight(dut):
     """Of one job or of several; jobs are done in order, whatever the order of replies."""
     await start(dut)
@@ -256,7 +256,7 @@ async def keeps_eight_in_flight(dut):
     await bench.finish(4)
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 @cocotb.parametrize(wait=list(range(8)))
 async def empty_jobs_do_not_fall_behind(dut, wait):
     """Refused jobs between others are done, though later replies may come before their turn."""
@@ -291,7 +291,7 @@ REFUSALS = {
 }
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 @cocotb.parametrize(case=list(REFUSALS), opcode=["READ", "WRITE"])
 async def refuses(dut, case, opcode):
     """A job that can't be done is reported and done, in order; it asks for nothing."""
@@ -315,7 +315,7 @@ async def refuses(dut, case, opcode):
     assert len(bench.requests) == 2
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def refuses_opcodes(dut):
     """An opcode of another stream is no READ and no WRITE."""
     await start(dut)
@@ -325,7 +325,7 @@ async def refuses_opcodes(dut):
     bench.engine.check_faults(dict(code=FaultCode.PROGRAM, data_id=0, info=0))
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def never_wraps_around(dut):
     """Rows beyond the largest offset are out of bounds, not at its start."""
     await start(dut)
@@ -349,7 +349,7 @@ async def never_wraps_around(dut):
     assert len(bench.requests) == 1
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 @cocotb.parametrize(opcode=["READ", "WRITE"])
 async def reports_errors(dut, opcode):
     """A refusal of the far side is reported once; nothing more is moved; other jobs go on."""
@@ -389,7 +389,7 @@ async def reports_errors(dut, opcode):
     assert 6 < len(bench.requests) < 6 + 50
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def failed_job_writes_nothing_more(dut):
     """Bytes that come for a job after it failed go nowhere; it is done after the last of them."""
     await start(dut)
@@ -413,7 +413,7 @@ async def failed_job_writes_nothing_more(dut):
     bench.engine.check_faults(dict(code=FaultCode.BOUNDS))
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def reports_damage(dut):
     """A WRITE of bytes that can't be read fails; what it has not sent yet stays where it is."""
     await start(dut)
@@ -453,7 +453,7 @@ STRANGERS = {
 }
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 @cocotb.parametrize(case=list(STRANGERS))
 async def refuses_strangers(dut, case):
     """A reply that nobody waits for is reported, and does nothing; the right one still does."""

@@ -102,7 +102,7 @@ class Bench:
         assert self.memory.bytes == self.expected
 
 
-@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(pause=[0.0, 0.5])
 async def answers(dut, pause):
     """Reads see the writes before them; any length and alignment; replies come in order."""
@@ -121,7 +121,7 @@ async def answers(dut, pause):
     assert not bench.faults.seen
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 @cocotb.parametrize(case=list(REFUSALS), kind=["READ", "WRITE"])
 async def refuses(dut, case, kind):
     """An ERROR says why; nothing is written; what follows is answered."""
@@ -149,7 +149,7 @@ async def refuses(dut, case, kind):
     assert len(bench.faults.seen) == 1
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def refuses_lengths(dut):
     """No packet brings or asks for nothing, or for more than a packet carries."""
     await start(dut)
@@ -163,7 +163,7 @@ async def refuses_lengths(dut):
     assert bench.memory.bytes == bench.expected
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def holder_needs_no_permission(dut):
     """Permissions are for other nodes; each of them is looked at alone."""
     await start(dut)
@@ -180,7 +180,7 @@ async def holder_needs_no_permission(dut):
     assert not bench.faults.seen
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def drops_what_is_no_request(dut):
     """Another kind of packet is reported, payload and all, and answered by nothing."""
     await start(dut)
@@ -191,7 +191,7 @@ async def drops_what_is_no_request(dut):
     assert (fault["code"], fault["engine"]) == (FaultCode.LINK_PROTOCOL, RESPONDER)
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def reports_damage(dut):
     """Bytes that can't be read are reported, with where they lie; later requests are answered."""
     await start(dut)
@@ -206,7 +206,7 @@ async def reports_damage(dut):
     assert len(bench.faults.seen) == 1
 
 
-@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def keeps_the_link_busy(dut):
     """Payload passes at a beat per cycle, both ways at once, with few cycles between packets."""
     await start(dut)
