@@ -147,7 +147,7 @@ class Requantizer(wiring.Component):
 def _magnitude(stage, lane):
     """Magnitude, where the mode rounds that; plus half of the divisor of a mean."""
     width = len(lane.acc)
-    x = (lane.acc ^ lane.negate.replicate(width)).as_unsigned()
+    x = Mux(lane.negate, ~lane.acc, lane.acc).as_unsigned()
     return dict(x=(x + stage.half + lane.negate)[:width], left=Const(0, 1))
 
 
@@ -191,13 +191,9 @@ def _look_at_product(stage, lane):
     last = FLOAT - 1
     guard = Mux(long, lane.x[last], lane.x[last - 1])
     sticky = lane.x[: last - 1].any() | (long & lane.x[last - 1])
-    keep = Cat(
-        ~(stage.fp32 | stage.double).replicate(last),
-        ~((stage.fp32 & long) | stage.double),
-        ~stage.double.replicate(HIGH - last - 1),
-    )
+    lost = Mux(stage.fp32, Mux(long, (1 << FLOAT) - 1, (1 << last) - 1), 0)
     return dict(
-        x=Cat(lane.x[:HIGH] & keep, lane.x[HIGH:]),
+        x=lane.x & ~Mux(stage.double, (1 << HIGH) - 1, lost),
         up=stage.fp32 & guard & (sticky | Mux(long, lane.x[last + 1], lane.x[last])),
         up_high=stage.double & lane.x[HIGH - 1],
         point=lane.point,
@@ -223,7 +219,7 @@ def _shift_coarsely(stage, lane):
     for index in range(1, 4):
         lost.append((places >= index) & x[(index - 1) * COARSE : index * COARSE].any())
         above = x[window + (index - 1) * COARSE : window + index * COARSE]
-        beyond.append((places < index) & (above ^ sign.replicate(len(above))).any())
+        beyond.append((places < index) & Mux(sign, ~above.all(), above.any()))
     return dict(
         x=(x.as_signed() >> Cat(Const(0, 4), places))[:window],
         lost=Cat(lost).any(),
@@ -235,7 +231,7 @@ def _shift_coarsely(stage, lane):
 
 def _shift_finely(stage, lane):
     below = ((1 << lane.places) - 1)[:COARSE]
-    above = lane.x[ROUNDED:] ^ lane.sign.replicate(COARSE)
+    above = Mux(lane.sign, ~lane.x[ROUNDED:], lane.x[ROUNDED:])
     return dict(
         x=(lane.x >> lane.places)[: ROUNDED + 1],
         lost=lane.lost | (lane.x[:COARSE] & below).any(),
@@ -249,7 +245,7 @@ def _sum(stage, lane):
     half, value = lane.x[0], lane.x[1:]
     up = ~stage.double | lane.lost | ~lane.sign
     up = half & ~stage.mean & Mux(stage.fp32, lane.lost | value[0], up)
-    value = (value ^ lane.negate.replicate(ROUNDED)).as_signed()
+    value = Mux(lane.negate, ~value, value).as_signed()
     return dict(
         x=value + stage.zero_point + Cat(up ^ lane.negate, Const(0, 1)).as_signed(),
         beyond=lane.beyond,

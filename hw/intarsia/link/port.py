@@ -91,11 +91,10 @@ class LinkPort(wiring.Component):
         with m.If(receiver.fault.valid):
             m.d.comb += self.fault.p.info.eq(self.port)
         m.d.comb += sender.acknowledge.eq(receiver.acknowledge)
-        # What arrives is kept for a cycle: no logic between the pins and the first register.
-        m.d.sync += [receiver.valid.eq(self.rx.valid), receiver.start.eq(self.rx.start)]
-        with m.If(self.rx.valid):
-            m.d.sync += receiver.data.eq(self.rx.data)
         m.d.comb += [
+            receiver.valid.eq(self.rx.valid),
+            receiver.start.eq(self.rx.start),
+            receiver.data.eq(self.rx.data),
             self.tx.valid.eq(sender.valid),
             self.tx.start.eq(sender.start),
             self.tx.data.eq(sender.data),

@@ -66,7 +66,28 @@ class Receiver(wiring.Component):
         m = Module()
         geometry = self.geometry
         width = 8 * geometry.link_bytes
+
+        # ---- One cycle ahead: the CRC, so that it is known when the beat is looked at
         m.submodules.crc = crc = Crc32(width=width)
+        crc_beat, crc_bit = geometry.locate("crc")
+        keep = Const((1 << width) - 1 ^ (0xFFFFFFFF << crc_bit), width)
+        ahead = Signal(range(crc_beat + 2))
+        at = Signal.like(ahead)
+        m.d.comb += [
+            at.eq(Mux(self.start, 0, ahead)),
+            crc.start.eq(self.valid & self.start),
+            crc.valid.eq(self.valid),
+            crc.word.eq(Mux(at == crc_beat, self.data & keep, self.data)),
+        ]
+        with m.If(self.valid):
+            m.d.sync += ahead.eq(Mux(at > crc_beat, at, at + 1))
+
+        arrived = Signal()
+        begins = Signal()
+        beat_data = Signal(width)
+        m.d.sync += arrived.eq(self.valid)
+        with m.If(self.valid):
+            m.d.sync += [begins.eq(self.start), beat_data.eq(self.data)]
 
         # ---- Where in a packet we are
         place = Signal(range(geometry.longest + 1))
@@ -77,9 +98,9 @@ class Receiver(wiring.Component):
         within = Signal()
         last = Signal()
         m.d.comb += [
-            within.eq(self.valid & (self.start | (place != 0))),
-            now.eq(Mux(self.start, 0, place)),
-            behind.eq(Mux(self.start, following, left)),
+            within.eq(arrived & (begins | (place != 0))),
+            now.eq(Mux(begins, 0, place)),
+            behind.eq(Mux(begins, following, left)),
             last.eq(within & (behind == 0)),
         ]
         with m.If(within):
@@ -94,7 +115,7 @@ class Receiver(wiring.Component):
         extended = Signal()
         payload = Signal(11)
         m.d.comb += [
-            header.eq(self.data),
+            header.eq(beat_data),
             extended.eq(Cat(header.kind == kind for kind in EXTENDED).any()),
             payload.eq(Mux(header.kind == PacketKind.READ, 0, header.length)),
             following.eq(
@@ -103,10 +124,10 @@ class Receiver(wiring.Component):
                 + Mux(extended, geometry.extension_beats, 0)
                 + (payload + geometry.link_bytes - 1) // geometry.link_bytes
             ),
-            kind_now.eq(Mux(self.start, header.kind, kind)),
-            too_long_now.eq(Mux(self.start, header.length > PAYLOAD_MAX, too_long)),
+            kind_now.eq(Mux(begins, header.kind, kind)),
+            too_long_now.eq(Mux(begins, header.length > PAYLOAD_MAX, too_long)),
         ]
-        with m.If(self.valid & self.start):
+        with m.If(arrived & begins):
             m.d.sync += [kind.eq(header.kind), too_long.eq(too_long_now)]
 
         # ---- What later beats of the header say
@@ -116,18 +137,10 @@ class Receiver(wiring.Component):
             shape = PacketHeader.as_shape()[name].shape
             kept = Signal(shape, name=f"kept_{name}")
             found[name] = Signal(shape, name=f"found_{name}")
-            here = self.data[bit : bit + Shape.cast(shape).width]
+            here = beat_data[bit : bit + Shape.cast(shape).width]
             m.d.comb += found[name].eq(Mux(now == beat, here, kept))
             with m.If(within & (now == beat)):
                 m.d.sync += kept.eq(here)
-
-        crc_beat, crc_bit = geometry.locate("crc")
-        keep = Const((1 << width) - 1 ^ (0xFFFFFFFF << crc_bit), width)
-        m.d.comb += [
-            crc.start.eq(self.valid & self.start),
-            crc.valid.eq(within),
-            crc.word.eq(Mux(now == crc_beat, self.data & keep, self.data)),
-        ]
 
         # ---- Verdict, with the last beat
         expected = Signal(8)
@@ -157,11 +170,11 @@ class Receiver(wiring.Component):
         stray = Signal()
         lost = Signal()  # Where packets begin, since one was dropped: their length may be wrong.
         m.d.comb += [
-            cut_short.eq(self.valid & self.start & (place != 0)),
-            stray.eq(self.valid & ~within & ~lost),
+            cut_short.eq(arrived & begins & (place != 0)),
+            stray.eq(arrived & ~within & ~lost),
         ]
-        with m.If(self.valid):
-            m.d.sync += lost.eq(Mux(last, ~good, lost & ~self.start) | stray)
+        with m.If(arrived):
+            m.d.sync += lost.eq(Mux(last, ~good, lost & ~begins) | stray)
         with m.If((last & ~good) | cut_short | stray):
             m.d.comb += [
                 self.fault.valid.eq(1),
@@ -176,14 +189,16 @@ class Receiver(wiring.Component):
         for name, message_class in CLASSES.items():
             chosen = Signal(name=f"chosen_{name}")
             m.d.comb += chosen.eq(stored & (kind_now.as_value()[3:] == message_class.value))
-            rooms.append(~chosen | self._buffer(m, name, within & chosen, last, good))
+            rooms.append(
+                ~chosen | self._buffer(m, name, within & chosen, begins, beat_data, last, good)
+            )
         m.d.comb += room.eq(Cat(rooms).all())
-        with m.If(self.valid):
+        with m.If(arrived):
             m.d.comb += self.activity.eq(Activity.BUSY)
 
         return m
 
-    def _buffer(self, m, name, arriving, last, good):
+    def _buffer(self, m, name, arriving, begins, beat_data, last, good):
         """Buffer of one class. Returns whether the present packet had room in it so far."""
         geometry = self.geometry
         capacity = geometry.capacity(name)
@@ -204,11 +219,11 @@ class Receiver(wiring.Component):
         space = Signal(name=f"{name}_space")
         overflow = Signal(name=f"{name}_overflow")
         m.d.comb += [
-            here.eq(Mux(self.start, good_end, end)),
+            here.eq(Mux(begins, good_end, end)),
             held.eq(here - begin),
-            space.eq((held < capacity) & (self.start | ~overflow)),
+            space.eq((held < capacity) & (begins | ~overflow)),
             write.addr.eq(here),
-            write.data.eq(Cat(self.data, last)),
+            write.data.eq(Cat(beat_data, last)),
             write.en.eq(arriving & space),
         ]
         with m.If(arriving):

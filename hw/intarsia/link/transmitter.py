@@ -30,7 +30,7 @@ class Transmitter(wiring.Component):
     A packet is taken in when its class has credits for the longest packet of that class; control
     goes before reply, reply before request. It is stored, while its CRC is computed, in one of two
     buffers, and leaves in one piece; so a producer may pause within a packet. A packet of n beats
-    appears on the link n + 1 cycles after its first beat was taken, at the earliest, and packets
+    appears on the link n + 2 cycles after its first beat was taken, at the earliest, and packets
     follow each other without a gap.
 
     Credits for what was taken out of this side's receive buffers ride in the headers. Where a
@@ -159,12 +159,19 @@ class Transmitter(wiring.Component):
             m.d.sync += [place.eq(Mux(beat.last, 0, place + 1)), held.eq(current)]
             with m.If(beat.last):
                 m.d.sync += [fill.eq(~fill), sequence.eq(sequence + ~current[3])]
-                with m.Switch(fill):
-                    for n in range(2):
-                        with m.Case(n):
-                            m.d.sync += [ends[n].eq(place), sums[n].eq(crc.crc)]
+        # The CRC of a packet is there in the cycle after its last beat.
+        filled = Signal()
+        end = Signal(depth_bits)
         finished = Signal(2)
-        m.d.comb += finished.eq((filling & beat.last) << fill)
+        m.d.sync += filled.eq(filling & beat.last)
+        with m.If(filling):
+            m.d.sync += end.eq(place)
+        with m.If(filled):
+            with m.If(fill):
+                m.d.sync += [ends[0].eq(end), sums[0].eq(crc.crc)]
+            with m.Else():
+                m.d.sync += [ends[1].eq(end), sums[1].eq(crc.crc)]
+        m.d.comb += finished.eq(filled << ~fill)
         with m.If(finished.any() | emptied.any()):
             m.d.sync += full.eq((full | finished) & ~emptied)
 
