@@ -1,5 +1,6 @@
 """The mutants, by the part of the project that they break."""
 
+from tests.mutants.packets import PACKETS
 from tests.mutants.runner import Mutant
 
 __all__ = ["MUTANTS"]
@@ -148,7 +149,7 @@ LINK = (
         "hw/intarsia/link/receiver.py",
         'in_sequence.eq(~stored | (found["sequence"] == expected))',
         "in_sequence.eq(1)",
-        LINK_TEST,
+        "tests/hw/link/test_receiver.py::test_receiver[16]",
     ),
     Mutant(
         "link: packets are sent without credit",
@@ -200,6 +201,40 @@ DMA = (
     ),
 )
 
+SEQUENCER = (
+    Mutant(
+        "sequencer: all contexts share one slot table",
+        "hw/intarsia/sequencer/slots.py",
+        "read.addr.eq(self.read.context * slots + self.read.slot)",
+        "read.addr.eq(self.read.slot)",
+        "tests/hw/sequencer/test_sequencer.py::test_sequencer[ecp5-85k]",
+    ),
+)
+
+COMPILER = (
+    Mutant(
+        "compiler: inner edges are padded too",
+        "sw/intarsia/compiler/windows.py",
+        "pad_top = top - (box.top * window.stride[0] - window.padding[0])",
+        "pad_top = window.padding[0]",
+        "tests/sw/compiler/test_windows.py",
+    ),
+    Mutant(
+        "compiler: the last halo row is not fetched",
+        "sw/intarsia/compiler/needs.py",
+        "(window.kernel[0] - 1) * window.dilation[0] + 1)",
+        "(window.kernel[0] - 1) * window.dilation[0])",
+        "tests/sw/compiler/test_compile.py",
+    ),
+    Mutant(
+        "compiler: a reader does not wait for the writer",
+        "sw/intarsia/compiler/schedule.py",
+        "(a.write or b.write) and _overlap(a, b, places)",
+        "(a.write and b.write) and _overlap(a, b, places)",
+        "tests/sw/compiler/test_schedule.py",
+    ),
+)
+
 DIGITS = (
     Mutant(
         "digits: calibration forgets the sign of the lower bound",
@@ -217,4 +252,16 @@ DIGITS = (
     ),
 )
 
-MUTANTS = (*PADDING, *ENGINE, *REQUANTIZER, *MEMORY, *ATU, *LINK, *DMA, *DIGITS)
+MUTANTS = (
+    *PADDING,
+    *ENGINE,
+    *REQUANTIZER,
+    *MEMORY,
+    *ATU,
+    *LINK,
+    *PACKETS,
+    *DMA,
+    *SEQUENCER,
+    *COMPILER,
+    *DIGITS,
+)
