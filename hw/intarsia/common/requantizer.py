@@ -192,8 +192,9 @@ def _look_at_product(stage, lane):
     guard = Mux(long, lane.x[last], lane.x[last - 1])
     sticky = lane.x[: last - 1].any() | (long & lane.x[last - 1])
     lost = Mux(stage.fp32, Mux(long, (1 << FLOAT) - 1, (1 << last) - 1), 0)
+    lost = Mux(stage.double, (1 << HIGH) - 1, lost)
     return dict(
-        x=lane.x & ~Mux(stage.double, (1 << HIGH) - 1, lost),
+        x=Cat(lane.x[:HIGH] & ~lost, lane.x[HIGH:]),
         up=stage.fp32 & guard & (sticky | Mux(long, lane.x[last + 1], lane.x[last])),
         up_high=stage.double & lane.x[HIGH - 1],
         point=lane.point,

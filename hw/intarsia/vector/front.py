@@ -111,10 +111,10 @@ class ScaleAdd(wiring.Component):
             self._scale,
             self._bias,
             self._look,
+            self._smear,
             self._mask,
             self._round,
             self._shift_coarsely,
-            self._shift_finely,
             self._add,
         )
         valid, final = self.valid_i, self.final_i
@@ -150,19 +150,23 @@ class ScaleAdd(wiring.Component):
         )
 
     def _look(self, lane, shared):
-        """Bits of b that will not count if any of those above them is set: a first part of them."""
-        above = lane.b[FLOAT : ACC - 1] ^ lane.b[-1].replicate(ACC - 1 - FLOAT)
+        """Magnitude of b, as far as bits that count to 24 can begin there."""
+        above = lane.b[FLOAT : ACC - 1]
         return dict(
             a=Mux(self.rescale, lane.a >> PRESHIFT, lane.a),
             b=Mux(self.rescale, lane.b >> PRESHIFT, lane.b),
-            above=reduce(or_, (above >> places for places in range(SMEAR))),
+            above=Mux(lane.b[-1], ~above, above),
         )
 
+    def _smear(self, lane, shared):
+        """Bits 24 places below one that's set don't count: a first part of them."""
+        above = (lane.above >> places for places in range(SMEAR))
+        return dict(a=lane.a, b=lane.b, above=reduce(or_, above))
+
     def _mask(self, lane, shared):
-        """Bits of b that don't count."""
-        width = len(lane.above)
-        smeared = reduce(or_, (lane.above >> places for places in range(0, width, SMEAR)))
-        return dict(a=lane.a, b=lane.b, mask=Mux(self.round, smeared, shared.mask_b))
+        """All bits of b that don't count."""
+        above = (lane.above >> places for places in range(0, len(lane.above), SMEAR))
+        return dict(a=lane.a, b=lane.b, mask=Mux(self.round, reduce(or_, above), shared.mask_b))
 
     def _round(self, lane, shared):
         """Rounding: to even where b is rounded as float32 is, else away from zero."""
@@ -170,11 +174,11 @@ class ScaleAdd(wiring.Component):
         even = (lane.b[: len(last)] & last).any()
         up_a = ~lane.a[-1] & shared.mask_a[0]
         up_b = lane.mask[0] & Mux(self.round, even, ~lane.b[-1])
-        kept = Cat(~lane.mask | ~self.round.replicate(len(lane.mask)))
-        whole = Const(-1, ACC - len(lane.mask))
+        b = lane.b + (lane.mask >> 1) + up_b
+        lost = Mux(self.round, lane.mask, 0)
         return dict(
             a=lane.a + (shared.mask_a >> 1) + up_a,
-            b=((lane.b + (lane.mask >> 1) + up_b)[:ACC] & Cat(kept, whole)).as_signed(),
+            b=Cat(b[: len(lost)] & ~lost, b[len(lost) : ACC]).as_signed(),
         )
 
     def _shift_coarsely(self, lane, shared):
@@ -184,9 +188,7 @@ class ScaleAdd(wiring.Component):
             b=lane.b >> Cat(zeros, shared.places_b[len(zeros) :]),
         )
 
-    def _shift_finely(self, lane, shared):
-        bits = exact_log2(COARSE)
-        return dict(a=lane.a >> shared.places_a[:bits], b=lane.b >> shared.places_b[:bits])
-
     def _add(self, lane, shared):
-        return dict(acc=(lane.a + lane.b)[:ACC].as_signed())
+        bits = exact_log2(COARSE)
+        a, b = lane.a >> shared.places_a[:bits], lane.b >> shared.places_b[:bits]
+        return dict(acc=(a + b)[:ACC].as_signed())
