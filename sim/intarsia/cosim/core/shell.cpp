@@ -51,8 +51,9 @@ public:
         context_.randReset(0);
         model_ = std::make_unique<Vchip>(&context_, "chip");
         model_->rst = 1;
-        for (int n = 0; n < 2; ++n) clock();
+        for (int n = 0; n < 3; ++n) clock();
         model_->rst = 0;
+        for (int n = 0; n < 2; ++n) clock();  // the chip registers its reset
     }
 
     void run(uint64_t now, unsigned cycles, const Token* const* in, Token* const* out) {
