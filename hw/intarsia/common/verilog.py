@@ -8,6 +8,7 @@ from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
+from intarsia.common.clocked import clocked
 from intarsia.common.dedupe import dedupe
 
 __all__ = ["convert"]
@@ -32,4 +33,4 @@ def convert(component: wiring.Component, name: str, *, sources: bool = True) -> 
     text = verilog.convert(
         component, name=name, ports=ports, emit_src=sources, strip_internal_attrs=not sources
     )
-    return dedupe(CONSTANT.sub("always_comb", text))
+    return dedupe(clocked(CONSTANT.sub("always_comb", text)))
