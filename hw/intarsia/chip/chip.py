@@ -90,6 +90,7 @@ class Chip(wiring.Component):
             sequencer.limit.eq(registers.limit),
             registers.running.eq(sequencer.running),
             registers.faulted.eq(sequencer.faulted),
+            blocks["sync"].running.eq(sequencer.running),
             counters.index.eq(registers.counter_index),
             registers.counter.eq(counters.value),
             blocks["dma_remote"].owners.eq(registers.owners),

@@ -10,9 +10,11 @@ from amaranth.lib.wiring import In, Out
 from intarsia.isa.address import CONTEXT, LOCAL
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultReport
+from intarsia.isa.instruction import DeclareGroup
 
 __all__ = [
     "Engine",
+    "GroupRequest",
     "Job",
     "MemoryRead",
     "MemoryWrite",
@@ -138,6 +140,13 @@ class Engine(wiring.Signature):
 
     def __repr__(self):
         return f"Engine({self.descriptor!r})"
+
+
+class GroupRequest(data.Struct):
+    """A group, as a context declares it."""
+
+    group: DeclareGroup
+    context: CONTEXT
 
 
 class SyncRequest(data.Struct):

@@ -5,7 +5,7 @@ from amaranth.hdl import Array
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from intarsia.common.ports import SyncRequest
+from intarsia.common.ports import GroupRequest, SyncRequest
 from intarsia.isa.address import CONTEXT
 from intarsia.isa.instruction import TOKENS, ControlOp, DeclareGroup, Notify, Sync
 from intarsia.sequencer.parts import TokenChange
@@ -47,7 +47,7 @@ class Control(wiring.Component):
     sync : Out(stream.Signature(SyncRequest))
     sync_done : In(stream.Signature(CONTEXT, always_ready=True))
         A context's SYNC has completed.
-    declare : Out(stream.Signature(DeclareGroup))
+    declare : Out(stream.Signature(GroupRequest))
     notify : Out(stream.Signature(Notify, always_ready=True))
     syncing : Out(contexts)
     patient : Out(contexts)
@@ -69,7 +69,7 @@ class Control(wiring.Component):
             "hush": In(contexts),
             "sync": Out(stream.Signature(SyncRequest)),
             "sync_done": In(stream.Signature(CONTEXT, always_ready=True)),
-            "declare": Out(stream.Signature(DeclareGroup)),
+            "declare": Out(stream.Signature(GroupRequest)),
             "notify": Out(stream.Signature(Notify, always_ready=True)),
             "syncing": Out(contexts),
             "patient": Out(contexts),
@@ -85,7 +85,8 @@ class Control(wiring.Component):
             self.sync.p.group.eq(Sync(body).group),
             self.sync.p.esp.eq(Sync(body).esp),
             self.sync.p.context.eq(self.context),
-            self.declare.p.eq(DeclareGroup(body)),
+            self.declare.p.group.eq(DeclareGroup(body)),
+            self.declare.p.context.eq(self.context),
             self.notify.p.eq(Notify(body)),
         ]
         begins = Signal()

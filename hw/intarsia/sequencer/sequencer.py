@@ -4,12 +4,12 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from intarsia.common.ports import Engine, MemoryRead, SyncRequest
+from intarsia.common.ports import Engine, GroupRequest, MemoryRead, SyncRequest
 from intarsia.isa.address import CONTEXT
 from intarsia.isa.counters import Activity
 from intarsia.isa.elementwise import VectorDescriptor
 from intarsia.isa.faults import FaultReport
-from intarsia.isa.instruction import ControlOp, DeclareGroup, Notify, Stream
+from intarsia.isa.instruction import ControlOp, Notify, Stream
 from intarsia.isa.kernel import ConvDescriptor
 from intarsia.isa.transfer import LocalDescriptor, RemoteDescriptor
 from intarsia.sequencer.contexts import Contexts
@@ -67,7 +67,7 @@ class Sequencer(wiring.Component):
     running, faulted : Out(contexts)
     sync : Out(stream.Signature(SyncRequest))
     sync_done : In(stream.Signature(CONTEXT, always_ready=True))
-    declare : Out(stream.Signature(DeclareGroup))
+    declare : Out(stream.Signature(GroupRequest))
     notify : Out(stream.Signature(Notify, always_ready=True))
     fault0, fault1, … : In(stream.Signature(FaultReport, always_ready=True))
         Faults of other blocks.
@@ -101,7 +101,7 @@ class Sequencer(wiring.Component):
             "faulted": Out(contexts),
             "sync": Out(stream.Signature(SyncRequest)),
             "sync_done": In(host),
-            "declare": Out(stream.Signature(DeclareGroup)),
+            "declare": Out(stream.Signature(GroupRequest)),
             "notify": Out(stream.Signature(Notify, always_ready=True)),
             **{f"fault{n}": In(report) for n in range(faults)},
             "fault": Out(report),

@@ -5,11 +5,10 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from intarsia.common.ports import PacketBeat, SyncRequest
+from intarsia.common.ports import GroupRequest, PacketBeat, SyncRequest
 from intarsia.isa.address import CONTEXT, NODE
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import SYNC_PORT, FaultCode, FaultReport
-from intarsia.isa.instruction import DeclareGroup
 from intarsia.isa.packet import LINK_FORMAT, PacketKind
 from intarsia.sync.messages import MessageReceiver, MessageSender
 
@@ -25,6 +24,7 @@ class _Group(data.Struct):
     coordinator: NODE
     first: NODE
     members: 16
+    context: CONTEXT
 
 
 class _Arrivals(data.Struct):
@@ -50,6 +50,10 @@ class SyncPort(wiring.Component):
     after them. Groups are independent; a group has one barrier open at a time; a context waits at
     one barrier at a time, and no two contexts of a chip wait for the same group.
 
+    A context that was stopped waits for nothing. When a context starts, the groups that it declared
+    before are forgotten, and who has arrived in them; so a coordinator is to be started again
+    before the members of its groups.
+
     Packets are taken in and acted upon whether or not any can be sent.
 
     What goes wrong is reported (SYNC), and does nothing else: a declaration without members or with
@@ -66,8 +70,10 @@ class SyncPort(wiring.Component):
     -------
     node : In(16)
         This chip's node.
-    declare : In(stream.Signature(DeclareGroup))
-        Group to remember. Declared groups are forgotten at reset.
+    running : In(contexts)
+        Contexts that run.
+    declare : In(stream.Signature(GroupRequest))
+        Group to remember, until reset or the next start of its context.
     sync : In(stream.Signature(SyncRequest))
         Arrival of a context of this chip.
     done : Out(stream.Signature(CONTEXT, always_ready=True))
@@ -84,7 +90,8 @@ class SyncPort(wiring.Component):
         beat = stream.Signature(PacketBeat(config.link_bytes))
         super().__init__({
             "node": In(NODE),
-            "declare": In(stream.Signature(DeclareGroup)),
+            "running": In(config.contexts),
+            "declare": In(stream.Signature(GroupRequest)),
             "sync": In(stream.Signature(SyncRequest)),
             "done": Out(stream.Signature(CONTEXT, always_ready=True)),
             "send": Out(beat),
@@ -110,6 +117,9 @@ class SyncPort(wiring.Component):
         known = groups, openings, declared, waits, waiting
         wrong = self._listen(m, receiver.message, *known)
         self._speak(m, sender.message, wrong, *known)
+        for n, wait in enumerate(waits):
+            with m.If(~self.running[n]):
+                m.d.sync += wait.eq(0)
         with m.If(sender.packet.valid | receiver.packet.valid | receiver.message.valid):
             m.d.comb += self.activity.eq(Activity.BUSY)
         with m.Elif(waits.any()):
@@ -136,17 +146,23 @@ class SyncPort(wiring.Component):
         begun = Signal(GROUPS)
         group = Signal(range(GROUPS))
         checked = Signal.like(group)
+        ran = Signal(self.config.contexts)
+        started = Signal(self.config.contexts)
+        afresh = Signal(self.config.contexts)
         opening = Signal(_Opening)
         wrong = Signal()
         released = Signal(self.config.contexts)
         point = message.p.point
+        declaration = self.declare.p.group
+        m.d.sync += [ran.eq(self.running), started.eq(started | (self.running & ~ran))]
         m.d.comb += [
             known.addr.eq(group),
             counted.addr.eq(group),
             write.addr.eq(group),
-            write.data.coordinator.eq(self.declare.p.coordinator),
-            write.data.first.eq(self.declare.p.first),
-            write.data.members.eq(self.declare.p.members),
+            write.data.coordinator.eq(declaration.coordinator),
+            write.data.first.eq(declaration.first),
+            write.data.members.eq(declaration.members),
+            write.data.context.eq(self.declare.p.context),
             count.addr.eq(group),
             count.data.esp.eq(point.esp),
             count.data.count.eq(Mux(begun.bit_select(group, 1), counted.data.count, 0) + 1),
@@ -161,7 +177,10 @@ class SyncPort(wiring.Component):
 
         with m.FSM(name="listen"):
             with m.State("IDLE"):
-                with m.If(message.valid):
+                with m.If(started.any()):
+                    m.d.sync += [afresh.eq(started), started.eq(self.running & ~ran), checked.eq(0)]
+                    m.next = "FORGET"
+                with m.Elif(message.valid):
                     m.d.comb += [group.eq(point.group), message.ready.eq(1)]
                     with m.If(point.group >= GROUPS):
                         m.d.comb += report(point.group)
@@ -181,13 +200,13 @@ class SyncPort(wiring.Component):
                     with m.Else():
                         m.d.comb += report(point.group)
                 with m.Elif(self.declare.valid):
-                    m.d.comb += [group.eq(self.declare.p.group), self.declare.ready.eq(1)]
-                    with m.If((self.declare.p.group < GROUPS) & (self.declare.p.members != 0)):
+                    m.d.comb += [group.eq(declaration.group), self.declare.ready.eq(1)]
+                    with m.If((declaration.group < GROUPS) & (declaration.members != 0)):
                         m.d.comb += write.en.eq(1)
                         m.d.sync += [declared.bit_select(group, 1).eq(1), checked.eq(group)]
                         m.next = "CHECK"
                     with m.Else():
-                        m.d.comb += report(self.declare.p.group)
+                        m.d.comb += report(declaration.group)
             with m.State("CHECK"):
                 m.d.comb += group.eq(checked)
                 with m.If(
@@ -203,6 +222,16 @@ class SyncPort(wiring.Component):
                         with m.If(counted.data.count != known.data.members):
                             m.d.comb += report(checked)
                 with m.Else():
+                    m.next = "IDLE"
+            with m.State("FORGET"):
+                m.d.comb += group.eq(checked)
+                m.d.sync += checked.eq(checked + 1)
+                with m.If(declared.bit_select(group, 1) & afresh.bit_select(known.data.context, 1)):
+                    m.d.sync += [
+                        declared.bit_select(group, 1).eq(0),
+                        begun.bit_select(group, 1).eq(0),
+                    ]
+                with m.If(checked == GROUPS - 1):
                     m.next = "IDLE"
         return wrong
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from intarsia.driver.errors import ChipFaultError, DriverError
+from intarsia.driver.errors import ChipFaultError, DriverError, DriverTimeoutError
 from intarsia.driver.transport import Transport
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.counters import Activity, CounterBank, counter_index
@@ -15,6 +15,9 @@ __all__ = ["Device"]
 
 #: Bits of IRQ.
 NOTIFIED, FAULTED = 1, 2
+
+#: Reads of STATUS in which a context should stop.
+MOST_READS = 10_000
 
 #: What ENTRY_COMMIT does.
 PUT_ENTRY, REMOVE_ENTRY, REMOVE_ALL = 1, 2, 3
@@ -80,8 +83,18 @@ class Device:
         self.write(Register.START, context)
 
     def stop(self, context: int) -> None:
-        """Stop the program of a context."""
+        """Stop the program of a context, and wait until nothing of it is under way.
+
+        Raises
+        ------
+        :exc:`DriverTimeoutError`
+            If an engine does not come to the end of what it does.
+        """
         self.write(Register.STOP, context)
+        for _ in range(MOST_READS):
+            if not self.running(context):
+                return
+        raise DriverTimeoutError(f"Chip {self.chip} does not stop context {context}")
 
     def running(self, context: int) -> bool:
         """Whether the program of a context runs."""
@@ -115,6 +128,10 @@ class Device:
         bits = sum(self.read(Register[f"FAULT{word}"]) << 32 * word for word in range(4))
         self.write(Register.IRQ, FAULTED)
         raise ChipFaultError(self.chip, decode(FaultReport, bits))
+
+    def dismiss(self) -> None:
+        """Clear interrupt and fault, whatever they say."""
+        self.write(Register.IRQ, NOTIFIED | FAULTED)
 
     def counters(self) -> dict[CounterBank, dict[Activity, int]]:
         """Cycles counted so far, by engine and activity; idle cycles are left out."""

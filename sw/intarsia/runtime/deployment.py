@@ -58,10 +58,13 @@ class Deployment:
         self._placement = placement
         for device in self._devices:
             device.stop(CONTEXT)
+        for device in self._devices:
+            device.dismiss()
         self._fill_nodes()
         for chip, device in enumerate(self._devices):
             self._prepare(chip, device)
         self._write_programs()
+        # The leader, which counts who has arrived at barriers, begins; its count begins with it.
         for device in self._devices:
             device.start(CONTEXT)
 

@@ -16,11 +16,11 @@ from cocotb.triggers import FallingEdge, RisingEdge
 
 from intarsia.bench import parameters, start
 from intarsia.bench.memory import MemoryServer
-from intarsia.common.ports import SyncRequest
+from intarsia.common.ports import GroupRequest, SyncRequest
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultReport
-from intarsia.isa.instruction import DeclareGroup, Stream
+from intarsia.isa.instruction import Stream
 from intarsia.sequencer.parts import SlotWrite
 from intarsia.sequencer.sequencer import DESCRIPTORS, Sequencer
 from tests.hw.sequencer.programs import assemble
@@ -191,7 +191,7 @@ class Bench:
             request = decode(SyncRequest, dut.sync__payload.value.to_unsigned())
             self.record("sync", context=request.context, value=(request.group, request.esp))
         if dut.declare__valid.value == 1 and dut.declare__ready.value == 1:
-            group = decode(DeclareGroup, dut.declare__payload.value.to_unsigned())
+            group = decode(GroupRequest, dut.declare__payload.value.to_unsigned())
             self.record("declare", value=group)
         if dut.fault__valid.value == 1:
             report = decode(FaultReport, dut.fault__payload.value.to_unsigned())

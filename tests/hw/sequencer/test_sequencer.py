@@ -257,9 +257,9 @@ async def syncs_hold_their_context_only(dut):
     }
     await bench.run(0, streams, base=BASES[0])
     await bench.until("sync")
-    assert dict(zip(group, group.values(), strict=True)) == {
-        name: bench.of("declare")[0].value[name] for name in group
-    }
+    declared = bench.of("declare")[0].value
+    assert declared.context == 0
+    assert group == {name: declared.group[name] for name in group}
     assert bench.of("sync")[0].value == (9, 77)
     await bench.run(1, {Stream.CONTROL: [notify(2), end()]}, base=BASES[1])
     await bench.finish(1)

@@ -4,17 +4,16 @@ from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from intarsia.common.ports import PacketBeat, SyncRequest
+from intarsia.common.ports import GroupRequest, PacketBeat, SyncRequest
 from intarsia.isa.address import CONTEXT
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultReport
-from intarsia.isa.instruction import DeclareGroup
 from intarsia.link.router import Router
 from intarsia.sync.port import SyncPort
 
 #: Members of a node, as the cluster has them with the node's number at their end.
 PORTS = {
-    "declare": In(stream.Signature(DeclareGroup)),
+    "declare": In(stream.Signature(GroupRequest)),
     "sync": In(stream.Signature(SyncRequest)),
     "done": Out(stream.Signature(CONTEXT, always_ready=True)),
     "fault": Out(stream.Signature(FaultReport, always_ready=True)),
@@ -29,10 +28,9 @@ class Cluster(wiring.Component):
         self.config = config
         self.nodes = nodes
         beat = stream.Signature(PacketBeat(config.link_bytes))
+        own = {"running": In(config.contexts), "send": Out(beat), "take": In(beat)}
         super().__init__({
-            f"{name}{n}": member
-            for n in range(nodes)
-            for name, member in (PORTS | {"send": Out(beat), "take": In(beat)}).items()
+            f"{name}{n}": member for n in range(nodes) for name, member in (PORTS | own).items()
         })
 
     def elaborate(self, platform):
@@ -45,7 +43,10 @@ class Cluster(wiring.Component):
                 connect(m, flipped(getattr(self, f"{name}{n}")), getattr(port, name))
             for name in ("done", "fault"):
                 connect(m, getattr(port, name), flipped(getattr(self, f"{name}{n}")))
-            m.d.comb += getattr(self, f"activity{n}").eq(port.activity)
+            m.d.comb += [
+                port.running.eq(getattr(self, f"running{n}")),
+                getattr(self, f"activity{n}").eq(port.activity),
+            ]
             connect(m, port.send, router.source_control)
             connect(m, router.sink_control, port.take)
             connect(m, router.send0_control, flipped(getattr(self, f"send{n}")))

@@ -13,6 +13,7 @@ from intarsia.isa.bits import decode
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.packet import PacketKind, SyncPoint, beats
+from intarsia.sync.port import GROUPS
 from tests.hw.dma.packets import Packet, PacketSink, PacketSource
 from tests.hw.sync.cluster import Cluster
 
@@ -21,6 +22,13 @@ NODES = 4
 ALL = {"group": 5, "coordinator": 1, "first": 0, "members": 4}
 SOME = {"group": 63, "coordinator": 0, "first": 1, "members": 2}  # 0 only counts
 PAIR = {"group": 6, "coordinator": 3, "first": 2, "members": 2}
+
+
+#: Contexts that run.
+FIRST, BOTH = 0b01, 0b11
+
+#: Cycles after a start in which nothing is taken in.
+FORGETTING = GROUPS + 5
 
 
 def members(group):
@@ -78,11 +86,11 @@ class Bench:
                 assert report["engine"] == 10
                 self.faults.append((node, report["info"], report["context"]))
 
-    async def declare(self, *groups, nodes=range(NODES)):
+    async def declare(self, *groups, nodes=range(NODES), context=0):
         """Declare `groups` at `nodes`. Programs arrive only after they have declared."""
         for group in groups:
             for node in nodes:
-                self.declares[node].send(group)
+                self.declares[node].send({"group": group, "context": context})
         await ClockCycles(self.dut.clk, 40)
 
     def arrive(self, node, group, esp=0, context=0):
@@ -107,7 +115,9 @@ async def begin(dut, **options):
     for n in range(NODES):
         for name in ("declare", "sync", "take"):
             dut[f"{name}{n}__valid"].value = 0
+        dut[f"running{n}"].value = BOTH
     await start(dut)
+    await ClockCycles(dut.clk, FORGETTING)
     return Bench(dut, **options)
 
 
@@ -280,6 +290,55 @@ async def contexts_do_not_share_a_group(dut):
     bench.arrive(3, PAIR)
     await bench.opened(2, 0)
     assert len(bench.faults) == 1
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def a_start_begins_anew(dut):
+    """Whoever waited when all were stopped has not arrived yet; other contexts wait on."""
+    bench = await begin(dut)
+    await bench.declare(ALL, context=1)
+    await bench.declare(PAIR)
+    bench.arrive(2, PAIR)
+    for node in (0, 2, 3):
+        bench.arrive(node, ALL, esp=7, context=1)
+    await bench.settle()
+    for n in range(NODES):
+        dut[f"running{n}"].value = FIRST
+    await ClockCycles(dut.clk, 5)
+    assert [bench.activity(n) is Activity.BARRIER for n in range(NODES)] == [
+        n == 2 for n in range(4)
+    ]
+    for node in (ALL["coordinator"], 3, 2, 0):
+        dut[f"running{node}"].value = BOTH
+        await ClockCycles(dut.clk, FORGETTING)
+        await bench.declare(ALL, nodes=[node], context=1)
+        bench.arrive(node, ALL, esp=3, context=1)
+        await bench.settle(100)
+        assert bench.dones == [[]] * NODES or node == 0
+    for node in members(ALL):
+        await bench.opened(node, 1)
+    bench.arrive(3, PAIR)
+    for node in members(PAIR):
+        await bench.opened(node, 0)
+    assert bench.faults == []
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def a_start_forgets_no_arrival_before_a_declaration(dut):
+    """It may come from a member that was started earlier."""
+    bench = await begin(dut)
+    coordinator = PAIR["coordinator"]
+    dut[f"running{coordinator}"].value = 0
+    await bench.declare(PAIR, nodes=[2])
+    bench.arrive(2, PAIR)
+    await bench.settle(50)
+    dut[f"running{coordinator}"].value = BOTH
+    await ClockCycles(dut.clk, FORGETTING)
+    await bench.declare(PAIR, nodes=[coordinator])
+    bench.arrive(coordinator, PAIR)
+    for node in members(PAIR):
+        await bench.opened(node, 0)
+    assert bench.faults == []
 
 
 STRANGE = {
