@@ -1,9 +1,12 @@
 """Libraries of the simulator, made when they are first needed and kept by what they depend on."""
 
 import ast
+import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,8 +53,9 @@ def core_library() -> Path:
     return _cached("core", [cpp_header(), *_texts(CORE)], build) / "core.so"
 
 
+@cache
 def chip_library(config: ChipConfig) -> Path:
-    """Library of a chip of one configuration."""
+    """Library of a chip of one configuration, of the gateware that this process began with."""
     model = _model(config)
 
     def build(folder: Path) -> None:
@@ -90,11 +94,11 @@ def _verilog(config: ChipConfig) -> str:
     for path in sorted(gateware.glob("*/*.py")):
         digest.update(ast.dump(_without_docstrings(ast.parse(path.read_text()))).encode())
     file = cache_folder() / f"chip_{config.name}_{digest.hexdigest()[:16]}.v"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(convert(Top(config=config), "chip", sources=False))
-        unfinished.rename(file)
+    with _alone(file):
+        if not file.exists():
+            unfinished = file.with_suffix(f".{os.getpid()}")
+            unfinished.write_text(convert(Top(config=config), "chip", sources=False))
+            unfinished.rename(file)
     return file.read_text()
 
 
@@ -133,14 +137,25 @@ def _cached(name: str, sources: Iterable[str], build: Callable[[Path], None]) ->
     for source in sources:
         digest.update(source.encode())
     folder = cache_folder() / f"{name}_{digest.hexdigest()[:16]}"
-    if not folder.exists():
-        unfinished = folder.with_suffix(f".{os.getpid()}")
-        unfinished.mkdir(parents=True, exist_ok=True)
-        build(unfinished)
-        try:
+    with _alone(folder):
+        if not folder.exists():
+            unfinished = folder.with_suffix(f".{os.getpid()}")
+            unfinished.mkdir(exist_ok=True)
+            build(unfinished)
             unfinished.rename(folder)
-        except OSError:
-            # Somebody else made the same in the meantime.
-            if not folder.exists():
-                raise
     return folder
+
+
+@contextmanager
+def _alone(made: Path) -> Iterator[None]:
+    """No other process makes `made` in the meantime; it waits until this one is done, or has died.
+
+    Only as long as `made` is not there: what is complete needs no lock.
+    """
+    if made.exists():
+        yield
+        return
+    made.parent.mkdir(parents=True, exist_ok=True)
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
