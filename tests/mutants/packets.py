@@ -1,0 +1,105 @@
+"""Mutants of link ports, router and sync port, and of the memory's parity."""
+
+from tests.mutants.runner import Mutant
+
+__all__ = ["PACKETS"]
+
+RECEIVER = "tests/hw/link/test_receiver.py::test_receiver[16]"
+TRANSMITTER = "tests/hw/link/test_transmitter.py::test_transmitter[16]"
+ROUTER = "tests/hw/link/test_router.py::test_router[4-2]"
+SYNC = "tests/hw/sync/test_port.py::test_port[tiny]"
+MEMORY = "tests/hw/memory/test_memory.py::test_memory[tiny]"
+
+PACKETS = (
+    Mutant(
+        "link: the last beat of a packet costs no credit",
+        "hw/intarsia/link/transmitter.py",
+        "spent.eq(filling & current[n])",
+        "spent.eq(filling & current[n] & ~beat.last)",
+        TRANSMITTER,
+    ),
+    Mutant(
+        "link: requests go before control",
+        "hw/intarsia/link/transmitter.py",
+        "choice.eq(Mux(ready.any(), ready & (~ready + 1), urgent << 3))",
+        "choice.eq(Mux(ready[2], 4, Mux(ready.any(), ready & (~ready + 1), urgent << 3)))",
+        TRANSMITTER,
+    ),
+    Mutant(
+        "link: credits of packets that are dropped count",
+        "hw/intarsia/link/receiver.py",
+        'self.grant.valid.eq(good & (found["credits"] != 0))',
+        'self.grant.valid.eq(last & (found["credits"] != 0))',
+        RECEIVER,
+    ),
+    Mutant(
+        "link: what has no room overwrites what is there",
+        "hw/intarsia/link/receiver.py",
+        "write.en.eq(arriving & space)",
+        "write.en.eq(arriving)",
+        RECEIVER,
+    ),
+    Mutant(
+        "router: packets for other nodes reach the sink",
+        "hw/intarsia/link/router.py",
+        "mine.eq(Mux(sink.p.first, header.destination == self.node, ~dropped))",
+        "mine.eq(1)",
+        ROUTER,
+    ),
+    Mutant(
+        "router: packets of two ports are mixed",
+        "hw/intarsia/link/router.py",
+        "holding.eq(~(passing & sink.p.last))",
+        "holding.eq(0)",
+        ROUTER,
+    ),
+    Mutant(
+        "router: later beats leave by the port of what looks like their destination",
+        "hw/intarsia/link/router.py",
+        "chosen.eq(Mux(source.p.first, looked_up, held))",
+        "chosen.eq(looked_up)",
+        ROUTER,
+    ),
+    Mutant(
+        "sync: a barrier opens one member early",
+        "hw/intarsia/sync/port.py",
+        "(counted.data.count >= known.data.members)",
+        "(counted.data.count + 1 >= known.data.members)",
+        SYNC,
+    ),
+    Mutant(
+        "sync: what is heard waits for what is said",
+        "hw/intarsia/sync/port.py",
+        "with m.Elif(message.valid):",
+        "with m.Elif(message.valid & ~self.send.valid):",
+        SYNC,
+    ),
+    Mutant(
+        "sync: arrivals before the declaration are forgotten",
+        "hw/intarsia/sync/port.py",
+        "m.d.sync += [declared.bit_select(group, 1).eq(1), checked.eq(group)]",
+        "m.d.sync += [declared.bit_select(group, 1).eq(1), begun.eq(0), checked.eq(group)]",
+        SYNC,
+    ),
+    Mutant(
+        "sync: the coordinator does not compare ESPs",
+        "hw/intarsia/sync/port.py",
+        "begun.bit_select(group, 1) & (counted.data.esp != point.esp)",
+        "Const(0)",
+        SYNC,
+    ),
+    Mutant(
+        "memory: damage is reported to who does not ask for the byte",
+        "hw/intarsia/memory/memory.py",
+        "((found ^ parity) & mask).any()",
+        "(found ^ parity).any()",
+        MEMORY,
+    ),
+    Mutant(
+        "memory: parity is not compared",
+        "hw/intarsia/memory/memory.py",
+        "((found ^ parity) & mask).any()",
+        "Const(0)",
+        MEMORY,
+    ),
+)
