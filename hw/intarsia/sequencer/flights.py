@@ -23,6 +23,8 @@ class Flights(wiring.Component):
     -------
     start : In(stream.Signature(Flight))
         Ready while there is room.
+    offered : In(1)
+        An engine is offered what is on `start`, may already work on it, and will accept it.
     done : In(1)
         The first of those that an engine sees has completed.
     give : Out(stream.Signature(TokenChange))
@@ -31,7 +33,10 @@ class Flights(wiring.Component):
     flying : Out(1)
         There is a first instruction.
     began : Out(1)
-        One cycle for each instruction that an engine sees: it is the first from now on.
+        One cycle for each instruction that an engine sees: it is the first from now on, be it here
+        already or only offered.
+    shown : Out(Flight)
+        Which one `began` or `ended`: the first, or what is on `start` if there is none.
     ended : Out(1)
         One cycle for each of those, later than `began`: it has completed.
     held : Out(contexts)
@@ -42,11 +47,13 @@ class Flights(wiring.Component):
         self.contexts = contexts
         super().__init__({
             "start": In(stream.Signature(Flight)),
+            "offered": In(1),
             "done": In(1),
             "give": Out(stream.Signature(TokenChange)),
             "first": Out(Flight),
             "flying": Out(1),
             "began": Out(1),
+            "shown": Out(Flight),
             "ended": Out(1),
             "held": Out(self.contexts),
         })
@@ -60,6 +67,7 @@ class Flights(wiring.Component):
         completed = Signal(range(DEPTH + 1))
 
         engine = Signal()
+        seen = Signal()
         complete = Signal()
         leave = Signal()
         m.d.comb += [
@@ -67,7 +75,9 @@ class Flights(wiring.Component):
             self.first.eq(entries[0]),
             self.flying.eq(valid[0]),
             self.start.ready.eq(~valid[-1]),
-            self.began.eq(self.flying & engine & ~known),
+            seen.eq(Mux(self.flying, engine, self.offered)),
+            self.began.eq(seen & ~known),
+            self.shown.eq(Mux(self.flying, self.first, self.start.p)),
             complete.eq(self.flying & (~engine | (known & completed.any()))),
             self.give.valid.eq(complete & self.first.signal.any()),
             self.give.p.context.eq(self.first.context),
@@ -75,7 +85,7 @@ class Flights(wiring.Component):
             leave.eq(complete & (self.give.ready | ~self.give.valid)),
             self.ended.eq(leave & engine),
         ]
-        m.d.sync += known.eq((self.flying & engine) & ~leave)
+        m.d.sync += known.eq(seen & ~leave)
         m.d.sync += completed.eq(completed + self.done - self.ended)
 
         # Those that follow move up; a new one goes to the first place that is then free.

@@ -185,7 +185,7 @@ class Sequencer(wiring.Component):
             watch.postpone[n].eq(station.leaving << station.context),
             watch.flight[n].eq(flight.first),
             watch.flying[n].eq(flight.flying & ~flight.first.instant),
-            self.trace_layer[n].eq(flight.first.layer),
+            self.trace_layer[n].eq(flight.shown.layer),
         ]
         for available, there in zip(station.available, tokens.available, strict=True):
             m.d.comb += available.eq(there)
@@ -195,9 +195,10 @@ class Sequencer(wiring.Component):
         if n != Stream.CONTROL.value:
             m.d.comb += [
                 station.candidates.eq(state.alive[n] & ~watch.postponed[n]),
+                flight.offered.eq(station.job.valid),
                 self.trace_start[n].eq(flight.began),
                 self.trace_done[n].eq(flight.ended),
-                self.trace_context[n].eq(flight.first.context),
+                self.trace_context[n].eq(flight.shown.context),
             ]
 
     def _connect_engines(self, m, stations, flights, control):

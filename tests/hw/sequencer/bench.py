@@ -79,6 +79,7 @@ class MockEngine:
         self.jobs = deque()
         self.left = 0
         self.ready = False
+        self.offered = False
         self.finishing = False
 
     def drive(self):
@@ -99,7 +100,11 @@ class MockEngine:
         if self.finishing:
             context = self.jobs.popleft()
             self.bench.record("done", self.stream, context)
-        if self.ready and self.pins["valid"].value == 1:
+        valid = self.pins["valid"].value == 1
+        if valid and not self.offered:
+            self.bench.record("offer", self.stream)
+        self.offered = valid and not self.ready
+        if self.ready and valid:
             bits = self.pins["payload"].value.to_unsigned()
             job = {name: _field(bits, field) for name, field in self.layout}
             value = job["opcode"], job["descriptor"]

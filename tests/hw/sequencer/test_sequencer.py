@@ -284,6 +284,31 @@ async def syncs_hold_their_context_only(dut):
     assert len(bench.of("job")) == 1
 
 
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.parametrize(pause=[0.0, 0.9])
+async def traces_show_when_engines_work(dut, pause):
+    """From when a job is first in its stream and offered, even if it is accepted much later."""
+    bench = await Bench.create(dut)
+    await set_slots(bench, 1)
+    for engine in bench.engines.values():
+        engine.pause, engine.longest = pause, 200
+    layers = {of: [bench.rng.randrange(1 << 16) for _ in range(12)] for of in ENGINES}
+    streams = {
+        of: [*(work(bench.rng, of, SLOTS, layer=layer) for layer in layers[of]), end()]
+        for of in ENGINES
+    }
+    await bench.run(1, streams, base=BASES[1])
+    await bench.finish(1)
+    for of in ENGINES:
+        begun, done = bench.of("trace_start", of), bench.of("trace_done", of)
+        offers = [event.cycle for event in bench.of("offer", of)]
+        free = [0, *(event.cycle + 1 for event in done[:-1])]
+        expected = [max(pair) for pair in zip(offers, free, strict=True)]
+        assert [event.cycle for event in begun] == expected
+        assert [event.value for event in begun] == layers[of]
+        assert {event.context for event in begun + done} == {1}
+
+
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def nothing_toggles(dut):
     """Nothing changes in a sequencer that is idle, waits patiently, or waits for an engine."""
