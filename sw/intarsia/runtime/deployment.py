@@ -1,7 +1,6 @@
 """A plan on chips: everything in its place, ready for inferences."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from intarsia.driver.errors import DriverTimeoutError
 from intarsia.driver.transport import Transport
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
+from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.fragment import Permissions
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
 
@@ -98,7 +98,7 @@ class Deployment:
             self._transport.store(HOST_NODE, self._placement.fragments[end.fragment], content)
         begin = self._devices[LEADER].ring(CONTEXT)
         interrupted = self._transport.wait(limit)
-        for chip in interrupted:
+        for chip in sorted(interrupted.keys() - {LEADER}):
             self._devices[chip].raise_fault()
         if LEADER not in interrupted:
             raise DriverTimeoutError(f"No inference was complete within {limit:,} cycles")
@@ -111,8 +111,8 @@ class Deployment:
             outputs[end.tensor] = np.frombuffer(content, np.int8)
         return outputs, interrupted[LEADER] - begin
 
-    def counters(self) -> list[dict[Any, dict[Any, int]]]:
-        """Cycle counters of each chip."""
+    def counters(self) -> list[dict[CounterBank, dict[Activity, int]]]:
+        """Cycles counted by each chip since it was reset, by engine and activity."""
         return [device.counters() for device in self._devices]
 
     def _fill_nodes(self) -> None:

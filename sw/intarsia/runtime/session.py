@@ -19,6 +19,7 @@ from intarsia.golden import evaluate, evaluate_op, present_output, quantize_inpu
 from intarsia.graph import Mode, Network
 from intarsia.importer import load
 from intarsia.isa.config import config as configuration
+from intarsia.isa.counters import Activity, CounterBank
 from intarsia.runtime.deployment import Deployment
 from intarsia.runtime.timeline import layer_cycles
 
@@ -162,6 +163,10 @@ class Session:
     def relocate(self, seed: int) -> None:
         """Move every slot and fragment to another place, drawn at random, and start again."""
         self._deployment.deploy(place(self.plan, random.Random(seed)))
+
+    def counters(self) -> list[dict[CounterBank, dict[Activity, int]]]:
+        """Cycles counted by each chip since the session began, by engine and activity."""
+        return self._deployment.counters()
 
     @property
     def fabric(self) -> Fabric:
