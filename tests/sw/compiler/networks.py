@@ -26,7 +26,17 @@ SCALES = (0.02, 0.05, 0.0625, 0.11)
 
 
 class Builder:
-    """A network that grows operator by operator."""
+    """A network that grows operator by operator.
+
+    Members
+    -------
+    kernel, pool_kernel : int
+        Longest side of the windows of convolutions and pools.
+    beyond : int
+        How much longer than the map a convolution's window may be.
+    """
+
+    kernel, pool_kernel, beyond = 5, 4, 1
 
     def __init__(self, seed: int, shape: tuple[int, int, int] | None = None):
         self.rng = random.Random(seed)
@@ -38,11 +48,15 @@ class Builder:
 
     def tensor(self, name: str, shape: tuple[int, int, int], like: str | None = None) -> str:
         if like is None:
-            scale, zero_point = self.rng.choice(SCALES), self.rng.randint(-20, 20)
+            scale, zero_point = self.quantization()
         else:
             scale, zero_point = self.tensors[like].scale, self.tensors[like].zero_point
         self.tensors[name] = Tensor(name, shape, np.float32(scale), zero_point)
         return name
+
+    def quantization(self) -> tuple[float, int]:
+        """Scale and zero point of a new activation."""
+        return self.rng.choice(SCALES), self.rng.randint(-20, 20)
 
     def shape(self, name: str) -> tuple[int, int, int]:
         return self.tensors[name].shape
@@ -57,7 +71,10 @@ class Builder:
 
     def window(self, source: str, *, dilated: bool = False) -> Window:
         rng, (height, width, _) = self.rng, self.shape(source)
-        kernel = rng.randint(1, min(5, height + 1)), rng.randint(1, min(5, width + 1))
+        kernel = (
+            rng.randint(1, min(self.kernel, height + self.beyond)),
+            rng.randint(1, min(self.kernel, width + self.beyond)),
+        )
         dilation = (rng.randint(1, 2), rng.randint(1, 2)) if dilated else (1, 1)
         padding = tuple(rng.randint(0, kernel[side % 2] - 1) for side in range(4))
         short = [
@@ -82,23 +99,32 @@ class Builder:
             groups = rng.choice([1, 1, depth, rng.choice(divisors)])
         channels = channels or groups * rng.randint(1, 3 if groups > 1 else 20)
         names = self._names("conv")
-        self.tensor(names["output"], (*window.output(height, width), channels))
+        target = self.tensor(names["output"], (*window.output(height, width), channels))
         low = rng.choice([-128, -100])
+        weights, scales, bias = self.numbers(
+            source, target, (channels, *window.kernel, depth // groups)
+        )
         return self.add(
             Conv(
                 **names,
                 inputs=(source,),
                 window=window,
                 groups=groups,
-                weights=self.noise.integers(
-                    -127, 128, (channels, *window.kernel, depth // groups), np.int8
-                ),
-                weight_scales=self.noise.choice([0.001, 0.002, 0.0009765625], channels).astype(
-                    np.float32
-                ),
-                bias=self.noise.integers(-5000, 5000, channels, np.int32),
+                weights=weights,
+                weight_scales=scales,
+                bias=bias,
                 low=low,
             )
+        )
+
+    def numbers(
+        self, source: str, target: str, shape: tuple[int, int, int, int]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights, their scales, and biases of a convolution of `source` to `target`."""
+        return (
+            self.noise.integers(-127, 128, shape, np.int8),
+            self.noise.choice([0.001, 0.002, 0.0009765625], shape[0]).astype(np.float32),
+            self.noise.integers(-5000, 5000, shape[0], np.int32),
         )
 
     def pool(self, source: str) -> str:
@@ -117,7 +143,10 @@ class Builder:
     def _inside(self, source: str) -> Window:
         """A window that nowhere sees padding alone."""
         rng, (height, width, _) = self.rng, self.shape(source)
-        kernel = rng.randint(1, min(4, height)), rng.randint(1, min(4, width))
+        kernel = (
+            rng.randint(1, min(self.pool_kernel, height)),
+            rng.randint(1, min(self.pool_kernel, width)),
+        )
         padding = tuple(rng.randint(0, (kernel[side % 2]) // 2) for side in range(4))
         stride = rng.randint(1, 3), rng.randint(1, 3)
         return Window(kernel=kernel, stride=stride, padding=padding)
@@ -171,11 +200,12 @@ class Builder:
         def end(kind, name):
             return kind(name, self.shape(name), None, np.dtype(np.int8))
 
+        made = {op.output for op in self.ops}
         return Network(
             f"made{len(self.ops)}",
             self.tensors,
             tuple(self.ops),
-            (end(NetworkInput, "input"),),
+            tuple(end(NetworkInput, name) for name in self.tensors if name not in made),
             tuple(end(NetworkOutput, name) for name in outputs),
         )
 

@@ -1,0 +1,67 @@
+"""Simulated chips on which networks are laid one after another, beside the golden model."""
+
+import random
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from intarsia.compiler import compile_network, place
+from intarsia.cosim.fabric import Fabric
+from intarsia.cosim.transport import SimulatedTransport
+from intarsia.graph import Mode, Network
+from intarsia.isa.config import config
+from intarsia.runtime.deployment import Deployment
+
+__all__ = ["Chips"]
+
+#: Bytes of the memory node and of the host node.
+NODE_BYTES = 4 << 20
+
+#: Cycles that an inference may take.
+PATIENCE = 2_000_000
+
+
+class Chips:
+    """Chips that stay powered up from one network to the next. Use it as a context manager.
+
+    Parameters
+    ----------
+    name : str
+        Configuration.
+    count : int
+        Number of chips.
+    """
+
+    def __init__(self, name: str, count: int):
+        self.config, self.count = config(name), count
+
+    def __enter__(self):
+        self.fabric = Fabric(
+            [self.config] * self.count, memory_bytes=NODE_BYTES, host_bytes=NODE_BYTES
+        )
+        self._transport = SimulatedTransport(self.fabric)
+        return self
+
+    def __exit__(self, *_):
+        self.fabric.close()
+
+    def run(
+        self,
+        network: Network,
+        mode: Mode,
+        inputs: Sequence[Mapping[str, np.ndarray]],
+        seed: int,
+    ) -> list[dict[str, np.ndarray]]:
+        """Outputs of `network`, by name and in their shapes, for each of `inputs`.
+
+        Everything lies at places drawn from `seed`.
+        """
+        plan = compile_network(network, config=self.config, chips=self.count, mode=mode)
+        deployment = Deployment(self._transport, plan, place(plan, random.Random(seed)))
+        found = []
+        for x in inputs:
+            outputs, _ = deployment.infer(x, limit=PATIENCE)
+            found.append({
+                name: y.reshape(network.tensors[name].shape) for name, y in outputs.items()
+            })
+        return found
