@@ -12,6 +12,7 @@ from intarsia.dma.responder import Responder
 from intarsia.isa.address import CONTEXT
 from intarsia.isa.counters import CounterBank
 from intarsia.isa.instruction import Stream
+from intarsia.isa.registers import INTERRUPTS
 from intarsia.link.geometry import CLASSES
 from intarsia.link.port import LinkPins, LinkPort
 from intarsia.link.router import Router
@@ -37,7 +38,8 @@ class Chip(wiring.Component):
     -------
     axil : In(AxiLite())
         Registers, see :mod:`intarsia.isa.registers`.
-    irq : Out(1)
+    irq : Out(2)
+        Interrupts, levels: NOTIFY, fault.
     tick : In(1)
         Timebase: one cycle high in 1,024.
     rx0, tx0, rx1, … : In(LinkPins(link_bytes)), Out(LinkPins(link_bytes))
@@ -53,7 +55,7 @@ class Chip(wiring.Component):
         ports = range(config.link_ports)
         super().__init__({
             "axil": In(AxiLite()),
-            "irq": Out(1),
+            "irq": Out(len(INTERRUPTS)),
             "tick": In(1),
             **{f"rx{p}": In(LinkPins(config.link_bytes)) for p in ports},
             **{f"tx{p}": Out(LinkPins(config.link_bytes)) for p in ports},

@@ -181,11 +181,13 @@ class LocalQueue(wiring.Component):
                         m.d.sync += moving.eq(0)
                 with m.If(drops & ~spoiled):
                     m.d.comb += fault.valid.eq(1)
-                    m.d.sync += [spoiled.eq(1), moving.eq(0)]
+                    m.d.sync += spoiled.eq(1)
+                with m.If((drops | spoiled) & ~(request.valid & ~request.ready)):
+                    m.d.sync += moving.eq(0)  # but a request stays until it is granted
                 with m.If(written & coming.last):
                     m.d.comb += self.engine.done.eq(1)
                     m.next = "IDLE"
-                with m.Elif(spoiled & ~targets.r_rdy):
+                with m.Elif(spoiled & ~moving & ~targets.r_rdy):
                     m.d.comb += self.engine.done.eq(1)
                     m.next = "IDLE"
 

@@ -15,6 +15,7 @@ from intarsia.isa.config import ChipConfig
 
 __all__ = [
     "IDENTITY",
+    "INTERRUPTS",
     "REGISTERS",
     "WATCHDOG_RESET",
     "Access",
@@ -109,6 +110,10 @@ class InterruptWord(data.Struct):
     """Reads as zero."""
 
 
+#: Members of `InterruptWord`, in the order of the bits of the pins `irq`.
+INTERRUPTS = ("notify", "fault")
+
+
 class StatusWord(data.Struct):
     """The register STATUS."""
 
@@ -189,12 +194,14 @@ REGISTERS = {
     Register.IRQ: RegisterInfo(
         Access.RW,
         "Bit 0: a NOTIFY was executed; bit 1: a fault is in FAULT0..3. Writing 1 clears a bit, "
-        "and with bit 1 the fault.",
+        "and with bit 1 the fault. The pins `irq` show both.",
     ),
     Register.NOTIFY: RegisterInfo(Access.RO, "Value of the last NOTIFY."),
     Register.START: RegisterInfo(Access.WO, "Starts the program of the context written (3:0)."),
     Register.DOORBELL: RegisterInfo(
-        Access.WO, "Rings once for the context written (3:0); rings are counted, up to 255."
+        Access.WO,
+        "Rings once for the context written (3:0), and clears bit 0 of IRQ; rings are counted, up "
+        "to 255.",
     ),
     Register.STATUS: RegisterInfo(
         Access.RO, "Contexts that run (15:0); contexts stopped by a fault (31:16)."

@@ -11,6 +11,7 @@ from intarsia.isa.fragment import FragmentEntry
 from intarsia.isa.instruction import Notify
 from intarsia.isa.registers import (
     IDENTITY,
+    INTERRUPTS,
     WATCHDOG_RESET,
     InterruptWord,
     Register,
@@ -44,8 +45,8 @@ class Registers(wiring.Component):
     Members
     -------
     axil : In(AxiLite())
-    irq : Out(1)
-        Level: IRQ isn't zero.
+    irq : Out(2)
+        Levels: each bit is one of IRQ, so that nobody need read that to know the cause.
     node : Out(16)
     limit : Out(16)
         WATCHDOG.
@@ -70,7 +71,7 @@ class Registers(wiring.Component):
         host = stream.Signature(CONTEXT, always_ready=True)
         super().__init__({
             "axil": In(AxiLite()),
-            "irq": Out(1),
+            "irq": Out(len(INTERRUPTS)),
             "node": Out(NODE),
             "limit": Out(LIMIT, init=WATCHDOG_RESET),
             "start": Out(host),
@@ -143,6 +144,8 @@ class Registers(wiring.Component):
                     with m.Case(Register.IRQ.value):
                         m.d.comb += [clears.eq(access.p.value), target.refused.eq(0)]
                 self._obey(m, target, slot_index, base, owner_context, entry)
+        with m.If(self.ring.valid):
+            m.d.comb += clears.notify.eq(1)
 
         self._keep_interrupts(m, interrupts, clears, notified, report)
         return m
@@ -199,7 +202,7 @@ class Registers(wiring.Component):
             m.d.sync += [interrupts.fault.eq(1), report.eq(self.fault.p)]
         with m.Elif(clears.fault):
             m.d.sync += [interrupts.fault.eq(0), report.eq(0)]
-        m.d.comb += self.irq.eq(interrupts.notify | interrupts.fault)
+        m.d.comb += self.irq.eq(Cat(interrupts[name] for name in INTERRUPTS))
 
 
 def _words(prefix, words):

@@ -123,13 +123,13 @@ class Fabric:
         self._core.accessed(self._fabric, chip, value, response, cycle)
         return value.value, response.value, cycle.value
 
-    def interrupted(self) -> dict[int, int]:
-        """Chips whose interrupt is up, and the cycles in which it rose."""
+    def interrupted(self) -> dict[int, tuple[int, int]]:
+        """Chips with interrupts that are up: which ones, a bit each, and when the last one rose."""
         since = ctypes.c_uint64()
         return {
-            chip: since.value
+            chip: (interrupts, since.value)
             for chip in range(len(self.configs))
-            if self._core.interrupt(self._fabric, chip, since)
+            if (interrupts := self._core.interrupts(self._fabric, chip, since))
         }
 
     def place(

@@ -53,7 +53,7 @@ FUNCTIONS = {
         POINTER(c_uint32),
         POINTER(c_uint64),
     ),
-    "interrupt": (c_int, c_void_p, c_uint16, POINTER(c_uint64)),
+    "interrupts": (c_int, c_void_p, c_uint16, POINTER(c_uint64)),
     "events": (c_int64, c_void_p, c_uint16, POINTER(POINTER(TraceEvent))),
     "forget_events": (c_int, c_void_p, c_uint16),
     "place": (
@@ -93,7 +93,7 @@ FALLIBLE = (
     "run",
     "access",
     "accessed",
-    "interrupt",
+    "interrupts",
     "events",
     "forget_events",
     "place",

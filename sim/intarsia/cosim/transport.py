@@ -2,6 +2,9 @@
 
 from intarsia.cosim.fabric import Fabric, Reason
 from intarsia.driver.errors import DriverError
+from intarsia.driver.transport import Interrupt
+from intarsia.isa.bits import decode
+from intarsia.isa.registers import InterruptWord
 
 __all__ = ["SimulatedTransport"]
 
@@ -74,8 +77,13 @@ class SimulatedTransport:
             write=write, node=node, logical_address=logical_address, local=local, size=size
         )
 
-    def wait(self, cycles: int) -> dict[int, int]:
+    def wait(self, cycles: int) -> dict[int, Interrupt]:
         """Wait for interrupts, for at most `cycles` cycles."""
         if self.fabric.run(cycles, until_interrupt=True) is Reason.INTERRUPT:
-            return self.fabric.interrupted()
+            return {chip: _interrupt(*found) for chip, found in self.fabric.interrupted().items()}
         return {}
+
+
+def _interrupt(bits: int, cycle: int) -> Interrupt:
+    causes = decode(InterruptWord, bits)
+    return Interrupt(cycle, notified=bool(causes.notify), faulted=bool(causes.fault))

@@ -101,7 +101,10 @@ class Device:
         return bool(self.read(Register.STATUS) >> context & 1)
 
     def ring(self, context: int) -> int:
-        """Ring the doorbell. Returns the cycle in which the chip accepted it."""
+        """Ring the doorbell, and take the notification of the ring before back.
+
+        Returns the cycle in which the chip accepted it.
+        """
         return self.write(Register.DOORBELL, context)
 
     def acknowledge(self) -> int:

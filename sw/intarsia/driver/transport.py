@@ -1,8 +1,21 @@
 """What carries the driver's words to the chips: a simulator, or a board."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-__all__ = ["Transport"]
+__all__ = ["Interrupt", "Transport"]
+
+
+class Interrupt(NamedTuple):
+    """A chip wants to be looked at."""
+
+    cycle: int
+    """When the last of its interrupts rose."""
+
+    notified: bool
+    """It executed a NOTIFY, and its doorbell was not rung since."""
+
+    faulted: bool
+    """It has a fault to report."""
 
 
 class Transport(Protocol):
@@ -70,9 +83,10 @@ class Transport(Protocol):
         """
         ...
 
-    def wait(self, cycles: int) -> dict[int, int]:
+    def wait(self, cycles: int) -> dict[int, Interrupt]:
         """Wait for interrupts, for at most `cycles` cycles.
 
-        Returns the chips whose interrupt is up, and the cycles in which it rose.
+        Returns the chips that have interrupts up. Interrupts carry their causes: the host need not
+        read a register to know them.
         """
         ...

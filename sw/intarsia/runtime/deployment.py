@@ -97,19 +97,19 @@ class Deployment:
             content = np.ascontiguousarray(inputs[end.tensor], np.int8).tobytes()
             self._transport.store(HOST_NODE, self._placement.fragments[end.fragment], content)
         begin = self._devices[LEADER].ring(CONTEXT)
-        interrupted = self._transport.wait(limit)
-        for chip in sorted(interrupted.keys() - {LEADER}):
-            self._devices[chip].raise_fault()
-        if LEADER not in interrupted:
+        interrupts = self._transport.wait(limit)
+        for chip, interrupt in interrupts.items():
+            if interrupt.faulted:
+                self._devices[chip].raise_fault()
+        if LEADER not in interrupts:
             raise DriverTimeoutError(f"No inference was complete within {limit:,} cycles")
-        self._devices[LEADER].acknowledge()
         outputs = {}
         for end in self._plan.outputs:
             size = self._plan.fragments[end.fragment].size
             base = self._placement.fragments[end.fragment]
             content = self._transport.load(HOST_NODE, base, size)
             outputs[end.tensor] = np.frombuffer(content, np.int8)
-        return outputs, interrupted[LEADER] - begin
+        return outputs, interrupts[LEADER].cycle - begin
 
     def counters(self) -> list[dict[CounterBank, dict[Activity, int]]]:
         """Cycles counted by each chip since it was reset, by engine and activity."""

@@ -15,7 +15,7 @@ from intarsia.isa.document import document
 #: Pins of every chip, and their widths; those of outputs are negative.
 PINS = {
     "tick": 1,
-    "irq": -1,
+    "irq": -2,
     "trace_start": -5,
     "trace_done": -5,
     **{f"trace_layer{n}": -16 for n in range(5)},

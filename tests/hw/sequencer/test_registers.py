@@ -219,7 +219,7 @@ async def keeps_the_first_fault(dut):
     assert await found() == 0 and dut.irq.value == 0
     await bench.pulse("fault", reports[0])
     await bench.pulse("fault", reports[1])
-    assert dut.irq.value == 1
+    assert dut.irq.value == 2
     assert await found() == reports[0]
     assert await bench.read(Register.IRQ) == 2
     await bench.write(Register.IRQ, 1)
@@ -250,6 +250,15 @@ async def shows_what_happens(dut):
     await bench.write(Register.IRQ, 3)
     assert dut.irq.value == 0
     assert await bench.read(Register.NOTIFY) == 78
+
+    # The next ring takes the notification back, and leaves a fault alone.
+    await bench.pulse("notify", 79)
+    await bench.pulse("fault", 0)
+    assert dut.irq.value == 3
+    await bench.write(Register.DOORBELL, 1 << 31, SLVERR)
+    assert dut.irq.value == 3
+    await bench.write(Register.DOORBELL, 0)
+    assert dut.irq.value == 2
     dut.running.value = 0b10
     dut.faulted.value = 0b01
     assert await bench.read(Register.STATUS) == 0b01 << 16 | 0b10

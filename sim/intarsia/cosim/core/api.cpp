@@ -75,7 +75,7 @@ API int cosim_run(Fabric* fabric, uint64_t cycles, unsigned wanted, uint16_t nod
                 for (unsigned n = 0; n < fabric->chips(); ++n) {
                     uint64_t since;
                     auto& chip = fabric->chip(n);
-                    if (chip.interface().interrupt(chip.model(), &since)) return INTERRUPT;
+                    if (chip.interface().interrupts(chip.model(), &since)) return INTERRUPT;
                 }
             if (wanted & WANT_ACCESS) {
                 auto& chip = fabric->chip(node);
@@ -107,10 +107,11 @@ API int cosim_accessed(Fabric* fabric, uint16_t chip, uint32_t* data, uint32_t* 
     });
 }
 
-API int cosim_interrupt(Fabric* fabric, uint16_t chip, uint64_t* since) {
+/// Interrupts that are up, a bit each, and the cycle in which the last of them rose.
+API int cosim_interrupts(Fabric* fabric, uint16_t chip, uint64_t* since) {
     return guarded(-1, [&] {
         auto& target = fabric->chip(chip);
-        return target.interface().interrupt(target.model(), since);
+        return target.interface().interrupts(target.model(), since);
     });
 }
 

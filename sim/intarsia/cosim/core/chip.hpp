@@ -14,7 +14,7 @@ struct ChipInterface {
     void (*run)(void*, uint64_t now, unsigned cycles, const Token* const* in, Token* const* out);
     void (*access)(void*, int write, uint32_t address, uint32_t data);
     int (*accessed)(void*, uint32_t* data, uint32_t* response, uint64_t* cycle);
-    int (*interrupt)(void*, uint64_t* since);
+    int (*interrupts)(void*, uint64_t* since);
     size_t (*events)(void*, const TraceEvent** events);
     void (*forget_events)(void*);
     uint64_t (*hash)(void*);

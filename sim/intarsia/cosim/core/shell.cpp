@@ -83,8 +83,8 @@ public:
             trace(now + n);
             clock();
             if (releasing_) release();
-            if (chip.irq && !interrupt_) since_ = now + n;
-            interrupt_ = chip.irq;
+            if (chip.irq & ~interrupts_) since_ = now + n;
+            interrupts_ = chip.irq;
         }
     }
 
@@ -96,7 +96,7 @@ public:
     }
 
     const Access& accessed() const { return access_; }
-    bool interrupt(uint64_t* since) const { return *since = since_, interrupt_; }
+    int interrupts(uint64_t* since) const { return *since = since_, interrupts_; }
     const std::vector<TraceEvent>& events() const { return events_; }
     void forget_events() { events_.clear(); }
     uint64_t hash() const { return hash_; }
@@ -167,7 +167,7 @@ private:
     std::unique_ptr<Vchip> model_;
     Access access_;
     bool releasing_ = false;
-    bool interrupt_ = false;
+    int interrupts_ = 0;
     uint64_t since_ = 0, hash_ = 0;
     std::vector<TraceEvent> events_;
 };
@@ -196,7 +196,7 @@ const cosim::ChipInterface chip_interface = {
         *cycle = access.cycle;
         return static_cast<int>(access.state == Access::DONE);
     },
-    [](void* model, uint64_t* since) { return static_cast<int>(shell(model).interrupt(since)); },
+    [](void* model, uint64_t* since) { return shell(model).interrupts(since); },
     [](void* model, const TraceEvent** events) {
         *events = shell(model).events().data();
         return shell(model).events().size();
