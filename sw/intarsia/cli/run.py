@@ -63,6 +63,9 @@ def run(
         inputs = random_input(session.network, 1, seed)
     else:
         inputs = read_input(session.network, source)
+    for path in (output, json):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
     results = infer(session, inputs, check=check)
     report = session.report
 

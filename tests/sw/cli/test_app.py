@@ -12,6 +12,7 @@ import pytest
 
 from intarsia.cli import main
 from intarsia.digits import MODEL
+from tests.inputs import NETWORKS
 
 
 @pytest.fixture
@@ -77,7 +78,10 @@ def one_convolution(channels):
         (["run", "nowhere.tflite"], r"nowhere\.tflite: No such file"),
         (["run", "model.h5"], r"model\.h5: unknown kind of file"),
         (["run", MODEL, "--input", "nowhere.npy"], r"nowhere\.npy: No such file"),
+        (["run", MODEL, "--output", MODEL / "y.npy"], r"digits_int8\.onnx: File exists"),
+        (["run", MODEL, "--json", MODEL / "y.json"], r"digits_int8\.onnx: File exists"),
         (["run", MODEL, "--chips", "0"], r"--chips"),
+        (["run", MODEL, "--chips", "33"], r"--chips"),
         (["run", MODEL, "--chips", "many"], r"--chips"),
         (["run", MODEL, "--config", "huge"], r"'huge', but tiny, ecp5-85k, large"),
         (["run", MODEL, "--mode", "exact"], r"--mode.*'exact'"),
@@ -106,6 +110,27 @@ def test_truncated_model(ask, tmp_path):
     path = tmp_path / "cut.onnx"
     path.write_bytes(MODEL.read_bytes()[:20_000])
     assert "cut.onnx" in refused(ask("run", path))
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "tflite"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_truncated_real_model(ask, inputs_folder, tmp_path, name, suffix):
+    content = (inputs_folder / "models" / f"{name}.{suffix}").read_bytes()
+    path = tmp_path / f"cut.{suffix}"
+    for part in (0.01, 0.3, 0.99):
+        path.write_bytes(content[: int(part * len(content))])
+        assert path.name in refused(ask("run", path))
+
+
+@pytest.mark.parametrize("node", ["Softsign", "Foo"])
+def test_unsupported_operator(ask, tmp_path, node):
+    real = onnx.TensorProto.FLOAT
+    x, y = (onnx.helper.make_tensor_value_info(n, real, ["N", 1, 4, 4]) for n in "xy")
+    graph = onnx.helper.make_graph([onnx.helper.make_node(node, ["x"], ["y"])], "odd", [x], [y])
+    path = tmp_path / "odd.onnx"
+    onnx.save(onnx.helper.make_model(graph), path)
+    err = refused(ask("run", path))
+    assert f"odd.onnx: {node} 'y' is not supported" in err
 
 
 def test_float_model(ask, float_model):

@@ -51,14 +51,15 @@ def images(tmp_path):
 
 
 def test_output_is_what_the_model_returns(tmp_path, images, capsys):
-    files = ["--input", images, "--output", tmp_path / "y.npy", "--json", tmp_path / "r.json"]
+    folder = tmp_path / "new" / "folder"
+    files = ["--input", images, "--output", folder / "y.npy", "--json", folder / "r.json"]
     assert leave("run", MODEL, *CHIPS, "--check", *files) == 0
     onnx = onnxruntime.InferenceSession(MODEL, providers=["CPUExecutionProvider"])
     (expected,) = onnx.run(None, {"images": np.load(images)})
-    output = np.load(tmp_path / "y.npy")
+    output = np.load(folder / "y.npy")
     np.testing.assert_array_equal(output, np.asarray(expected))
 
-    report = json.loads((tmp_path / "r.json").read_text())
+    report = json.loads((folder / "r.json").read_text())
     assert set(KEYS) <= set(report)
     assert all(set(LAYER_KEYS) <= set(layer) for layer in report["layers"])
     assert (report["inferences"], report["chips"], report["mismatches"]) == (2, 2, 0)
