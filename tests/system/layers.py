@@ -106,20 +106,26 @@ class LayerBuilder(Builder):
         return weights.astype(np.int8), (factor * ratio).astype(np.float32), bias.astype(np.int32)
 
     def dilated_max(self, source: str) -> str:
-        """A max pool with holes. Without padding: its windows must not see padding alone."""
-        height, width, depth = self.shape(source)
-        dilation = self.rng.randint(1, min(2, height)), self.rng.randint(1, min(2, width))
-        window = Window(
-            kernel=(
-                self.rng.randint(1, min(7, (height - 1) // dilation[0] + 1)),
-                self.rng.randint(1, min(7, (width - 1) // dilation[1] + 1)),
-            ),
-            stride=(self.rng.randint(1, 3), self.rng.randint(1, 3)),
-            dilation=dilation,
-        )
+        """A max pool with holes."""
+        window, (height, width, depth) = self._inside(source, 2), self.shape(source)
         names = self._names("pool")
         self.tensor(names["output"], (*window.output(height, width), depth), like=source)
         return self.add(MaxPool(**names, inputs=(source,), window=window, high=90))
+
+    def _inside(self, source: str, most: int = 1) -> Window:
+        """With dilations up to `most`. A map as long as the dilation has no place between taps."""
+        rng, lengths = self.rng, self.shape(source)[:2]
+        kernel = rng.randint(1, self.pool_kernel), rng.randint(1, self.pool_kernel)
+        dilation = rng.randint(1, min(most, lengths[0])), rng.randint(1, min(most, lengths[1]))
+        spans = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
+        before = [rng.randint(0, span) for span in spans]
+        after = [
+            max(rng.randint(0, span), span + 1 - length - padded)
+            for span, length, padded in zip(spans, lengths, before, strict=True)
+        ]
+        stride = rng.randint(1, 3), rng.randint(1, 3)
+        padding = before[0], before[1], after[0], after[1]
+        return Window(kernel=kernel, stride=stride, dilation=dilation, padding=padding)
 
 
 def plain(builder: LayerBuilder) -> str:
