@@ -57,7 +57,7 @@ BUDGETS = (
 
 
 def areas(modules: Mapping[str, Any], name: str) -> dict[str, Area]:
-    """Area of each block of module `name`, by block, and of what lies between blocks.
+    """Area of each block below module `name`, by the block's name, and of what is between blocks.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def areas(modules: Mapping[str, Any], name: str) -> dict[str, Area]:
     for cell, count in modules[f"\\{name}"]["num_cells_by_type"].items():
         if f"\\{cell}" in modules:
             inner = total(areas(modules, cell).values())
-            blocks[cell.removeprefix(f"{name}.")] = total([inner] * count)
+            blocks[cell.rpartition(".")[2]] = total([inner] * count)
         elif cell in COSTS:
             resource, cost = COSTS[cell]
             glue[resource] += cost * count

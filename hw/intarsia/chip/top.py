@@ -20,6 +20,10 @@ class Top(wiring.Component):
     ----------
     config : ChipConfig
 
+    Attributes
+    ----------
+    chip : Chip
+
     Members
     -------
     clk, rst : In(1), In(1)
@@ -29,8 +33,8 @@ class Top(wiring.Component):
 
     def __init__(self, *, config):
         self.config = config
-        self._chip = Chip(config=config)
-        super().__init__({"clk": In(1), "rst": In(1), **dict(self._chip.signature.members)})
+        self.chip = Chip(config=config)
+        super().__init__({"clk": In(1), "rst": In(1), **dict(self.chip.signature.members)})
 
     def elaborate(self, platform):
         m = Module()
@@ -39,9 +43,9 @@ class Top(wiring.Component):
         m.d.comb += [ClockSignal("pins").eq(self.clk), ClockSignal("sync").eq(self.clk)]
         m.d.pins += ResetSignal("sync").eq(self.rst)
 
-        m.submodules.chip = self._chip
-        for name, member in self._chip.signature.members.items():
-            inner, outer = getattr(self._chip, name), getattr(self, name)
+        m.submodules.chip = self.chip
+        for name, member in self.chip.signature.members.items():
+            inner, outer = getattr(self.chip, name), getattr(self, name)
             if member.is_signature:
                 connect(m, chip=inner, pins=flipped(outer))
             elif member.flow is In:

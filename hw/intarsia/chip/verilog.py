@@ -6,7 +6,7 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from intarsia.chip.chip import Chip
+from intarsia.chip.top import Top
 from intarsia.common.verilog import convert
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.document import document
@@ -16,10 +16,10 @@ __all__ = ["modules", "write"]
 
 
 def modules(config: ChipConfig) -> dict[str, wiring.Component]:
-    """The chip and its blocks, by the names of their modules."""
-    chip = Chip(config=config)
-    blocks = {name: block for name, block in chip.blocks.items() if name not in _repeated(config)}
-    return {"chip": chip, **blocks}
+    """The chip, with its pins, and its blocks, by the names of their modules."""
+    top = Top(config=config)
+    blocks = top.chip.blocks.items()
+    return {"chip": top, **{name: block for name, block in blocks if name not in _repeated(config)}}
 
 
 def write(config: ChipConfig, folder: Path) -> Iterator[str]:

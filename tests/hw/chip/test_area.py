@@ -42,6 +42,14 @@ def test_total_is_the_chip():
     assert total(areas(MODULES, "chip").values()) == Area(LUT4=36, FF=11, MULT18X18D=4, DP16KD=4)
 
 
+def test_blocks_are_found_where_they_are():
+    modules = {
+        "\\top": {"num_cells_by_type": {"top.chip.conv": 1}},
+        "\\top.chip.conv": {"num_cells_by_type": {"LUT4": 2}},
+    }
+    assert areas(modules, "top") == {"conv": Area(LUT4=2), GLUE: Area()}
+
+
 def test_unknown_cells_are_not_free():
     with pytest.raises(ValueError, match="top has 2 cells ALU54B, whose cost is unknown"):
         areas({"\\top": {"num_cells_by_type": {"LUT4": 1, "ALU54B": 2}}}, "top")

@@ -7,13 +7,14 @@ from amaranth.hdl import Value
 from amaranth.lib.wiring import In
 
 from intarsia.chip import verilog
-from intarsia.chip.chip import Chip
 from intarsia.chip.verilog import modules
 from intarsia.isa.config import CONFIGS, config
 from intarsia.isa.document import document
 
 #: Pins of every chip, and their widths; those of outputs are negative.
 PINS = {
+    "clk": 1,
+    "rst": 1,
     "tick": 1,
     "irq": -2,
     "trace_start": -5,
@@ -53,7 +54,7 @@ def link_pins(settings):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_chip_has_the_pins_of_the_architecture(name):
     found = {}
-    chip = Chip(config=config(name))
+    chip = modules(config(name))["chip"]
     for path, member, value in chip.signature.flatten(chip):
         width = len(Value.cast(value))
         found["__".join(map(str, path))] = width if member.flow is In else -width
