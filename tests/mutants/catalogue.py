@@ -77,10 +77,10 @@ REQUANTIZER = (
         REQUANTIZER_TEST,
     ),
     Mutant(
-        "requantizer: the upper bound excludes itself",
+        "requantizer: one more than the upper bound passes",
         "hw/intarsia/common/requantizer.py",
         "lane.x > stage.high)",
-        "lane.x + 1 > stage.high)",
+        "lane.x > stage.high + 1)",
         REQUANTIZER_TEST,
     ),
 )
