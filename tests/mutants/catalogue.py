@@ -1,6 +1,7 @@
 """The mutants, by the part of the project that they break."""
 
 from tests.mutants.packets import PACKETS
+from tests.mutants.proofs import PROOFS
 from tests.mutants.runner import Mutant
 
 __all__ = ["MUTANTS"]
@@ -264,4 +265,5 @@ MUTANTS = (
     *SEQUENCER,
     *COMPILER,
     *DIGITS,
+    *PROOFS,
 )
