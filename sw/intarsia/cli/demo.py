@@ -11,7 +11,7 @@ from intarsia.cli.options import Chips, Config
 __all__ = ["demo"]
 
 #: Characters of a line of the picture.
-PICTURE = 100
+PICTURE = 90
 
 
 def demo(

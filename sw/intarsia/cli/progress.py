@@ -27,7 +27,7 @@ def opened(session: Session, count: int) -> Iterator[Callable[[int], None]]:
     """Open `session` for `count` inferences, and close it again.
 
     Standard error shows a bar: what is being made, then how many inferences are done. Where it is
-    no terminal, there is a line for each thing that is made.
+    no terminal, there is a line for each of these.
 
     Yields
     ------
@@ -49,7 +49,7 @@ def opened(session: Session, count: int) -> Iterator[Callable[[int], None]]:
             progress.update(task, description=text, total=count, completed=done)
 
         with steps(show), session:
-            advance(0)
+            show(f"running {count} inferences")
             yield advance
 
 

@@ -197,10 +197,9 @@ class Session:
         if self._recorder is None:
             raise RuntimeError("The session has no recording: make it with `record=True`")
         self._take_events()
-        spans = self._recorder.spans(now)
-        counters, cycles = counted(self.counters(), now)
+        done = self._recorder.spans(now), tuple(self._spells)
         return Recording(
-            self.report, self.network, self.plan, spans, tuple(self._spells), counters, cycles
+            self.report, self.network, self.plan, *done, *counted(self.counters(), now)
         )
 
     @property

@@ -43,4 +43,4 @@ def test_without_a_terminal_steps_have_a_line_each(capsys):
     assert session.closed
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.strip().splitlines() == ["compiling something"]
+    assert err.strip().splitlines() == ["compiling something", "running 2 inferences"]

@@ -26,6 +26,14 @@ def test_spans_are_those_of_the_last_inference_cut_at_its_ends():
     assert len(found) == len(RECORDING.spans) - 2
 
 
+def test_spans_that_only_touch_the_inference_are_left_out():
+    touching = (
+        Span(0, Stream.CONV, "CONV", 0, 990, 1000),
+        Span(0, Stream.CONV, "CONV", 0, 1200, 1210),
+    )
+    assert last_inference(recording(spans=touching)) == []
+
+
 def test_cycles_go_to_what_was_under_way():
     first, second = book(RECORDING)[0]
     # 0-1 doorbell, 1-10 nothing, 10-90 convolutions, 90-100 add, 100-130 read, 130-150 barrier
