@@ -76,10 +76,10 @@ PROOFS = (
     ),
     _mutant(
         "TransactionsAreUnique",
-        "proof: one request too many is in flight",
+        "proof: requests are entered without their numbers",
         "dma/transactions.py",
-        "< IN_FLIGHT)",
-        "<= IN_FLIGHT)",
+        "write.data.number.eq(self.number)",
+        "write.data.number.eq(0)",
     ),
     _mutant(
         "AnswersMatchTransactions",
