@@ -25,7 +25,7 @@ __all__ = ["cache_folder", "chip_library", "core_library"]
 CORE = Path(__file__).with_name("core")
 
 #: Sources that belong to the core, and not to a chip's library.
-CORE_SOURCES = ("api", "chip", "endpoint", "fabric", "hub", "link_end")
+CORE_SOURCES = ("api", "chip", "endpoint", "fabric", "hub", "link_end", "wire")
 
 
 def cache_folder() -> Path:
