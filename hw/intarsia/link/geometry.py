@@ -44,6 +44,11 @@ class Geometry:
         return HEADER_BYTES // self.link_bytes
 
     @property
+    def index(self):
+        """Shape of a number that tells the beats of a header apart; it has one bit at least."""
+        return range(max(2, self.header_beats))
+
+    @property
     def extension_beats(self):
         """Beats of an extension."""
         return -(-EXTENSION_BYTES // self.link_bytes)

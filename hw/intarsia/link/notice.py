@@ -26,7 +26,7 @@ class Notice(wiring.Component):
 
     Members
     -------
-    index : In(range(header_beats))
+    index : In(geometry.index)
         Beat that is asked for.
     kind, sequence, acknowledge, seen, epoch : In(5), In(8), In(8), In(4), In(4)
         Fields of the header; `seen` is the one called credits. They must not change from the first
@@ -38,7 +38,7 @@ class Notice(wiring.Component):
     def __init__(self, *, link_bytes):
         self.geometry = Geometry(link_bytes)
         super().__init__({
-            "index": In(range(self.geometry.header_beats)),
+            "index": In(self.geometry.index),
             "kind": In(PacketKind),
             "sequence": In(8),
             "acknowledge": In(8),

@@ -286,7 +286,7 @@ class Transmitter(wiring.Component):
         behind = Signal(index_bits + 2)
         more = Signal()
         kept = Signal()  # What is on the link comes from the ring.
-        index = Signal(range(geometry.header_beats))
+        index = Signal(geometry.index)
         boundary = Signal()
         reading = Signal()
         noting = Signal()
