@@ -115,7 +115,7 @@ class LinkPort(wiring.Component):
             transmitter.speak.eq(session.speak),
             transmitter.retry.eq(receiver.retry),
             transmitter.accepted.eq(receiver.accepted),
-            transmitter.long.eq(receiver.long),
+            transmitter.lengthy.eq(receiver.lengthy),
             transmitter.expected.eq(receiver.expected),
             transmitter.due_class.eq(returns.message_class),
             transmitter.due_units.eq(returns.units),

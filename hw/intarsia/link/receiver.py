@@ -50,7 +50,7 @@ class Receiver(wiring.Component):
         It is of the life of the other end with which the link is up.
     grant : Out(stream.Signature(Grant, always_ready=True))
         Credits that came in a header.
-    accepted, long : Out(1), Out(1)
+    accepted, lengthy : Out(1), Out(1)
         A packet has arrived; it is longer than a quarter of what a transmitter keeps.
     expected : Out(8)
         Number of the packet that comes next.
@@ -81,7 +81,7 @@ class Receiver(wiring.Component):
             "same": Out(1),
             "grant": Out(stream.Signature(Grant, always_ready=True)),
             "accepted": Out(1),
-            "long": Out(1),
+            "lengthy": Out(1),
             "expected": Out(8),
             "retry": Out(1),
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
@@ -205,7 +205,7 @@ class Receiver(wiring.Component):
             is_next.eq(proper & ~noticed & found["next"]),
             good.eq(is_next & known & room),
             self.accepted.eq(good),
-            self.long.eq(now >= geometry.ring // 4),
+            self.lengthy.eq(now >= geometry.ring // 4),
             self.heard.eq(undamaged & noticed),
             self.notice.eq(fields),
             self.notice.kind.eq(kind_now),

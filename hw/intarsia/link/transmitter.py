@@ -63,7 +63,7 @@ class Transmitter(wiring.Component):
         A notice is due.
     retry : In(1)
         One is due that asks for packets that have not arrived.
-    accepted, long : In(1), In(1)
+    accepted, lengthy : In(1), In(1)
         A packet has arrived; it is a long one.
     expected : In(8)
         Number of the next one.
@@ -101,7 +101,7 @@ class Transmitter(wiring.Component):
             "speak": In(1),
             "retry": In(1),
             "accepted": In(1),
-            "long": In(1),
+            "lengthy": In(1),
             "expected": In(8),
             "due_class": In(MessageClass),
             "due_units": In(6),
@@ -272,7 +272,7 @@ class Transmitter(wiring.Component):
         notice_begins = Signal()
         with m.If(notice_begins):
             m.d.sync += [due.eq(0), retry.eq(0), owing.eq(0), owed.eq(0)]
-        prompt = self.accepted & (self.long | (owed == PROMPT - 1))
+        prompt = self.accepted & (self.lengthy | (owed == PROMPT - 1))
         with m.If(self.speak | self.retry | prompt | (self.acknowledged & self.again)):
             m.d.sync += due.eq(1)
         with m.If(self.retry):
