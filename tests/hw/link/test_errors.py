@@ -187,7 +187,7 @@ async def a_dead_link_is_given_up(dut, mute):
     for end in mute:
         dut[f"{end}_mute"].value = 1
     for end in ENDS:
-        for _ in range(30):
+        for _ in range(12):
             bench.send(end, "reply", PacketKind.READ_REPLY, 1024)
     for end in ENDS:
         bench.send(end, "control", PacketKind.SYNC_ARRIVE, 0)
