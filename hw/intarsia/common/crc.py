@@ -74,7 +74,7 @@ class Crc32(wiring.Component):
 
 
 def _advance(value, width):
-    """What is left of `value`, state plus word, in the reflected CRC register after `width` bits."""
+    """What `value`, state plus word, has become in the reflected register after `width` bits."""
     reflected = int(f"{CRC32.polynomial:032b}"[::-1], 2)
     for _ in range(width):
         value = value >> 1 ^ (reflected if value & 1 else 0)

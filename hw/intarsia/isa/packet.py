@@ -5,10 +5,10 @@ A packet is a header of 16 bytes; for kinds that have one, an extension of 12 by
 own; the payload is filled up to a whole beat. Filling is zero. READ carries no payload: its
 ``length`` is the number of bytes asked for.
 
-The beats of a packet follow each other on a link without a gap. All packets but notices are numbered
-by each link that they cross, kept until they are acknowledged, and sent again where one of them was
-damaged. Notices (`NOTICES`) are headers that say how the two ends of a link stand; they are never
-repeated, have no number, and never leave their link.
+The beats of a packet follow each other on a link without a gap. All packets but notices are
+numbered by each link that they cross, kept until they are acknowledged, and sent again where one of
+them was damaged. Notices (`NOTICES`) are headers that say how the two ends of a link stand; they
+are never repeated, have no number, and never leave their link.
 
 Credits are announced by the receiver: after a reset a sender has none, until the other side returns
 what its buffers hold.
@@ -100,7 +100,7 @@ class PacketKind(enum.Enum, shape=5):
     """Notice: an ACK that asks for what has not arrived to be sent again."""
 
     HELLO = 30
-    """Notice: this end of the link has begun anew, and does not know yet that the other end knows."""
+    """Notice: this end has begun anew, and does not know yet whether the other end knows."""
 
 
 #: Kinds that are notices.

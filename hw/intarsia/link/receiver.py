@@ -161,7 +161,7 @@ class Receiver(wiring.Component):
         fields = Signal(PacketHeader)
         ahead_by = Signal(8)
         m.d.comb += [
-            fields.as_value()[PacketHeader.as_shape()["sequence"].offset :].eq(beat_data[link_bit:]),
+            fields.as_value()[-(width - link_bit) :].eq(beat_data[link_bit:]),
             ahead_by.eq(fields.sequence - self.expected),
         ]
         found = {

@@ -312,9 +312,7 @@ class Transmitter(wiring.Component):
 
         comes = Signal.like(index)  # of the beat that goes onto the link with the next cycle
         last_index = geometry.header_beats - 1
-        m.d.comb += comes.eq(
-            Mux(boundary, 0, Mux(index == last_index, index, index + 1))
-        )
+        m.d.comb += comes.eq(Mux(boundary, 0, Mux(index == last_index, index, index + 1)))
         crc_beat, crc_bit = geometry.locate("crc")
         extra = Signal(width)  # what does not come from the ring
         summed = Signal()

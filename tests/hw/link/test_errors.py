@@ -1,4 +1,4 @@
-"""Whatever a link does to packets, they come out once and in order; or it is said that they don't."""
+"""Whatever a link does to packets, they come out once and in order, or it is given up."""
 
 import random
 
@@ -42,9 +42,10 @@ async def disturb(dut, end, *, flips, drops):
 
 
 @cocotb.test(timeout_time=3, timeout_unit="ms")
-@cocotb.parametrize(
-    (("flips", "drops", "pause"), [(0.002, 0.0, 0.0), (0.0, 0.05, 0.3), (0.001, 0.02, 0.5)])
-)
+@cocotb.parametrize((
+    ("flips", "drops", "pause"),
+    [(0.002, 0.0, 0.0), (0.0, 0.05, 0.3), (0.001, 0.02, 0.5)],
+))
 async def all_come_once_and_in_order(dut, flips, drops, pause):
     """Both directions and all classes, with stalls at all of their ends."""
     await start(dut)

@@ -9,7 +9,6 @@ from cocotb.utils import get_sim_time
 
 from intarsia.bench import start
 from intarsia.isa.packet import PacketKind
-from intarsia.link.geometry import CLASSES
 from intarsia.link.port import LinkPort
 from tests.hw.link.bench import KINDS, Bench
 from tests.hw.link.pair import LinkPair

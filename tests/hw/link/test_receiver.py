@@ -16,7 +16,6 @@ from intarsia.link.receiver import Receiver
 from intarsia.link.transmitter import Grant
 from tests.hw.link.packets import essence, make, sealed
 
-
 #: Life of the other end.
 LIFE = 6
 

@@ -18,9 +18,7 @@ FLIT = 8 * 16  # bits
 
 def made(size=SIZE, **faults):
     """A fabric without chips, with one fragment at the memory node."""
-    fabric = Fabric(
-        [], memory_bytes=2 * size + BASE, host_bytes=2 * size, faults=Faults(**faults)
-    )
+    fabric = Fabric([], memory_bytes=2 * size + BASE, host_bytes=2 * size, faults=Faults(**faults))
     fabric.place(MEMORY_NODE, TENSOR, 2, BASE, size, VERSION, READ_WRITE)
     return fabric
 
@@ -116,5 +114,3 @@ WRONG = {
 def test_what_is_no_fault_is_refused(faults, message):
     with pytest.raises(ValueError, match=message):
         Faults(**faults)
-
-
