@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.common.ports import PacketBeat
 from intarsia.isa.faults import FaultReport
-from intarsia.link.geometry import CLASSES
+from intarsia.link.geometry import CLASSES, Geometry
 from intarsia.link.port import LinkPort
 
 #: The two ends.
@@ -24,6 +24,7 @@ class LinkPair(wiring.Component):
         self.link_bytes = link_bytes
         self.latency = latency
         self.timebase = timebase
+        self.header_beats = Geometry(link_bytes).header_beats
         beat = stream.Signature(PacketBeat(link_bytes))
         super().__init__({
             f"{end}_{name}": member

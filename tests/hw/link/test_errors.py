@@ -7,7 +7,7 @@ import pytest
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 from cocotb.utils import get_sim_time
 
-from intarsia.bench import start
+from intarsia.bench import parameters, start
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.packet import LINK_PATIENCE, PacketKind
 from intarsia.link.geometry import CLASSES
@@ -209,6 +209,26 @@ async def a_dead_link_is_given_up(dut, mute):
             bench.send_any(end)
     await bench.expect_all()
     assert bench.faults == []
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def packets_that_never_get_through_end_a_link(dut):
+    """Notices come through, both ways; so neither end is silent, and yet nothing arrives."""
+    await start(dut)
+    bench = Bench(dut)
+    header_beats = LinkPair(**parameters()).header_beats
+
+    async def damage():
+        place = 0
+        while True:
+            await FallingEdge(dut.clk)
+            place = 0 if dut.near_start.value == 1 else place + 1
+            dut.near_noise.value = int(dut.near_valid.value == 1 and place >= header_beats)
+
+    cocotb.start_soon(damage())
+    bench.send("near", "reply", PacketKind.READ_REPLY, 64)
+    await ClockCycles(dut.clk, (LINK_PATIENCE + 2) * TIMEBASE)
+    assert [(end, report["code"]) for end, report in bench.faults] == [("near", FaultCode.LINK)]
 
 
 @pytest.mark.parametrize("link_bytes", [4, 16])
