@@ -141,15 +141,15 @@ LINK = (
     Mutant(
         "link: damaged packets are kept",
         "hw/intarsia/link/receiver.py",
-        "good.eq(last & undamaged & in_sequence & room & known)",
-        "good.eq(last & in_sequence & room & known)",
-        LINK_TEST,
+        'undamaged.eq(last & (crc.crc == found["crc"]) & found["format"])',
+        'undamaged.eq(last & found["format"])',
+        "tests/hw/link/test_errors.py::test_errors[16]",
     ),
     Mutant(
         "link: repeated packets are kept",
         "hw/intarsia/link/receiver.py",
-        'in_sequence.eq(~stored | (found["sequence"] == expected))',
-        "in_sequence.eq(1)",
+        'is_next.eq(proper & ~noticed & found["next"])',
+        'is_next.eq(proper & ~noticed & ~found["ahead"])',
         "tests/hw/link/test_receiver.py::test_receiver[16]",
     ),
     Mutant(

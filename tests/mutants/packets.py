@@ -6,6 +6,8 @@ __all__ = ["PACKETS"]
 
 RECEIVER = "tests/hw/link/test_receiver.py::test_receiver[16]"
 TRANSMITTER = "tests/hw/link/test_transmitter.py::test_transmitter[16]"
+RETURNS = "tests/hw/link/test_returns.py::test_returns[16]"
+ERRORS = "tests/hw/link/test_errors.py::test_errors[16]"
 ROUTER = "tests/hw/link/test_router.py::test_router[4-2]"
 SYNC = "tests/hw/sync/test_port.py::test_port[tiny]"
 MEMORY = "tests/hw/memory/test_memory.py::test_memory[tiny]"
@@ -14,15 +16,15 @@ PACKETS = (
     Mutant(
         "link: the last beat of a packet costs no credit",
         "hw/intarsia/link/transmitter.py",
-        "spent.eq(filling & current[n])",
-        "spent.eq(filling & current[n] & ~beat.last)",
+        "spent.eq(storing & current[n])",
+        "spent.eq(storing & current[n] & ~beat.last)",
         TRANSMITTER,
     ),
     Mutant(
         "link: requests go before control",
         "hw/intarsia/link/transmitter.py",
-        "choice.eq(Mux(ready.any(), ready & (~ready + 1), urgent << 3))",
-        "choice.eq(Mux(ready[2], 4, Mux(ready.any(), ready & (~ready + 1), urgent << 3)))",
+        "choice.eq(Mux(ready.any(), ready & (~ready + 1), self.urgent << 3))",
+        "choice.eq(Mux(ready[2], 4, Mux(ready.any(), ready & (~ready + 1), self.urgent << 3)))",
         TRANSMITTER,
     ),
     Mutant(
@@ -38,6 +40,83 @@ PACKETS = (
         "write.en.eq(arriving & space)",
         "write.en.eq(arriving)",
         RECEIVER,
+    ),
+    Mutant(
+        "link: packets of other lives are taken",
+        "hw/intarsia/link/receiver.py",
+        'self.same.eq(self.up & found["same"])',
+        "self.same.eq(self.up)",
+        RECEIVER,
+    ),
+    Mutant(
+        "link: what is missing is asked for by each packet behind it",
+        "hw/intarsia/link/receiver.py",
+        "self.retry.eq(self.up & missing & ~asked)",
+        "self.retry.eq(self.up & missing)",
+        RECEIVER,
+    ),
+    Mutant(
+        "link: a lost question is not asked again",
+        "hw/intarsia/link/receiver.py",
+        "with m.If(self.tick | good |",
+        "with m.If(good |",
+        RECEIVER,
+    ),
+    Mutant(
+        "link: more packets are sent than are kept",
+        "hw/intarsia/link/transmitter.py",
+        "((place != 0) | ~in_flight[-1])",
+        "((place != 0) | ~in_flight[-1] | in_flight[0])",
+        TRANSMITTER,
+    ),
+    Mutant(
+        "link: the oldest packet is not repeated",
+        "hw/intarsia/link/transmitter.py",
+        "out.eq(base), sent.eq(oldest)]",
+        "out.eq(begin_read.data), sent.eq(oldest + 1)]",
+        TRANSMITTER,
+    ),
+    Mutant(
+        "link: what has arrived is repeated to its end",
+        "hw/intarsia/link/transmitter.py",
+        "with m.Elif(again | behind[-1]):",
+        "with m.Elif(again):",
+        TRANSMITTER,
+    ),
+    Mutant(
+        "link: what has lost its beginning is sent",
+        "hw/intarsia/link/transmitter.py",
+        "storing.eq(filling & ((place != 0) | (beat.first & ~self.dead)))",
+        "storing.eq(filling & ((place != 0) | ~self.dead))",
+        TRANSMITTER,
+    ),
+    Mutant(
+        "link: an end comes up by any notice",
+        "hw/intarsia/link/session.py",
+        "agreed.eq(self.heard & ~self.up & (self.seen == life))",
+        "agreed.eq(self.heard & ~self.up)",
+        ERRORS,
+    ),
+    Mutant(
+        "link: an end that begins anew is taken for what it was",
+        "hw/intarsia/link/session.py",
+        "self.renewed.eq(self.heard & self.up & self.hello & ~same)",
+        "self.renewed.eq(0)",
+        ERRORS,
+    ),
+    Mutant(
+        "link: what is acknowledged nowhere is waited for",
+        "hw/intarsia/link/session.py",
+        "answered.eq(self.heard & self.up & same & self.news)",
+        "answered.eq(self.heard & self.up)",
+        ERRORS,
+    ),
+    Mutant(
+        "link: a new life announces room that is taken",
+        "hw/intarsia/link/returns.py",
+        'limits[name].eq(getattr(self, f"end_{name}"))',
+        'limits[name].eq(getattr(self, f"begin_{name}"))',
+        RETURNS,
     ),
     Mutant(
         "router: packets for other nodes reach the sink",

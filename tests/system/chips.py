@@ -7,6 +7,7 @@ import numpy as np
 
 from intarsia.compiler import compile_network, place
 from intarsia.cosim.fabric import Fabric
+from intarsia.cosim.faults import NO_FAULTS, Faults
 from intarsia.cosim.transport import SimulatedTransport
 from intarsia.graph import Mode, Network
 from intarsia.isa.config import config
@@ -30,14 +31,19 @@ class Chips:
         Configuration.
     count : int
         Number of chips.
+    faults : Faults
+        What links do to what they carry.
     """
 
-    def __init__(self, name: str, count: int):
-        self.config, self.count = config(name), count
+    def __init__(self, name: str, count: int, *, faults: Faults = NO_FAULTS):
+        self.config, self.count, self.faults = config(name), count, faults
 
     def __enter__(self):
         self.fabric = Fabric(
-            [self.config] * self.count, memory_bytes=NODE_BYTES, host_bytes=NODE_BYTES
+            [self.config] * self.count,
+            memory_bytes=NODE_BYTES,
+            host_bytes=NODE_BYTES,
+            faults=self.faults,
         )
         self._transport = SimulatedTransport(self.fabric)
         return self

@@ -137,6 +137,7 @@ class Chip(wiring.Component):
         connect(m, router=router.sink_control, sync=sync.take)
         for p in range(self.config.link_ports):
             port = blocks[f"link{p}"]
+            m.d.comb += port.tick.eq(self.tick)
             connect(m, port=port.tx, pins=flipped(getattr(self, f"tx{p}")))
             connect(m, pins=flipped(getattr(self, f"rx{p}")), port=port.rx)
             for name in CLASSES:

@@ -56,16 +56,13 @@ class Crc32(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        # The CRC is linear in (state, word): each bit that is set adds its own effect.
+        # The CRC is linear in (state, word): each bit that is set adds its own effect. A bit of the
+        # state has the effect of the same bit of the word; so their sum is taken first.
         state = Signal(32, init=CRC32.initial_crc)
-        before = Signal(32)
-        m.d.comb += before.eq(Mux(self.start, CRC32.initial_crc, state))
+        both = Signal(max(32, self.width))
+        m.d.comb += both.eq(Mux(self.start, CRC32.initial_crc, state) ^ self.word)
         effects = [
-            *(Mux(before[n], Const(_advance(1 << n, 0, self.width), 32), 0) for n in range(32)),
-            *(
-                Mux(self.word[n], Const(_advance(0, 1 << n, self.width), 32), 0)
-                for n in range(self.width)
-            ),
+            Mux(bit, Const(_advance(1 << n, self.width), 32), 0) for n, bit in enumerate(both)
         ]
         with m.If(self.valid):
             m.d.sync += state.eq(reduce(xor, effects))
@@ -76,10 +73,9 @@ class Crc32(wiring.Component):
         return m
 
 
-def _advance(state, word, width):
-    """State of the reflected CRC register after `width` more bits."""
+def _advance(value, width):
+    """What `value`, state plus word, has become in the reflected register after `width` bits."""
     reflected = int(f"{CRC32.polynomial:032b}"[::-1], 2)
-    for bit in range(width):
-        state ^= word >> bit & 1
-        state = state >> 1 ^ (reflected if state & 1 else 0)
-    return state
+    for _ in range(width):
+        value = value >> 1 ^ (reflected if value & 1 else 0)
+    return value

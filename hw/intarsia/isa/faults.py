@@ -46,11 +46,12 @@ class FaultCode(enum.Enum, shape=8):
     WRONG_NODE = 11
     """A packet came to a node that is not its destination. node: destination."""
 
-    LINK_CRC = 12
-    """A packet was damaged on a link. info: port."""
+    LINK = 12
+    """A link was given up, or its other end has begun anew while packets were under way: they are
+    lost. Or one was dropped because its link is dead. info: port; node: destination of that."""
 
     LINK_PROTOCOL = 13
-    """A packet came out of sequence, of unknown kind or format, or without credit. info: port."""
+    """A packet came of unknown kind or format, or without credit. info: port."""
 
     TRANSACTION = 14
     """A reply came that nobody waits for. node: who sent it; info: transaction."""

@@ -5,8 +5,13 @@ A packet is a header of 16 bytes; for kinds that have one, an extension of 12 by
 own; the payload is filled up to a whole beat. Filling is zero. READ carries no payload: its
 ``length`` is the number of bytes asked for.
 
-The beats of a packet follow each other on a link without a gap. Credits are announced by the
-receiver: after a reset a sender has none, until the other side returns what its buffers hold.
+The beats of a packet follow each other on a link without a gap. All packets but notices are
+numbered by each link that they cross, kept until they are acknowledged, and sent again where one of
+them was damaged. Notices (`NOTICES`) are headers that say how the two ends of a link stand; they
+are never repeated, have no number, and never leave their link.
+
+Credits are announced by the receiver: after a reset a sender has none, until the other side returns
+what its buffers hold.
 
 The CRC is CRC-32 (ISO-HDLC, as in Ethernet) over all beats in order, lowest byte first, with the
 field ``crc`` taken as zero.
@@ -23,6 +28,8 @@ __all__ = [
     "EXTENSION_BYTES",
     "HEADER_BYTES",
     "LINK_FORMAT",
+    "LINK_PATIENCE",
+    "NOTICES",
     "ErrorDetail",
     "MessageClass",
     "PacketHeader",
@@ -33,7 +40,11 @@ __all__ = [
 ]
 
 #: Version of the packet format.
-LINK_FORMAT = 1
+LINK_FORMAT = 2
+
+#: Pulses of the timebase after which a link is given up whose other end says nothing, or
+#: acknowledges nothing.
+LINK_PATIENCE = 7
 
 HEADER_BYTES = 16
 EXTENSION_BYTES = 12
@@ -74,7 +85,7 @@ class PacketKind(enum.Enum, shape=5):
 
     CREDIT = 24
     """Returns credits where no other packet goes that way. Never leaves its link, needs no
-    credits itself."""
+    credits itself, but is numbered and kept like any other."""
 
     SYNC_ARRIVE = 25
     """A member has reached an ESP. Extension: `SyncPoint`."""
@@ -82,6 +93,18 @@ class PacketKind(enum.Enum, shape=5):
     SYNC_RELEASE = 26
     """All members have. Extension: `SyncPoint`."""
 
+    ACK = 28
+    """Notice: what has arrived (``acknowledge``), and what comes next (``sequence``)."""
+
+    RETRY = 29
+    """Notice: an ACK that asks for what has not arrived to be sent again."""
+
+    HELLO = 30
+    """Notice: this end has begun anew, and does not know yet whether the other end knows."""
+
+
+#: Kinds that are notices.
+NOTICES = (PacketKind.ACK, PacketKind.RETRY, PacketKind.HELLO)
 
 #: Kinds that have an extension.
 EXTENDED = (
@@ -131,19 +154,20 @@ class PacketHeader(data.Struct):
     """CRC-32 of the packet."""
 
     sequence: 8
-    """Counts the packets of a link, CREDIT left out."""
+    """Counts the packets of a link; in notices, number of the packet that is sent next."""
 
     acknowledge: 8
-    """Sequence number of the last packet that came the other way undamaged."""
+    """In notices: number of the packet that is expected next from the other end. Else zero."""
 
     credit_class: MessageClass
-    """Class whose credits are returned."""
+    """Class whose credits are returned. In notices zero."""
 
     credits: 6
-    """Credits returned, each for `CREDIT_UNIT` beats."""
+    """Credits returned, each for `CREDIT_UNIT` beats. In notices: epoch of the other end, as far as
+    this one has heard of it; else zero."""
 
     epoch: 4
-    """Life of the link: changes with every reset."""
+    """Life of the sending end: 1 to 15 in turn, another one with every reset."""
 
     link_format: 4
     """`LINK_FORMAT`."""

@@ -44,6 +44,11 @@ class Geometry:
         return HEADER_BYTES // self.link_bytes
 
     @property
+    def index(self):
+        """Shape of a number that tells the beats of a header apart; it has one bit at least."""
+        return range(max(2, self.header_beats))
+
+    @property
     def extension_beats(self):
         """Beats of an extension."""
         return -(-EXTENSION_BYTES // self.link_bytes)
@@ -70,6 +75,16 @@ class Geometry:
     def demand(self, name):
         """Credits, in beats, that a packet of the class called `name` is sent with at least."""
         return self.shortest_with_extension if name == "control" else self.longest
+
+    @property
+    def ring(self):
+        """Beats that a transmitter keeps until they are acknowledged; a power of two."""
+        return 1024 if self.link_bytes == 4 else 512
+
+    @property
+    def window(self):
+        """Packets that may wait for an acknowledgement; a power of two, at most 64."""
+        return 16 if self.link_bytes == 4 else 32
 
     def locate(self, field):
         """Beat that `field` of the header begins in, and its bit there."""

@@ -6,9 +6,12 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.common.ports import PacketBeat
 from intarsia.isa.counters import Activity
-from intarsia.isa.faults import FaultReport
+from intarsia.isa.faults import LINK_PORT, FaultCode, FaultReport
+from intarsia.isa.packet import PacketKind
 from intarsia.link.geometry import CLASSES, Geometry
 from intarsia.link.receiver import Receiver
+from intarsia.link.returns import Returns
+from intarsia.link.session import Session
 from intarsia.link.transmitter import Transmitter
 
 __all__ = ["LinkPins", "LinkPort"]
@@ -38,7 +41,7 @@ class LinkPins(wiring.Signature):
 
 
 class LinkPort(wiring.Component):
-    """One end of a link: packets in and out, by class, with CRC and credits.
+    """One end of a link: packets in and out, by class, each of them once and in order.
 
     Parameters
     ----------
@@ -49,6 +52,8 @@ class LinkPort(wiring.Component):
 
     Members
     -------
+    tick : In(1)
+        Timebase.
     tx, rx : Out(LinkPins(link_bytes)), In(LinkPins(link_bytes))
         The link.
     send_control, send_reply, send_request : In(stream.Signature(PacketBeat(link_bytes)))
@@ -64,6 +69,7 @@ class LinkPort(wiring.Component):
         self.port = port
         beat = stream.Signature(PacketBeat(link_bytes))
         super().__init__({
+            "tick": In(1),
             "tx": Out(LinkPins(link_bytes)),
             "rx": In(LinkPins(link_bytes)),
             **{f"send_{name}": In(beat) for name in CLASSES},
@@ -75,30 +81,69 @@ class LinkPort(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.transmitter = sender = Transmitter(link_bytes=self.link_bytes)
+        m.submodules.session = session = Session()
+        transmitter = Transmitter(link_bytes=self.link_bytes)
+        ends = session.lost | session.renewed
+        m.submodules.transmitter = ResetInserter({"sync": ends})(transmitter)
         m.submodules.receiver = receiver = Receiver(link_bytes=self.link_bytes)
+        m.submodules.returns = returns = Returns(link_bytes=self.link_bytes)
 
         for name in CLASSES:
-            connect(m, flipped(getattr(self, f"send_{name}")), getattr(sender, name))
+            connect(m, flipped(getattr(self, f"send_{name}")), getattr(transmitter, name))
             connect(m, getattr(receiver, name), flipped(getattr(self, f"take_{name}")))
-            freed = f"freed_{name}"
-            m.d.comb += getattr(sender, freed).eq(getattr(receiver, freed))
-        connect(m, grant=receiver.grant, sender=sender.grant)
+            for position in (f"begin_{name}", f"end_{name}"):
+                m.d.comb += getattr(returns, position).eq(getattr(receiver, position))
+        connect(m, grant=receiver.grant, sender=transmitter.grant)
+        notice = receiver.notice
+        hello = notice.kind == PacketKind.HELLO
         m.d.comb += [
-            self.fault.valid.eq(receiver.fault.valid),
-            self.fault.p.eq(receiver.fault.p),
+            session.tick.eq(self.tick),
+            session.heard.eq(receiver.heard),
+            session.hello.eq(hello),
+            session.epoch.eq(notice.epoch),
+            session.seen.eq(notice.credits),
+            session.news.eq(transmitter.news),
+            receiver.tick.eq(self.tick),
+            receiver.up.eq(session.up),
+            receiver.other.eq(session.other),
+            returns.up.eq(session.up),
+            returns.returned.eq(transmitter.returned),
+            transmitter.up.eq(session.up),
+            transmitter.dead.eq(session.dead),
+            transmitter.life.eq(session.life),
+            transmitter.other.eq(session.other),
+            transmitter.speak.eq(session.speak),
+            transmitter.retry.eq(receiver.retry),
+            transmitter.accepted.eq(receiver.accepted),
+            transmitter.lengthy.eq(receiver.lengthy),
+            transmitter.expected.eq(receiver.expected),
+            transmitter.due_class.eq(returns.message_class),
+            transmitter.due_units.eq(returns.units),
+            transmitter.urgent.eq(returns.urgent),
+            transmitter.acknowledged.eq(receiver.heard & receiver.same & ~hello),
+            transmitter.acknowledge.eq(notice.acknowledge),
+            transmitter.again.eq(notice.kind == PacketKind.RETRY),
         ]
+
         with m.If(receiver.fault.valid):
+            m.d.comb += [self.fault.valid.eq(1), self.fault.p.eq(receiver.fault.p)]
+        with m.Elif(session.lost | (session.renewed & transmitter.pending) | transmitter.dropped):
+            m.d.comb += [
+                self.fault.valid.eq(1),
+                self.fault.p.code.eq(FaultCode.LINK),
+                self.fault.p.engine.eq(LINK_PORT),
+                self.fault.p.node.eq(Mux(transmitter.dropped, transmitter.destination, 0)),
+            ]
+        with m.If(self.fault.valid):
             m.d.comb += self.fault.p.info.eq(self.port)
-        m.d.comb += sender.acknowledge.eq(receiver.acknowledge)
         m.d.comb += [
             receiver.valid.eq(self.rx.valid),
             receiver.start.eq(self.rx.start),
             receiver.data.eq(self.rx.data),
-            self.tx.valid.eq(sender.valid),
-            self.tx.start.eq(sender.start),
-            self.tx.data.eq(sender.data),
-            self.tx_activity.eq(sender.activity),
+            self.tx.valid.eq(transmitter.valid),
+            self.tx.start.eq(transmitter.start),
+            self.tx.data.eq(transmitter.data),
+            self.tx_activity.eq(transmitter.activity),
             self.rx_activity.eq(receiver.activity),
         ]
         return m

@@ -19,10 +19,13 @@ __all__ = ["Receiver"]
 class Receiver(wiring.Component):
     """Takes in the packets of a link, checks them, and keeps them in a buffer per class.
 
-    A packet is offered when its last beat has come and its CRC is good. A damaged packet is dropped
-    and reported (LINK_CRC); so is one that has no room, is cut short, out of sequence, too long, or
-    of unknown kind or format, and so are beats that belong to no packet (LINK_PROTOCOL). After a
-    packet was dropped, the next ones are out of sequence until both sides are reset.
+    A packet is offered when its last beat has come, its CRC is good, and it is the one that comes
+    next. What is damaged, cut short or ahead of what is missing is dropped, and the other end is
+    asked once to send again all that has not arrived: once until what it sends begins anew, or the
+    timebase says that the question may have been lost. What has arrived before is dropped, too.
+    A packet without room, too long, or of unknown kind or format is reported (LINK_PROTOCOL).
+
+    While the link is not up, nothing but notices is taken.
 
     Parameters
     ----------
@@ -35,12 +38,24 @@ class Receiver(wiring.Component):
         The link.
     control, reply, request : Out(stream.Signature(PacketBeat(link_bytes)))
         Packets received.
-    freed_control, freed_reply, freed_request : Out(1)
-        A beat has left the buffer of the class.
+    begin_control, end_control, … : Out(range(2 * capacity)), Out(range(2 * capacity))
+        Positions of the buffer. See :class:`~intarsia.link.returns.Returns`.
+    tick : In(1)
+        Timebase.
+    up, other : In(1), In(4)
+        Whether the link is up, and with which life of the other end.
+    heard, notice : Out(1), Out(PacketHeader)
+        A notice has come; only its kind and link fields count, and only in that cycle.
+    same : Out(1)
+        It is of the life of the other end with which the link is up.
     grant : Out(stream.Signature(Grant, always_ready=True))
         Credits that came in a header.
-    acknowledge : Out(8)
-        Sequence number of the last good packet.
+    accepted, lengthy : Out(1), Out(1)
+        A packet has arrived; it is longer than a quarter of what a transmitter keeps.
+    expected : Out(8)
+        Number of the packet that comes next.
+    retry : Out(1)
+        The other end is to be asked to send again.
     fault : Out(stream.Signature(FaultReport, always_ready=True))
         Without the number of the port.
     activity : Out(Activity)
@@ -50,14 +65,25 @@ class Receiver(wiring.Component):
     def __init__(self, *, link_bytes):
         self.geometry = Geometry(link_bytes)
         beat = stream.Signature(PacketBeat(link_bytes))
+        positions = {name: range(2 * self.geometry.capacity(name)) for name in CLASSES}
         super().__init__({
             "valid": In(1),
             "start": In(1),
             "data": In(8 * link_bytes),
             **{name: Out(beat) for name in CLASSES},
-            **{f"freed_{name}": Out(1) for name in CLASSES},
+            **{f"begin_{name}": Out(shape) for name, shape in positions.items()},
+            **{f"end_{name}": Out(shape) for name, shape in positions.items()},
+            "tick": In(1),
+            "up": In(1),
+            "other": In(4),
+            "heard": Out(1),
+            "notice": Out(PacketHeader),
+            "same": Out(1),
             "grant": Out(stream.Signature(Grant, always_ready=True)),
-            "acknowledge": Out(8, init=255),
+            "accepted": Out(1),
+            "lengthy": Out(1),
+            "expected": Out(8),
+            "retry": Out(1),
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
             "activity": Out(Activity),
         })
@@ -131,41 +157,68 @@ class Receiver(wiring.Component):
             m.d.sync += [kind.eq(header.kind), too_long.eq(too_long_now)]
 
         # ---- What later beats of the header say
-        found = {}
-        for name in ("crc", "sequence", "credit_class", "credits", "link_format"):
-            beat, bit = geometry.locate(name)
-            shape = PacketHeader.as_shape()[name].shape
-            kept = Signal(shape, name=f"kept_{name}")
-            found[name] = Signal(shape, name=f"found_{name}")
-            here = beat_data[bit : bit + Shape.cast(shape).width]
-            m.d.comb += found[name].eq(Mux(now == beat, here, kept))
-            with m.If(within & (now == beat)):
-                m.d.sync += kept.eq(here)
+        link_beat, link_bit = geometry.locate("sequence")
+        fields = Signal(PacketHeader)
+        ahead_by = Signal(8)
+        m.d.comb += [
+            fields.as_value()[-(width - link_bit) :].eq(beat_data[link_bit:]),
+            ahead_by.eq(fields.sequence - self.expected),
+        ]
+        found = {
+            "next": ahead_by == 0,
+            "ahead": ~ahead_by[-1] & (ahead_by != 0),
+            "same": fields.epoch == self.other,
+            "format": fields.link_format == geometry.format,
+            "class": fields.credit_class,
+            "credits": fields.credits,
+            "crc": beat_data[crc_bit : crc_bit + 32],
+        }
+        at_link = Signal()
+        m.d.comb += at_link.eq(now == link_beat)
+        for name, value in found.items():
+            kept = Signal.like(Value.cast(value), name=f"kept_{name}")
+            here = at_link if name != "crc" else now == crc_beat
+            with m.If(within & here):
+                m.d.sync += kept.eq(value)
+            # The last beat may be the one that says it, but for the CRC where it comes before.
+            if name == "crc" and crc_beat < geometry.header_beats - 1:
+                found[name] = kept
+            else:
+                found[name] = Mux(here, value, kept)
 
         # ---- Verdict, with the last beat
-        expected = Signal(8)
         undamaged = Signal()
+        noticed = Signal()
         stored = Signal()
-        in_sequence = Signal()
         room = Signal()
         known = Signal()
+        proper = Signal()
+        is_next = Signal()
         good = Signal()
         m.d.comb += [
-            undamaged.eq(crc.crc == found["crc"]),
-            stored.eq(kind_now != PacketKind.CREDIT),
-            in_sequence.eq(~stored | (found["sequence"] == expected)),
-            known.eq(
-                Cat(kind_now == kind for kind in PacketKind).any()
-                & ~too_long_now
-                & (found["link_format"] == geometry.format)
-            ),
-            good.eq(last & undamaged & in_sequence & room & known),
+            undamaged.eq(last & (crc.crc == found["crc"]) & found["format"]),
+            noticed.eq(kind_now.as_value()[2:].all()),
+            stored.eq(~noticed & (kind_now != PacketKind.CREDIT)),
+            known.eq(Cat(kind_now == kind for kind in PacketKind).any() & ~too_long_now),
+            self.same.eq(self.up & found["same"]),
+            proper.eq(undamaged & self.same),
+            is_next.eq(proper & ~noticed & found["next"]),
+            good.eq(is_next & known & room),
+            self.accepted.eq(good),
+            self.lengthy.eq(now >= geometry.ring // 4),
+            self.heard.eq(undamaged & noticed),
+            self.notice.eq(fields),
+            self.notice.kind.eq(kind_now),
             self.grant.valid.eq(good & (found["credits"] != 0)),
-            self.grant.p.message_class.eq(found["credit_class"]),
+            self.grant.p.message_class.eq(found["class"]),
             self.grant.p.credits.eq(found["credits"]),
         ]
-        with m.If(good & stored):
-            m.d.sync += [expected.eq(expected + 1), self.acknowledge.eq(found["sequence"])]
+        with m.If(~self.up):
+            m.d.sync += self.expected.eq(0)
+        with m.Elif(good):
+            m.d.sync += self.expected.eq(self.expected + 1)
+
+        # ---- What has not arrived
         cut_short = Signal()
         stray = Signal()
         lost = Signal()  # Where packets begin, since one was dropped: their length may be wrong.
@@ -174,13 +227,21 @@ class Receiver(wiring.Component):
             stray.eq(arrived & ~within & ~lost),
         ]
         with m.If(arrived):
-            m.d.sync += lost.eq(Mux(last, ~good, lost & ~begins) | stray)
-        with m.If((last & ~good) | cut_short | stray):
+            m.d.sync += lost.eq(Mux(last, ~undamaged, lost & ~begins) | stray)
+        missing = Signal()
+        asked = Signal()
+        m.d.comb += [
+            missing.eq((last & ~undamaged) | cut_short | stray | (proper & found["ahead"])),
+            self.retry.eq(self.up & missing & ~asked),
+        ]
+        with m.If(self.tick | good | (proper & noticed & ~found["ahead"]) | ~self.up):
+            m.d.sync += asked.eq(0)
+        with m.Elif(missing):
+            m.d.sync += asked.eq(1)
+        with m.If((is_next & ~good) | (last & (crc.crc == found["crc"]) & ~found["format"])):
             m.d.comb += [
                 self.fault.valid.eq(1),
-                self.fault.p.code.eq(
-                    Mux(last & ~undamaged, FaultCode.LINK_CRC, FaultCode.LINK_PROTOCOL)
-                ),
+                self.fault.p.code.eq(FaultCode.LINK_PROTOCOL),
                 self.fault.p.engine.eq(LINK_PORT),
             ]
 
@@ -238,7 +299,8 @@ class Receiver(wiring.Component):
         m.d.comb += [
             read.addr.eq(begin),
             read.en.eq((begin != good_end) & (~out.valid | out.ready)),
-            getattr(self, f"freed_{name}").eq(read.en),
+            getattr(self, f"begin_{name}").eq(begin),
+            getattr(self, f"end_{name}").eq(good_end),
             Cat(out.p.data, out.p.last).eq(read.data),
             out.p.first.eq(first),
         ]

@@ -1,4 +1,4 @@
-"""Sending half of a link port: credits, CRC, sequence numbers."""
+"""Sending half of a link port: what it has sent it keeps, until it has arrived."""
 
 from amaranth import *
 from amaranth.lib import data, memory, stream, wiring
@@ -10,8 +10,12 @@ from intarsia.common.ports import PacketBeat
 from intarsia.isa.counters import Activity
 from intarsia.isa.packet import CREDIT_UNIT, MessageClass, PacketKind
 from intarsia.link.geometry import CLASSES, Geometry
+from intarsia.link.notice import Notice
 
 __all__ = ["Grant", "Transmitter"]
+
+#: Packets that have arrived and are acknowledged at once, even if others wait to be sent.
+PROMPT = 8
 
 
 class Grant(data.Struct):
@@ -25,17 +29,24 @@ class Grant(data.Struct):
 
 
 class Transmitter(wiring.Component):
-    """Sends the packets of three classes over one link, when the other side has room for them.
+    """Sends the packets of three classes over one link, again and again until they have arrived.
 
     A packet is taken in when its class has credits for the longest packet of that class; control
-    goes before reply, reply before request. It is stored, while its CRC is computed, in one of two
-    buffers, and leaves in one piece; so a producer may pause within a packet. A packet of n beats
-    appears on the link n + 2 cycles after its first beat was taken, at the earliest, and packets
-    follow each other without a gap.
+    goes before reply, reply before request. It is stored in a ring, while its CRC is computed, and
+    leaves in one piece; so a producer may pause within a packet. A packet of n beats appears on the
+    link n + 2 cycles after its first beat was taken, at the earliest, and packets follow each other
+    without a gap. It stays in the ring until it is acknowledged. RETRY from the other end makes the
+    transmitter go back to the oldest packet that is not, and send all from there on once more.
 
-    Credits for what was taken out of this side's receive buffers ride in the headers. Where a
-    class has an eighth of its buffer to return and no packet is ready, a CREDIT packet takes
-    them.
+    Credits for what was taken out of this side's receive buffers ride in the headers. Where there
+    are enough to return and no packet is ready, a CREDIT packet takes them.
+
+    Notices say what has arrived here. They are sent when nothing else is, after `PROMPT` packets or
+    a long one even if there is something, and when they are asked for. Each is made when it is
+    sent.
+
+    To be reset when a life of the link ends. Of a packet whose first beats were lost with that, the
+    other ones are dropped, too.
 
     Parameters
     ----------
@@ -46,16 +57,36 @@ class Transmitter(wiring.Component):
     -------
     control, reply, request : In(stream.Signature(PacketBeat(link_bytes)))
         Packets to send; link fields and CRC of the header zero.
+    up, dead, life, other : In(1), In(1), In(4), In(4)
+        See :class:`~intarsia.link.session.Session`. Packets for a link that is dead are dropped.
+    speak : In(1)
+        A notice is due.
+    retry : In(1)
+        One is due that asks for packets that have not arrived.
+    accepted, lengthy : In(1), In(1)
+        A packet has arrived; it is a long one.
+    expected : In(8)
+        Number of the next one.
+    due_class, due_units, urgent : In(MessageClass), In(6), In(1)
+        Credits to return, and whether they are worth a packet.
+    returned : Out(1)
+        They are in a packet.
     grant : In(stream.Signature(Grant, always_ready=True))
         Credits that came in.
-    freed_control, freed_reply, freed_request : In(1)
-        A beat was taken out of the receive buffer of the class.
-    acknowledge : In(8)
-        Sequence number of the last good packet received.
+    acknowledged : In(1)
+        A notice has come: packets before `acknowledge` have arrived, and if `again`, others have
+        been lost.
+    acknowledge, again : In(8), In(1)
+    news : Out(1)
+        `acknowledge` says something new, or there is nothing that it could.
+    pending : Out(1)
+        There are packets that have not been acknowledged.
+    dropped, destination : Out(1), Out(16)
+        A packet for that node is dropped.
     valid, start, data : Out(1), Out(1), Out(8 * link_bytes)
         The link.
     activity : Out(Activity)
-        BUSY while a beat is on the link, LINK while a packet waits for credits only.
+        BUSY while a beat is on the link, LINK while a packet waits for credits or acknowledgements.
     """
 
     def __init__(self, *, link_bytes):
@@ -63,9 +94,27 @@ class Transmitter(wiring.Component):
         beat = stream.Signature(PacketBeat(link_bytes))
         super().__init__({
             **{name: In(beat) for name in CLASSES},
-            **{f"freed_{name}": In(1) for name in CLASSES},
+            "up": In(1),
+            "dead": In(1),
+            "life": In(4),
+            "other": In(4),
+            "speak": In(1),
+            "retry": In(1),
+            "accepted": In(1),
+            "lengthy": In(1),
+            "expected": In(8),
+            "due_class": In(MessageClass),
+            "due_units": In(6),
+            "urgent": In(1),
+            "returned": Out(1),
             "grant": In(stream.Signature(Grant, always_ready=True)),
+            "acknowledged": In(1),
             "acknowledge": In(8),
+            "again": In(1),
+            "news": Out(1),
+            "pending": Out(1),
+            "dropped": Out(1),
+            "destination": Out(16),
             "valid": Out(1),
             "start": Out(1),
             "data": Out(8 * link_bytes),
@@ -76,49 +125,70 @@ class Transmitter(wiring.Component):
         m = Module()
         geometry = self.geometry
         width = 8 * geometry.link_bytes
+        depth = geometry.ring
+        index_bits = ceil_log2(geometry.window)
 
-        depth_bits = ceil_log2(geometry.longest)
-        m.submodules.buffers = buffers = memory.Memory(shape=width, depth=2 << depth_bits, init=[])
-        write = buffers.write_port()
-        read = buffers.read_port()
-        m.submodules.crc = crc = Crc32(width=width)
+        m.submodules.ring = ring = memory.Memory(shape=width + 1, depth=depth, init=[])
+        write = ring.write_port()
+        read = ring.read_port()
+        # By number of the packet: its CRC, and where it begins.
+        m.submodules.sums = sums = memory.Memory(shape=32, depth=geometry.window, init=[])
+        sum_write, sum_read = sums.write_port(), sums.read_port(domain="comb")
+        m.submodules.begins = begins = memory.Memory(
+            shape=ceil_log2(depth) + 1, depth=geometry.window, init=[]
+        )
+        begin_write, begin_read = begins.write_port(), begins.read_port(domain="comb")
 
-        # Of each of the two buffers: whether it holds a packet, its last beat, its CRC.
-        full = Signal(2)
-        ends = [Signal(depth_bits, name=f"end{n}") for n in range(2)]
-        sums = [Signal(32, name=f"sum{n}") for n in range(2)]
-        emptied = Signal(2)
+        # Positions count beyond the ring, so that full and empty differ.
+        base, fill, out = (Signal(range(2 * depth), name=name) for name in ("base", "fill", "out"))
+        # Numbers of packets: the oldest that is kept, the one that is filled or comes next, the
+        # first that is not complete, the one that is sent next.
+        oldest, sequence, sent = (Signal(8, name=n) for n in ("oldest", "sequence", "sent"))
+        complete = Signal(index_bits + 1)
+
+        # ---- What has arrived
+        place = Signal(range(geometry.longest))
+        progress = Signal()
+        m.d.comb += [
+            begin_read.addr.eq(self.acknowledge),
+            progress.eq(self.acknowledge != oldest),
+            self.news.eq(progress | (oldest == sequence)),
+            self.pending.eq((oldest != sequence) | (place != 0)),
+        ]
+        with m.If(self.acknowledged & progress):
+            m.d.sync += [oldest.eq(self.acknowledge), base.eq(begin_read.data)]
 
         # ---- Which packet goes next
-        balance = {name: Signal(16, name=f"balance_{name}") for name in CLASSES}
-        place = Signal(depth_bits)
-        filling = Signal()
+        balance = {name: Signal(12, name=f"balance_{name}") for name in CLASSES}
         choice = Signal(4)  # one bit per class, and one for CREDIT
         held = Signal(4)
         current = Signal(4)
-        due_class, due_units, urgent = self._returns(m, place, filling, current)
-
         ready = Signal(3)
         m.d.comb += ready.eq(
             Cat(
-                getattr(self, name).valid & (balance[name] >= geometry.demand(name))
-                for name in CLASSES
+                source.valid
+                & ((balance[name] >= geometry.demand(name)) | self.dead | ~source.p.first)
+                for name, source in self._sources()
             )
         )
-        waiting = Cat(getattr(self, name).valid for name in CLASSES)
+        waiting = Cat(source.valid for _, source in self._sources())
         m.d.comb += [
-            choice.eq(Mux(ready.any(), ready & (~ready + 1), urgent << 3)),
+            choice.eq(Mux(ready.any(), ready & (~ready + 1), self.urgent << 3)),
             current.eq(Mux(place == 0, choice, held)),
         ]
 
-        # ---- From the source into a buffer
-        fill = Signal()
+        # ---- From the source into the ring
+        filling = Signal()
+        storing = Signal()
         space = Signal()
         beat = Signal(PacketBeat(geometry.link_bytes))
         available = Signal()
-        m.d.comb += space.eq(~full.bit_select(fill, 1))
-        for n, name in enumerate(CLASSES):
-            source = getattr(self, name)
+        in_flight = Signal(index_bits + 1)
+        m.d.comb += [
+            in_flight.eq(sequence - oldest),
+            space.eq((fill ^ base != depth) & ((place != 0) | ~in_flight[-1])),
+        ]
+        for n, (_, source) in enumerate(self._sources()):
             with m.If(current[n]):
                 m.d.comb += [
                     beat.eq(source.p),
@@ -129,136 +199,172 @@ class Transmitter(wiring.Component):
             first_beat, kind_bit = geometry.locate("kind")
             m.d.comb += [
                 available.eq(1),
+                beat.first.eq(place == 0),
                 beat.last.eq(place == geometry.header_beats - 1),
                 beat.data.eq(Mux(place == first_beat, PacketKind.CREDIT.value << kind_bit, 0)),
             ]
-        m.d.comb += filling.eq(available & space)
+        m.d.comb += [
+            filling.eq(available & space),
+            storing.eq(filling & ((place != 0) | (beat.first & ~self.dead))),
+            self.dropped.eq(filling & beat.first & self.dead),
+            self.destination.eq(beat.data),
+        ]
 
-        sequence = Signal(8)
         fields = Signal(width)
         link_beat, link_bit = geometry.locate("sequence")
         link_fields = Cat(
             sequence,
-            self.acknowledge,
-            due_class,
-            due_units,
-            Const(0, 4),
+            Const(0, 8),
+            self.due_class,
+            self.due_units,
+            self.life,
             Const(geometry.format, 4),
         )
         with m.If(place == link_beat):
             m.d.comb += fields.eq(link_fields << link_bit)
+        m.submodules.crc = crc = Crc32(width=width)
         m.d.comb += [
-            write.addr.eq(Cat(place, fill)),
-            write.data.eq(beat.data | fields),
-            write.en.eq(filling),
-            crc.start.eq(filling & (place == 0)),
-            crc.valid.eq(filling),
+            self.returned.eq(storing & (place == link_beat)),
+            write.addr.eq(fill),
+            write.data.eq(Cat(beat.data | fields, beat.last)),
+            write.en.eq(storing),
+            crc.start.eq(storing & (place == 0)),
+            crc.valid.eq(storing),
             crc.word.eq(write.data),
         ]
-        with m.If(filling):
-            m.d.sync += [place.eq(Mux(beat.last, 0, place + 1)), held.eq(current)]
+        with m.If(storing):
+            m.d.sync += [
+                fill.eq(fill + 1),
+                place.eq(Mux(beat.last, 0, place + 1)),
+                held.eq(current),
+            ]
             with m.If(beat.last):
-                m.d.sync += [fill.eq(~fill), sequence.eq(sequence + ~current[3])]
-        # The CRC of a packet is there in the cycle after its last beat.
+                m.d.sync += sequence.eq(sequence + 1)
+        # The CRC of a packet is there in the cycle after its last beat; the next one begins there.
         filled = Signal()
-        end = Signal(depth_bits)
-        finished = Signal(2)
-        m.d.sync += filled.eq(filling & beat.last)
-        with m.If(filling):
-            m.d.sync += end.eq(place)
+        m.d.sync += filled.eq(storing & beat.last)
+        m.d.comb += [
+            sum_write.addr.eq(complete),
+            sum_write.data.eq(crc.crc),
+            sum_write.en.eq(filled),
+            begin_write.addr.eq(complete + 1),
+            begin_write.data.eq(fill),
+            begin_write.en.eq(filled),
+        ]
         with m.If(filled):
-            with m.If(fill):
-                m.d.sync += [ends[0].eq(end), sums[0].eq(crc.crc)]
-            with m.Else():
-                m.d.sync += [ends[1].eq(end), sums[1].eq(crc.crc)]
-        m.d.comb += finished.eq(filled << ~fill)
-        with m.If(finished.any() | emptied.any()):
-            m.d.sync += full.eq((full | finished) & ~emptied)
+            m.d.sync += complete.eq(complete + 1)
 
         # ---- Credits of the other side
         for n, (name, message_class) in enumerate(CLASSES.items()):
             spent = Signal(name=f"spent_{name}")
             given = Signal(10, name=f"given_{name}")
-            m.d.comb += spent.eq(filling & current[n])
+            m.d.comb += spent.eq(storing & current[n])
             with m.If(self.grant.valid & (self.grant.p.message_class == message_class)):
                 m.d.comb += given.eq(self.grant.p.credits * CREDIT_UNIT)
             with m.If(spent | (given != 0)):
                 m.d.sync += balance[name].eq(balance[name] + given - spent)
 
-        # ---- From a buffer onto the link
-        take = Signal()
-        out = Signal(depth_bits)
-        sending = Signal()
-        last = Signal()
-        crc_beat, crc_bit = geometry.locate("crc")
-        m.d.comb += [
-            sending.eq(full.bit_select(take, 1)),
-            last.eq(out == Mux(take, ends[1], ends[0])),
-            read.addr.eq(Cat(out, take)),
-            read.en.eq(sending),
-            emptied.eq((sending & last) << take),
-        ]
-        crc_now = Signal()
-        checksum = Signal(32)
-        m.d.sync += [self.valid.eq(sending), self.start.eq(sending & (out == 0))]
-        with m.If(sending):
-            m.d.sync += [
-                out.eq(Mux(last, 0, out + 1)),
-                take.eq(take ^ last),
-                crc_now.eq(out == crc_beat),
-                checksum.eq(Mux(take, sums[1], sums[0])),
-            ]
-        with m.If(self.valid):
-            m.d.comb += self.data.eq(read.data | Mux(crc_now, checksum << crc_bit, 0))
+        # ---- Notices
+        due = Signal(init=1)  # A life begins with a HELLO.
+        retry = Signal()
+        owing = Signal()
+        owed = Signal(range(PROMPT))
+        notice_begins = Signal()
+        with m.If(notice_begins):
+            m.d.sync += [due.eq(0), retry.eq(0), owing.eq(0), owed.eq(0)]
+        prompt = self.accepted & (self.lengthy | (owed == PROMPT - 1))
+        with m.If(self.speak | self.retry | prompt | (self.acknowledged & self.again)):
+            m.d.sync += due.eq(1)
+        with m.If(self.retry):
+            m.d.sync += retry.eq(1)
+        with m.If(self.accepted):
+            m.d.sync += [owing.eq(1), owed.eq(Mux(notice_begins, 1, owed + 1))]
+        m.submodules.notice = notice = Notice(link_bytes=geometry.link_bytes)
 
-        with m.If(self.valid | sending):
+        # ---- Onto the link
+        again = Signal()
+        behind = Signal(index_bits + 2)
+        more = Signal()
+        kept = Signal()  # What is on the link comes from the ring.
+        index = Signal(geometry.index)
+        boundary = Signal()
+        reading = Signal()
+        noting = Signal()
+        ended = Signal()
+        m.d.comb += [
+            behind.eq(sent - oldest),
+            more.eq(sent[: index_bits + 1] != complete),
+            ended.eq(Mux(kept, read.data[-1], index == geometry.header_beats - 1)),
+            boundary.eq(~self.valid | ended),
+            read.addr.eq(out),
+            read.en.eq(reading),
+        ]
+        with m.If(~boundary):
+            m.d.comb += [reading.eq(kept), noting.eq(~kept)]
+        with m.Elif(again | behind[-1]):
+            m.d.sync += [again.eq(0), out.eq(base), sent.eq(oldest)]
+        with m.Elif(due | (owing & ~more)):
+            m.d.comb += [noting.eq(1), notice_begins.eq(1)]
+        with m.Else():
+            m.d.comb += reading.eq(more)
+        with m.If(self.acknowledged & self.again):
+            m.d.sync += again.eq(1)
+
+        comes = Signal.like(index)  # of the beat that goes onto the link with the next cycle
+        last_index = geometry.header_beats - 1
+        m.d.comb += comes.eq(Mux(boundary, 0, Mux(index == last_index, index, index + 1)))
+        crc_beat, crc_bit = geometry.locate("crc")
+        extra = Signal(width)  # what does not come from the ring
+        summed = Signal()
+        m.d.comb += [
+            sum_read.addr.eq(sent),
+            summed.eq(reading & (comes == crc_beat) & (boundary | (index != last_index))),
+        ]
+        notice_kind = Signal(PacketKind)
+        kind_held = Signal(PacketKind)
+        acknowledge_held = Signal(8)
+        seen_held = Signal(4)
+        with m.If(noting):
+            m.d.comb += [
+                notice_kind.eq(
+                    Mux(self.up, Mux(retry, PacketKind.RETRY, PacketKind.ACK), PacketKind.HELLO)
+                ),
+                notice.index.eq(comes),
+                notice.kind.eq(Mux(boundary, notice_kind, kind_held)),
+                notice.sequence.eq(sent),
+                notice.acknowledge.eq(Mux(boundary, self.expected, acknowledge_held)),
+                notice.seen.eq(Mux(boundary, self.other, seen_held)),
+                notice.epoch.eq(self.life),
+            ]
+            m.d.sync += extra.eq(notice.word)
+            with m.If(boundary):
+                m.d.sync += [
+                    kind_held.eq(notice_kind),
+                    acknowledge_held.eq(self.expected),
+                    seen_held.eq(self.other),
+                ]
+        with m.Elif(reading):
+            m.d.sync += extra.eq(Mux(summed, sum_read.data << crc_bit, 0))
+        with m.If(summed):
+            m.d.sync += sent.eq(sent + 1)
+        m.d.sync += [
+            self.valid.eq(reading | noting),
+            self.start.eq((reading | noting) & boundary),
+        ]
+        with m.If(reading | noting):
+            m.d.sync += [kept.eq(reading), index.eq(comes)]
+        with m.If(reading):
+            m.d.sync += out.eq(out + 1)
+        with m.If(self.valid):
+            m.d.comb += self.data.eq(Mux(kept, read.data[:-1], 0) | extra)
+
+        with m.If(self.valid | reading | noting):
             m.d.comb += self.activity.eq(Activity.BUSY)
         with m.Elif(waiting.any()):
             m.d.comb += self.activity.eq(Activity.LINK)
 
         return m
 
-    def _returns(self, m, place, filling, current):
-        """Credits to return: their class and number, and whether they are worth a packet."""
-        link_beat, _ = self.geometry.locate("credits")
-        turn = Signal(range(3))
-        pending, plenty, some = {}, Signal(3), Signal(3)
-        for n, name in enumerate(CLASSES):
-            capacity = self.geometry.capacity(name)
-            pending[name] = Signal(range(capacity + 1), init=capacity, name=f"pending_{name}")
-            m.d.comb += [
-                plenty[n].eq(pending[name] >= capacity // 8),
-                some[n].eq(pending[name] >= CREDIT_UNIT),
-            ]
-
-        # Among the classes that have most to return, the first one from `turn` on.
-        candidates = Signal(3)
-        chosen = Signal(3)
-        m.d.comb += candidates.eq(Mux(plenty.any(), plenty, some))
-        with m.Switch(turn):
-            for first in range(3):
-                with m.Case(first):
-                    for n in reversed([(first + k) % 3 for k in range(3)]):
-                        with m.If(candidates[n]):
-                            m.d.comb += chosen.eq(1 << n)
-
-        due_class = Signal(MessageClass)
-        due_units = Signal(6)
-        for n, (name, message_class) in enumerate(CLASSES.items()):
-            with m.If(chosen[n]):
-                units = Signal(12, name=f"units_{name}")
-                m.d.comb += [
-                    units.eq(pending[name] // CREDIT_UNIT),
-                    due_class.eq(message_class),
-                    due_units.eq(Mux(units > 63, 63, units)),
-                ]
-        returned = Signal()
-        m.d.comb += returned.eq(filling & (place == link_beat))
-        with m.If(returned):
-            m.d.sync += turn.eq(Mux(turn == 2, 0, turn + 1))
-        for n, name in enumerate(CLASSES):
-            freed = getattr(self, f"freed_{name}")
-            with m.If(freed | (returned & chosen[n])):
-                paid = Mux(returned & chosen[n], due_units * CREDIT_UNIT, 0)
-                m.d.sync += pending[name].eq(pending[name] + freed - paid)
-        return due_class, due_units, plenty.any()
+    def _sources(self):
+        """Streams of packets to send, by class, in the order in which they are served."""
+        return [(name, getattr(self, name)) for name in CLASSES]

@@ -29,7 +29,7 @@ LOGGER = logging.getLogger("intarsia.cosim")
 CORE = Path(__file__).with_name("core")
 
 #: Sources that belong to the core, and not to a chip's library.
-CORE_SOURCES = ("api", "chip", "endpoint", "fabric", "hub", "link_end")
+CORE_SOURCES = ("api", "chip", "endpoint", "fabric", "hub", "link_end", "wire")
 
 
 def cache_folder() -> Path:

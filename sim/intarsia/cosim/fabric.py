@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from intarsia.cosim.build import chip_library
+from intarsia.cosim.faults import NO_FAULTS, Faults
 from intarsia.cosim.native import TraceEvent, core
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
@@ -46,6 +47,13 @@ class Fabric:
         Sizes of the memory node and of the host node.
     memory_latency : int
         Cycles from a request's turn at such a node until its reply leaves.
+    faults : Faults
+        What links do to what they carry.
+
+    Raises
+    ------
+    :exc:`intarsia.cosim.native.NativeError`
+        If a node is to be cut off that is not there, or links have no latency.
     """
 
     def __init__(
@@ -56,6 +64,7 @@ class Fabric:
         memory_bytes: int = 64 << 20,
         host_bytes: int = 64 << 20,
         memory_latency: int = 32,
+        faults: Faults = NO_FAULTS,
     ) -> None:
         self.configs = tuple(configs)
         libraries: dict[ChipConfig, Path] = {}
@@ -68,6 +77,10 @@ class Fabric:
             self._core.add_chip(self._fabric, str(libraries[config]).encode())
         for node, size in ((MEMORY_NODE, memory_bytes), (HOST_NODE, host_bytes)):
             self._core.add_memory(self._fabric, node, size, MEMORY_LINK_BYTES, memory_latency)
+        if faults.ber or faults.drop:
+            self._core.disturb(self._fabric, faults.ber, faults.drop, faults.seed)
+        for node, cycle in faults.cut.items():
+            self._core.cut(self._fabric, node, cycle)
 
     def close(self) -> None:
         """Free the simulation."""
@@ -84,6 +97,16 @@ class Fabric:
     def link_bytes(self) -> int:
         """Bytes that have crossed links, headers included."""
         return self._core.link_bytes(self._fabric)
+
+    @property
+    def repeated(self) -> int:
+        """Packets that the hub, the memory node and the host node have sent more than once."""
+        return self._core.repeated(self._fabric)
+
+    @property
+    def damaged(self) -> int:
+        """Packets that came damaged to the hub, the memory node and the host node."""
+        return self._core.damaged(self._fabric)
 
     @property
     def hash(self) -> int:

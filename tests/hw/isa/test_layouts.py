@@ -364,6 +364,9 @@ ENUMS = {
             "CREDIT": 24,
             "SYNC_ARRIVE": 25,
             "SYNC_RELEASE": 26,
+            "ACK": 28,
+            "RETRY": 29,
+            "HELLO": 30,
         },
     ),
     "Register": (
@@ -425,7 +428,7 @@ ENUMS = {
             "VERSION": 9,
             "BOUNDS": 10,
             "WRONG_NODE": 11,
-            "LINK_CRC": 12,
+            "LINK": 12,
             "LINK_PROTOCOL": 13,
             "TRANSACTION": 14,
             "SYNC": 15,
@@ -518,7 +521,7 @@ def test_instructions_are_stable():
 
 
 def test_constants_are_stable():
-    assert (PROGRAM_FORMAT, FRAGMENT_FORMAT, LINK_FORMAT) == (1, 1, 1)
+    assert (PROGRAM_FORMAT, FRAGMENT_FORMAT, LINK_FORMAT) == (1, 1, 2)
     assert (UNIT, TOKENS, TOKEN_MAX) == (16, 32, 255)
     assert (HEADER_BYTES, EXTENSION_BYTES, CREDIT_UNIT) == (16, 12, 8)
     assert IDENTITY.to_bytes(4, "little") == b"INT1"

@@ -1,48 +1,77 @@
 """Two ports and the link between them, as one component."""
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.common.ports import PacketBeat
 from intarsia.isa.faults import FaultReport
-from intarsia.link.geometry import CLASSES
+from intarsia.link.geometry import CLASSES, Geometry
 from intarsia.link.port import LinkPort
+
+#: The two ends.
+ENDS = ("near", "far")
 
 
 class LinkPair(wiring.Component):
-    """Packets go in at one port, and come out at the other, `latency` cycles away.
+    """Packets go in at either port, and come out at the other, `latency` cycles away.
 
-    In a cycle in which `noise` is not zero, the beat on its way from the first port is changed;
-    `departs` says that there is one.
+    `near_noise` changes the beat that leaves the near port in this cycle, and `near_mute` drops it;
+    `near_reset` resets that port. There is a pulse of the timebase every `timebase` cycles.
     """
 
-    def __init__(self, *, link_bytes, latency):
+    def __init__(self, *, link_bytes, latency, timebase=256):
         self.link_bytes = link_bytes
         self.latency = latency
+        self.timebase = timebase
+        self.header_beats = Geometry(link_bytes).header_beats
         beat = stream.Signature(PacketBeat(link_bytes))
         super().__init__({
-            **{f"send_{name}": In(beat) for name in CLASSES},
-            **{f"take_{name}": Out(beat) for name in CLASSES},
-            "noise": In(8 * link_bytes),
-            "departs": Out(1),
-            "fault": Out(stream.Signature(FaultReport, always_ready=True)),
+            f"{end}_{name}": member
+            for end in ENDS
+            for name, member in {
+                **{f"send_{name}": In(beat) for name in CLASSES},
+                **{f"take_{name}": Out(beat) for name in CLASSES},
+                "noise": In(8 * link_bytes),
+                "mute": In(1),
+                "reset": In(1),
+                "fault": Out(stream.Signature(FaultReport, always_ready=True)),
+                "valid": Out(1),
+                "start": Out(1),
+            }.items()
         })
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.near = near = LinkPort(link_bytes=self.link_bytes, port=0)
-        m.submodules.far = far = LinkPort(link_bytes=self.link_bytes, port=1)
-        for name in CLASSES:
-            connect(m, flipped(getattr(self, f"send_{name}")), getattr(near, f"send_{name}"))
-            connect(m, getattr(far, f"take_{name}"), flipped(getattr(self, f"take_{name}")))
-        connect(m, far.fault, flipped(self.fault))
-        m.d.comb += self.departs.eq(near.tx.valid)
-        for ahead, behind, noise in ((near, far, self.noise), (far, near, 0)):
-            pins = Cat(ahead.tx.valid, ahead.tx.start, ahead.tx.data ^ noise)
+        count = Signal(range(self.timebase), init=self.timebase // 2)
+        m.d.sync += count.eq(count + 1)
+        with m.If(count == self.timebase - 1):
+            m.d.sync += count.eq(0)
+
+        ports = {}
+        for number, end in enumerate(ENDS):
+            ports[end] = port = LinkPort(link_bytes=self.link_bytes, port=number)
+            m.submodules[end] = ResetInserter({"sync": getattr(self, f"{end}_reset")})(port)
+            m.d.comb += port.tick.eq(count == 0)
+            for name in CLASSES:
+                send, take = f"send_{name}", f"take_{name}"
+                connect(m, flipped(getattr(self, f"{end}_{send}")), getattr(port, send))
+                connect(m, getattr(port, take), flipped(getattr(self, f"{end}_{take}")))
+            connect(m, port.fault, flipped(getattr(self, f"{end}_fault")))
+        for end, other in (ENDS, ENDS[::-1]):
+            tx, rx = ports[end].tx, ports[other].rx
+            m.d.comb += [
+                getattr(self, f"{end}_valid").eq(tx.valid),
+                getattr(self, f"{end}_start").eq(tx.start),
+            ]
+            pins = Cat(
+                tx.valid & ~getattr(self, f"{end}_mute"),
+                tx.start,
+                tx.data ^ getattr(self, f"{end}_noise"),
+            )
             for _ in range(self.latency):
                 later = Signal.like(pins)
                 m.d.sync += later.eq(pins)
                 pins = later
-            m.d.comb += Cat(behind.rx.valid, behind.rx.start, behind.rx.data).eq(pins)
+            m.d.comb += Cat(rx.valid, rx.start, rx.data).eq(pins)
         return m

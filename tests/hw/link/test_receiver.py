@@ -1,4 +1,4 @@
-"""Nothing leaves a receiver that is not a good packet, and whatever is dropped is reported."""
+"""Nothing leaves a receiver that is not the next good packet; what is missing is asked for."""
 
 import random
 
@@ -10,11 +10,14 @@ from intarsia.bench import StreamSink, parameters, start
 from intarsia.isa.bits import decode
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultCode, FaultReport
-from intarsia.isa.packet import MessageClass, PacketKind
+from intarsia.isa.packet import NOTICES, MessageClass, PacketHeader, PacketKind
 from intarsia.link.geometry import CLASSES
 from intarsia.link.receiver import Receiver
 from intarsia.link.transmitter import Grant
 from tests.hw.link.packets import essence, make, sealed
+
+#: Life of the other end.
+LIFE = 6
 
 
 class Bench:
@@ -25,8 +28,8 @@ class Bench:
         self.geometry = receiver.geometry
         self.sinks = {name: StreamSink(dut, getattr(receiver, name)) for name in CLASSES}
         self.sequence = 0
-        self.faults, self.grants = [], []
-        self.freed = dict.fromkeys(CLASSES, 0)
+        self.faults, self.grants, self.notices = [], [], []
+        self.retries = self.accepted = 0
         cocotb.start_soon(self.watch())
 
     async def watch(self):
@@ -39,14 +42,22 @@ class Bench:
             if self.dut.grant__valid.value == 1:
                 grant = decode(Grant, self.dut.grant__payload.value.to_unsigned())
                 self.grants.append((grant["message_class"], grant["credits"]))
-            for name in CLASSES:
-                self.freed[name] += self.dut[f"freed_{name}"].value == 1
+            if self.dut.heard.value == 1:
+                notice = decode(PacketHeader, self.dut.notice.value.to_unsigned())
+                self.notices.append((notice, self.dut.same.value == 1))
+            self.retries += self.dut.retry.value == 1
+            self.accepted += self.dut.accepted.value == 1
+
+    def positions(self, which):
+        return {name: self.dut[f"{which}_{name}"].value.to_unsigned() for name in CLASSES}
 
     def packet(self, kind=PacketKind.READ_REPLY, length=40, /, **fields):
         """A packet, next in sequence unless `fields` say something else."""
         beats = make(random, kind, length, self.link_bytes)
-        sealed_ = sealed(beats, self.link_bytes, **{"sequence": self.sequence % 256} | fields)
-        self.sequence += kind is not PacketKind.CREDIT
+        sealed_ = sealed(
+            beats, self.link_bytes, **{"sequence": self.sequence % 256, "epoch": LIFE} | fields
+        )
+        self.sequence += kind not in NOTICES
         return sealed_
 
     async def put(self, *packets):
@@ -63,6 +74,12 @@ class Bench:
         received = [await self.sinks[name].receive() for _ in beats]
         assert essence(received, self.link_bytes) == essence(beats, self.link_bytes)
 
+    async def pulse(self):
+        await RisingEdge(self.dut.clk)
+        self.dut.tick.value = 1
+        await RisingEdge(self.dut.clk)
+        self.dut.tick.value = 0
+
     async def quiet(self):
         await ClockCycles(self.dut.clk, 20)
         assert all(sink._received.empty() for sink in self.sinks.values())
@@ -70,6 +87,9 @@ class Bench:
 
 async def begin(dut):
     dut.valid.value = 0
+    dut.tick.value = 0
+    dut.up.value = 1
+    dut.other.value = LIFE
     await start(dut)
     return Bench(dut)
 
@@ -88,27 +108,28 @@ async def good_packets_pass(dut):
         await bench.expect(beats, name)
     await bench.quiet()
     assert bench.faults == []
-    assert bench.freed == {name: len(beats) for name, beats in packets.items()}
-    assert dut.acknowledge.value == 2
+    ends = {name: len(beats) for name, beats in packets.items()}
+    assert (bench.positions("begin"), bench.positions("end")) == (ends, ends)
+    assert (dut.expected.value, bench.accepted, bench.retries) == (3, 3, 0)
 
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
 async def credits_are_passed_on(dut):
-    """Of good packets of any kind; CREDIT has no place in the sequence."""
+    """Of good packets of any kind, once each; a notice has none."""
     bench = await begin(dut)
     carried = [(MessageClass.REQUEST, 5), (MessageClass.CONTROL, 63), (MessageClass.REPLY, 1)]
     kinds = PacketKind.CREDIT, PacketKind.WRITE_ACK, PacketKind.CREDIT
     for kind, (message_class, units) in zip(kinds, carried, strict=True):
-        await bench.put(bench.packet(kind, 0, credit_class=message_class.value, credits=units))
-    await bench.put(bench.packet(credits=0))
+        packet = bench.packet(kind, 0, credit_class=message_class.value, credits=units)
+        await bench.put(packet, packet)
+    await bench.put(bench.packet(credits=0), bench.packet(PacketKind.ACK, 0, credits=9))
     await ClockCycles(dut.clk, 60)
     assert bench.grants == carried
     assert bench.faults == []
 
 
 WRONG = {
-    "sequence": {"sequence": 7},
-    "format": {"link_format": 2},
+    "format": {"link_format": 1},
     "kind": {"kind": 19},
     "class": {"kind": 8},
     "length": {"length": 1100},
@@ -117,7 +138,7 @@ WRONG = {
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
 @cocotb.parametrize(what=list(WRONG))
-async def what_breaks_the_protocol_is_dropped(dut, what):
+async def what_breaks_the_protocol_is_reported(dut, what):
     """Its CRC is good; one field is not. Credits in it are worth nothing."""
     bench = await begin(dut)
     first = bench.packet()
@@ -129,17 +150,82 @@ async def what_breaks_the_protocol_is_dropped(dut, what):
     await bench.quiet()
     assert bench.faults == [FaultCode.LINK_PROTOCOL]
     assert bench.grants == []
-    assert dut.acknowledge.value == 0
+    assert dut.expected.value == 1
 
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
-async def what_follows_a_loss_is_out_of_sequence(dut):
-    """A packet that never came is noticed by the next one."""
+async def what_has_arrived_is_not_taken_again(dut):
+    """It is dropped, and nobody is asked for anything."""
     bench = await begin(dut)
-    bench.packet()
-    await bench.put(bench.packet(), bench.packet())
+    packets = [bench.packet() for _ in range(3)]
+    await bench.put(*packets, packets[1], packets[0], packets[2])
+    for beats in packets:
+        await bench.expect(beats)
     await bench.quiet()
-    assert bench.faults == [FaultCode.LINK_PROTOCOL] * 2
+    assert (bench.faults, bench.retries, bench.accepted) == ([], 0, 3)
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def what_is_missing_is_asked_for_once(dut):
+    """Until it comes, or the other end begins to send again, or the timebase pulses."""
+    bench = await begin(dut)
+    missing, *behind = [bench.packet() for _ in range(3)]
+    await bench.put(*behind, *behind)
+    await ClockCycles(dut.clk, 3)
+    assert bench.retries == 1
+    await bench.pulse()
+    await bench.put(*behind)
+    await ClockCycles(dut.clk, 3)
+    assert bench.retries == 2
+    await bench.put(bench.packet(PacketKind.ACK, 0, sequence=0), *behind)
+    await ClockCycles(dut.clk, 3)
+    assert bench.retries == 3
+    await bench.put(missing, behind[1])
+    await ClockCycles(dut.clk, 3)
+    assert bench.retries == 4
+    await bench.put(*behind)
+    for beats in (missing, *behind):
+        await bench.expect(beats)
+    await bench.quiet()
+    assert (bench.faults, bench.retries, bench.accepted) == ([], 4, 3)
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def a_notice_tells_what_should_have_come(dut):
+    """One that is ahead of what has arrived asks for it; one that is not, does not."""
+    bench = await begin(dut)
+    first = bench.packet()
+    await bench.put(first, bench.packet(PacketKind.ACK, 0), bench.packet(PacketKind.RETRY, 0))
+    await ClockCycles(dut.clk, 3)
+    assert bench.retries == 0
+    await bench.put(bench.packet(PacketKind.ACK, 0, sequence=2, acknowledge=77, credits=11))
+    await ClockCycles(dut.clk, 3)
+    assert bench.retries == 1
+    assert [same for _, same in bench.notices] == [True] * 3
+    notice, _ = bench.notices[-1]
+    assert (notice["kind"], notice["acknowledge"]) == (PacketKind.ACK, 77)
+    assert (notice["credits"], notice["epoch"]) == (11, LIFE)
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def other_lives_are_not_listened_to(dut):
+    """Packets of another life, and all while the link is down, are dropped; notices are heard."""
+    bench = await begin(dut)
+    await bench.put(bench.packet(epoch=LIFE + 1), bench.packet(PacketKind.HELLO, 0, epoch=1))
+    await ClockCycles(dut.clk, 3)
+    dut.up.value = 0
+    bench.sequence = 0
+    damaged = bench.packet()
+    damaged[1] = damaged[1] | {"data": 5}
+    await bench.put(bench.packet(sequence=0), damaged, bench.packet(PacketKind.ACK, 0))
+    await bench.quiet()
+    assert [same for _, same in bench.notices] == [False] * 2
+    assert (bench.faults, bench.retries, bench.accepted) == ([], 0, 0)
+    dut.up.value = 1
+    bench.sequence = 0
+    whole = bench.packet()
+    await bench.put(whole)
+    await bench.expect(whole)
 
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
@@ -163,11 +249,11 @@ async def a_packet_cut_short_is_dropped(dut):
     await bench.put(short, whole)
     await bench.expect(whole)
     await bench.quiet()
-    assert bench.faults == [FaultCode.LINK_PROTOCOL]
+    assert (bench.faults, bench.retries) == ([], 1)
 
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
-async def beats_of_no_packet_are_reported(dut):
+async def beats_of_no_packet_are_asked_for(dut):
     """Once, not per beat; the next packet is good."""
     bench = await begin(dut)
     strays = bench.packet()[1:]
@@ -175,25 +261,26 @@ async def beats_of_no_packet_are_reported(dut):
     whole = bench.packet()
     await bench.put(strays, whole)
     await bench.expect(whole)
-    assert bench.faults == [FaultCode.LINK_PROTOCOL]
+    assert (bench.faults, bench.retries) == ([], 1)
 
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
 async def any_flipped_bit_is_found(dut):
-    """Each bit of a packet in turn, the length's too: nothing comes out, and it is reported."""
+    """Each bit of a packet in turn, the length's too: nothing comes out, and it is asked for."""
     bench = await begin(dut)
     whole = bench.packet(PacketKind.READ_REPLY, 24)
     for bit in range(0, len(whole) * 8 * bench.link_bytes, 5):
         beat, place = divmod(bit, 8 * bench.link_bytes)
         damaged = [dict(item) for item in whole]
         damaged[beat]["data"] ^= 1 << place
-        bench.faults.clear()
+        before = bench.retries
         await bench.put(damaged)
-        # Where the length has grown, the receiver waits for more; the next packet ends that.
-        await bench.put(bench.packet(PacketKind.CREDIT, 0))
+        # Where the length has grown, the receiver waits for more; the next packet ends that, and
+        # says that what was asked for comes.
+        await bench.put(bench.packet(PacketKind.ACK, 0, sequence=0))
         await ClockCycles(dut.clk, 2)
-        assert len(bench.faults) == 1
-        assert bench.faults[0] in (FaultCode.LINK_CRC, FaultCode.LINK_PROTOCOL)
+        assert bench.retries == before + 1
+    assert set(bench.faults) <= {FaultCode.LINK_PROTOCOL}  # of a packet whose format was flipped
     await bench.put(whole)
     await bench.expect(whole)
     await bench.quiet()

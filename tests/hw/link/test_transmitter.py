@@ -1,4 +1,4 @@
-"""Nothing leaves a transmitter without credits, and all that leaves is numbered and checked."""
+"""Nothing leaves a transmitter without credits; all that leaves is kept until it has arrived."""
 
 import random
 
@@ -9,7 +9,7 @@ from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 from intarsia.bench import StreamSource, parameters, start
 from intarsia.isa.bits import encode
 from intarsia.isa.counters import Activity
-from intarsia.isa.packet import CREDIT_UNIT, PacketKind
+from intarsia.isa.packet import CREDIT_UNIT, NOTICES, MessageClass, PacketKind
 from intarsia.link.geometry import CLASSES
 from intarsia.link.transmitter import Grant, Transmitter
 from tests.hw.link.packets import essence, make, opened
@@ -22,6 +22,10 @@ LONGEST = {
 }
 
 
+#: Lives of both ends.
+LIFE, OTHER = 3, 12
+
+
 class Bench:
     def __init__(self, dut):
         self.dut = dut
@@ -29,7 +33,8 @@ class Bench:
         self.geometry = transmitter.geometry
         self.link_bytes = self.geometry.link_bytes
         self.sources = {name: StreamSource(dut, getattr(transmitter, name)) for name in CLASSES}
-        self.packets, self.credits = [], []
+        self.packets, self.credits, self.notices = [], [], []
+        self.dropped = []
         self.activity = []
         cocotb.start_soon(self.watch())
 
@@ -39,6 +44,8 @@ class Bench:
         while True:
             await FallingEdge(self.dut.clk)
             self.activity.append(Activity(self.dut.activity.value.to_unsigned()))
+            if self.dut.dropped.value == 1:
+                self.dropped.append(self.dut.destination.value.to_unsigned())
             if self.dut.valid.value != 1:
                 # The beats of a packet follow each other without a gap.
                 if beats:
@@ -55,8 +62,8 @@ class Bench:
         for beat in beats:
             beat["last"] = beat is beats[-1]
         header = opened(beats, self.link_bytes)
-        credit = header["kind"] == PacketKind.CREDIT
-        (self.credits if credit else self.packets).append((header, beats))
+        where = {PacketKind.CREDIT: self.credits} | dict.fromkeys(NOTICES, self.notices)
+        where.get(header["kind"], self.packets).append((header, beats))
 
     def send(self, name, kind=None, length=0):
         beats = make(random, *((kind, length) if kind else LONGEST[name]), self.link_bytes)
@@ -76,35 +83,37 @@ class Bench:
         await RisingEdge(self.dut.clk)
         self.dut.grant__valid.value = 0
 
-    def returned(self):
-        """Beats of credit that headers have announced, by class."""
-        sums = dict.fromkeys(CLASSES, 0)
-        names = {message_class: name for name, message_class in CLASSES.items()}
-        for header, _ in (*self.credits, *self.packets):
-            sums[names[header["credit_class"]]] += header["credits"] * CREDIT_UNIT
-        return sums
+    async def notice(self, acknowledge, *, again=False):
+        """What came before `acknowledge` has arrived. Returns whether that is news."""
+        await RisingEdge(self.dut.clk)
+        self.dut.acknowledged.value = 1
+        self.dut.acknowledge.value = acknowledge % 256
+        self.dut.again.value = again
+        await FallingEdge(self.dut.clk)
+        news = self.dut.news.value == 1
+        await RisingEdge(self.dut.clk)
+        self.dut.acknowledged.value = 0
+        return news
+
+    async def pulse(self, name):
+        await RisingEdge(self.dut.clk)
+        self.dut[name].value = 1
+        await RisingEdge(self.dut.clk)
+        self.dut[name].value = 0
+
+    def sequences(self):
+        return [header["sequence"] for header, _ in self.packets]
 
 
 async def begin(dut):
-    dut.grant__valid.value = 0
-    dut.acknowledge.value = 0
-    for name in CLASSES:
-        dut[f"freed_{name}"].value = 0
+    inputs = ("dead", "speak", "retry", "accepted", "lengthy", "expected", "due_class", "due_units")
+    for name in (*inputs, "urgent", "grant__valid", "acknowledged", "acknowledge", "again"):
+        dut[name].value = 0
+    dut.up.value = 1
+    dut.life.value = LIFE
+    dut.other.value = OTHER
     await start(dut)
     return Bench(dut)
-
-
-@cocotb.test(timeout_time=50, timeout_unit="us")
-async def announces_its_buffers_after_reset(dut):
-    """CREDIT packets say what the receive buffers hold, and leave without credits."""
-    bench = await begin(dut)
-    await ClockCycles(dut.clk, 200)
-    for name, beats in bench.returned().items():
-        # An eighth is not worth a packet.
-        capacity = bench.geometry.capacity(name)
-        assert 0 <= capacity - beats < capacity // 8
-    assert bench.packets == []
-    assert bench.activity[-1] is Activity.IDLE
 
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
@@ -151,40 +160,181 @@ async def serves_the_last_class_first(dut):
 
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
-async def numbers_its_packets(dut):
-    """CREDIT packets do not count; acknowledgements ride along."""
+async def returns_credits(dut):
+    """In any packet; in one of their own where there are enough and nothing else is to be sent."""
     bench = await begin(dut)
-    dut.acknowledge.value = 77
-    await bench.grant("reply", 504)
-    for _ in range(3):
-        bench.send("reply", PacketKind.WRITE_ACK)
-        dut.freed_request.value = 1
-        await ClockCycles(dut.clk, 100)
-        dut.freed_request.value = 0
-        await ClockCycles(dut.clk, 30)
-    assert len(bench.credits) > 3
-    assert [header["sequence"] for header, _ in bench.packets] == [0, 1, 2]
-    assert {header["acknowledge"] for header, _ in bench.packets} == {77}
+    dut.due_class.value = MessageClass.REPLY.value
+    dut.due_units.value = 21
+    await bench.grant("request", 504)
+    bench.send("request", PacketKind.READ, 16)
+    await ClockCycles(dut.clk, 30)
+    assert bench.credits == []
+    dut.urgent.value = 1
+    while dut.returned.value != 1:
+        await FallingEdge(dut.clk)
+    await RisingEdge(dut.clk)
+    dut.urgent.value = 0
+    await ClockCycles(dut.clk, 30)
+    headers = [header for header, _ in bench.packets + bench.credits]
+    assert [header["kind"] for header in headers] == [PacketKind.READ, PacketKind.CREDIT]
+    assert [header["sequence"] for header in headers] == [0, 1]
+    for header in headers:
+        assert (header["credit_class"], header["credits"]) == (MessageClass.REPLY, 21)
+        assert (header["acknowledge"], header["epoch"]) == (0, LIFE)
 
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
-async def returns_what_was_freed(dut):
-    """Beat by beat; all but an eighth of a buffer comes back without being asked for."""
+async def a_life_begins_with_a_notice(dut):
+    """HELLO while the link is not up, then ACK, or RETRY where something is missing."""
     bench = await begin(dut)
-    freed = dict.fromkeys(CLASSES, 0)
-    for _ in range(2000):
-        await RisingEdge(dut.clk)
-        for name in CLASSES:
-            now = random.random() < 0.3
-            dut[f"freed_{name}"].value = now
-            freed[name] += now
-    await RisingEdge(dut.clk)
-    for name in CLASSES:
-        dut[f"freed_{name}"].value = 0
+    dut.up.value = 0
+    dut.expected.value = 99
+    await ClockCycles(dut.clk, 20)
+    dut.up.value = 1
+    await bench.pulse("speak")
+    await ClockCycles(dut.clk, 20)
+    await bench.pulse("retry")
+    await ClockCycles(dut.clk, 20)
+    headers = [header for header, _ in bench.notices]
+    assert [header["kind"] for header in headers] == [
+        PacketKind.HELLO,
+        PacketKind.ACK,
+        PacketKind.RETRY,
+    ]
+    for header in headers:
+        assert (header["acknowledge"], header["sequence"]) == (99, 0)
+        assert (header["credits"], header["epoch"]) == (OTHER, LIFE)
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def acknowledges_what_arrives(dut):
+    """At once where nothing else is sent; else after a long packet, or eight short ones."""
+    bench = await begin(dut)
+    await ClockCycles(dut.clk, 20)
+    await bench.pulse("accepted")
+    await ClockCycles(dut.clk, 20)
+    assert len(bench.notices) == 2
+
+    await bench.grant("reply", 504)
+    for _ in range(3):
+        bench.send("reply", PacketKind.READ_REPLY, 1024)
+    while dut.valid.value != 1:
+        await FallingEdge(dut.clk)
+    for _ in range(7):
+        await bench.pulse("accepted")
+    await ClockCycles(dut.clk, 1100 // bench.link_bytes)
+    assert len(bench.notices) == 2
+    await bench.pulse("accepted")
+    await ClockCycles(dut.clk, 1100 // bench.link_bytes)
+    assert len(bench.notices) == 3
+
+
+@cocotb.test(timeout_time=100, timeout_unit="us")
+async def keeps_what_has_not_arrived(dut):
+    """And no more than its window; each packet is sent once, as long as nobody asks for more."""
+    bench = await begin(dut)
+    window = bench.geometry.window
+    await bench.grant("reply", 504)
+    for _ in range(window + 5):
+        bench.send("reply", PacketKind.WRITE_ACK)
+    await ClockCycles(dut.clk, 400)
+    assert bench.sequences() == [*range(window)]
+    assert dut.pending.value == 1
+    assert await bench.notice(3)
+    await ClockCycles(dut.clk, 100)
+    assert bench.sequences() == [*range(window + 3)]
+    assert not await bench.notice(3)
+    assert await bench.notice(window + 3)
+    await ClockCycles(dut.clk, 100)
+    assert bench.sequences() == [*range(window + 5)]
+    assert await bench.notice(window + 5)
+    await ClockCycles(dut.clk, 3)
+    assert dut.pending.value == 0
+    assert await bench.notice(window + 5)
+
+
+@cocotb.test(timeout_time=100, timeout_unit="us")
+async def goes_back_when_asked(dut):
+    """To the oldest that has not arrived, with a notice first; bytes and CRC are as before."""
+    bench = await begin(dut)
+    await bench.grant("reply", 504)
+    for _ in range(6):
+        bench.send("reply", PacketKind.READ_REPLY, random.randrange(1, 60))
+    await ClockCycles(dut.clk, 300)
+    assert bench.sequences() == [*range(6)]
+    before = len(bench.notices)
+    await bench.notice(2, again=True)
     await ClockCycles(dut.clk, 200)
-    for name, beats in bench.returned().items():
-        capacity = bench.geometry.capacity(name)
-        assert 0 <= capacity + freed[name] - beats < capacity // 8
+    assert bench.sequences() == [*range(6), *range(2, 6)]
+    assert bench.packets[2:6] == bench.packets[6:]
+    assert [header["sequence"] for header, _ in bench.notices[before:]] == [2]
+    await bench.notice(6, again=True)
+    await ClockCycles(dut.clk, 50)
+    assert len(bench.packets) == 10
+
+
+@cocotb.test(timeout_time=100, timeout_unit="us")
+async def stops_repeating_what_has_arrived(dut):
+    """An acknowledgement that comes while packets are repeated cuts that short."""
+    bench = await begin(dut)
+    await bench.grant("reply", 504)
+    for _ in range(4):
+        bench.send("reply", PacketKind.READ_REPLY, 300)
+    await ClockCycles(dut.clk, 600)
+    await bench.notice(0, again=True)
+    await ClockCycles(dut.clk, 20)
+    await bench.notice(3)
+    bench.send("reply", PacketKind.WRITE_ACK)
+    await ClockCycles(dut.clk, 400)
+    assert bench.sequences() == [0, 1, 2, 3, 0, 3, 4]
+
+
+@cocotb.test(timeout_time=200, timeout_unit="us")
+async def numbers_and_places_wrap(dut):
+    """Many more packets than there are numbers, and bytes than are kept, some of them repeated."""
+    bench = await begin(dut)
+    window = bench.geometry.window
+    sent = []
+    for round_ in range(40):
+        await bench.grant("reply", 504)
+        first = 8 * round_
+        sent += [bench.send("reply", PacketKind.READ_REPLY, random.randrange(90)) for _ in range(8)]
+        await ClockCycles(dut.clk, 250)
+        if round_ % 3 == 0:
+            await bench.notice(first + 5, again=True)
+            await ClockCycles(dut.clk, 100)
+            del bench.packets[first + 5 : first + 8]
+        await bench.notice(first + 8)
+    assert window < 8 * 40
+    assert bench.sequences() == [n % 256 for n in range(8 * 40)]
+    for (_, beats), expected in zip(bench.packets, sent, strict=True):
+        assert essence(beats, bench.link_bytes) == essence(expected, bench.link_bytes)
+
+
+@cocotb.test(timeout_time=50, timeout_unit="us")
+async def drops_what_is_for_a_dead_link(dut):
+    """Without credits, and says where it was to go; and what has lost its beginning, always."""
+    bench = await begin(dut)
+    dut.up.value = 0
+    dut.dead.value = 1
+    for name in CLASSES:
+        bench.send(name)
+        bench.send(name)
+    await ClockCycles(dut.clk, 1700)
+    assert bench.dropped == [5] * 6
+    assert not any(source._pending for source in bench.sources.values())
+
+    dut.up.value = 1
+    dut.dead.value = 0
+    tail = make(random, PacketKind.READ_REPLY, 50, bench.link_bytes)[1:]
+    bench.sources["reply"].send(*tail)
+    await bench.grant("reply", 504)
+    whole = bench.send("reply", PacketKind.READ_REPLY, 50)
+    await ClockCycles(dut.clk, 60)
+    ((header, beats),) = bench.packets
+    assert essence(beats, bench.link_bytes) == essence(whole, bench.link_bytes)
+    assert header["sequence"] == 0
+    assert len(bench.dropped) == 6
 
 
 @pytest.mark.parametrize("link_bytes", [4, 16])

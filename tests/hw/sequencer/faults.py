@@ -222,7 +222,7 @@ async def faults_of_engines_stop_their_context(dut):
     bench.events.clear()
     await bench.run(0, program, base=BASE)
     for n, engine in ((0, 8), (1, 9), (1, 10)):
-        bits = encode(FaultReport, {"code": FaultCode.LINK_CRC, "engine": engine})
+        bits = encode(FaultReport, {"code": FaultCode.LINK, "engine": engine})
         await bench.strobe(f"fault{n}", bits)
     await bench.until("fault", 3)
     await bench.ring(0)

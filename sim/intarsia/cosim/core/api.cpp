@@ -61,6 +61,22 @@ API int cosim_add_memory(Fabric* fabric, uint16_t node, uint64_t size, unsigned 
     });
 }
 
+/// From now on, bits are flipped and packets dropped on all links, with these probabilities.
+API int cosim_disturb(Fabric* fabric, double bit_errors, double drops, uint64_t seed) {
+    return guarded(-1, [&] {
+        fabric->disturb({bit_errors, drops, seed});
+        return 0;
+    });
+}
+
+/// From `cycle` on, nothing crosses the links of `node`.
+API int cosim_cut(Fabric* fabric, uint16_t node, uint64_t cycle) {
+    return guarded(-1, [&] {
+        fabric->cut(node, cycle);
+        return 0;
+    });
+}
+
 API uint64_t cosim_now(const Fabric* fabric) { return fabric->now(); }
 
 /// Runs whole quanta, at most `cycles` cycles, until something that is `wanted` has happened at
@@ -183,6 +199,10 @@ API uint64_t cosim_link_bytes(const Fabric* fabric) {
     }
     return bytes;
 }
+
+/// Packets that models have sent more than once, or have received damaged.
+API uint64_t cosim_repeated(const Fabric* fabric) { return fabric->repeated(); }
+API uint64_t cosim_damaged(const Fabric* fabric) { return fabric->damaged(); }
 
 /// Faults so far, a line each.
 API const char* cosim_faults(const Fabric* fabric) {

@@ -40,6 +40,7 @@ public:
     size_t pending() const { return waiting_.size() + queued_.size(); }
 
     std::vector<uint8_t>& memory() { return memory_; }
+    const LinkEnd& end() const { return end_; }
 
     /// Cycle in which the last byte of a WRITE from elsewhere was committed.
     uint64_t last_commit() const { return last_commit_; }

@@ -7,14 +7,12 @@ Fabric::Fabric(unsigned latency) : latency_(latency) {
 }
 
 unsigned Fabric::add_wire() {
-    Wire wire;
-    for (auto& tokens : wire.tokens) tokens.resize(latency_);
-    wires_.push_back(std::move(wire));
+    wires_.emplace_back(latency_);
     return static_cast<unsigned>(wires_.size() - 1);
 }
 
 void Fabric::attach(Node& node, uint16_t number, unsigned link_bytes) {
-    Attached attached{&node, {}, {}};
+    Attached attached{&node, number, link_bytes, {}, {}};
     for (unsigned port = 0; port < node.ports(); ++port) {
         attached.in.push_back(add_wire());
         attached.out.push_back(add_wire());
@@ -49,6 +47,24 @@ Endpoint& Fabric::endpoint(uint16_t node) {
     throw std::runtime_error("node " + std::to_string(node) + " is no memory");
 }
 
+void Fabric::disturb(const Faults& faults) {
+    for (const auto& attached : attached_)
+        for (const auto* wires : {&attached.in, &attached.out})
+            for (auto wire : *wires) wires_[wire].disturb(faults, attached.link_bytes, wire);
+    faulty_ = true;
+}
+
+void Fabric::cut(uint16_t node, uint64_t cycle) {
+    for (const auto& attached : attached_) {
+        if (attached.number != node) continue;
+        for (const auto* wires : {&attached.in, &attached.out})
+            for (auto wire : *wires) wires_[wire].cut(cycle);
+        faulty_ = true;
+        return;
+    }
+    throw std::runtime_error("there is no node " + std::to_string(node));
+}
+
 void Fabric::step() {
     std::vector<const Token*> in;
     std::vector<Token*> out;
@@ -56,14 +72,29 @@ void Fabric::step() {
                          const std::vector<unsigned>& to) {
         in.clear();
         out.clear();
-        for (auto wire : from) in.push_back(wires_[wire].tokens[turn_].data());
-        for (auto wire : to) out.push_back(wires_[wire].tokens[turn_ ^ 1].data());
+        for (auto wire : from) in.push_back(wires_[wire].arriving(turn_));
+        for (auto wire : to) out.push_back(wires_[wire].leaving(turn_));
         node.run(now_, latency_, in, out);
     };
     for (auto& attached : attached_) run(*attached.node, attached.in, attached.out);
     run(hub_, hub_in_, hub_out_);
+    if (faulty_)
+        for (auto& wire : wires_)
+            if (wire.faulty()) wire.spoil(now_, turn_);
     turn_ ^= 1;
     now_ += latency_;
+}
+
+uint64_t Fabric::repeated() const {
+    uint64_t sum = hub_.repeated();
+    for (const auto& [number, endpoint] : endpoints_) sum += endpoint->end().repeated();
+    return sum;
+}
+
+uint64_t Fabric::damaged() const {
+    uint64_t sum = hub_.damaged();
+    for (const auto& [number, endpoint] : endpoints_) sum += endpoint->end().damaged();
+    return sum;
 }
 
 std::vector<std::string> Fabric::faults() const {

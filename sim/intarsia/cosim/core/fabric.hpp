@@ -10,6 +10,7 @@
 #include "chip.hpp"
 #include "endpoint.hpp"
 #include "hub.hpp"
+#include "wire.hpp"
 
 namespace cosim {
 
@@ -24,6 +25,12 @@ public:
     /// Adds a node that is memory.
     Endpoint& add_endpoint(uint16_t node, size_t size, unsigned link_bytes, unsigned latency);
 
+    /// From now on, `faults` happen on all links.
+    void disturb(const Faults& faults);
+
+    /// From `cycle` on, nothing crosses the links of `node`.
+    void cut(uint16_t node, uint64_t cycle);
+
     /// Runs one quantum.
     void step();
 
@@ -35,14 +42,15 @@ public:
     const Hub& hub() const { return hub_; }
     std::vector<std::string> faults() const;
 
-private:
-    /// A direction of a link: what was sent in the last quantum, and what is sent in this one.
-    struct Wire {
-        std::vector<Token> tokens[2];
-    };
+    /// Packets that link ends of models have sent more than once, and that came to them damaged.
+    uint64_t repeated() const;
+    uint64_t damaged() const;
 
+private:
     struct Attached {
         Node* node;
+        uint16_t number;
+        unsigned link_bytes;
         std::vector<unsigned> in, out;  // wires, by port
     };
 
@@ -53,6 +61,7 @@ private:
     uint64_t now_ = 0;
     unsigned turn_ = 0;
     std::vector<Wire> wires_;
+    bool faulty_ = false;
     std::vector<Attached> attached_;
     Hub hub_;
     std::vector<unsigned> hub_in_, hub_out_;

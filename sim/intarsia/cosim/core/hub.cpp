@@ -35,6 +35,18 @@ void Hub::forward() {
         }
 }
 
+uint64_t Hub::repeated() const {
+    uint64_t sum = 0;
+    for (const auto& end : ends_) sum += end->repeated();
+    return sum;
+}
+
+uint64_t Hub::damaged() const {
+    uint64_t sum = 0;
+    for (const auto& end : ends_) sum += end->damaged();
+    return sum;
+}
+
 std::vector<std::string> Hub::faults() const {
     std::vector<std::string> all = faults_;
     for (const auto& end : ends_)

@@ -22,6 +22,10 @@ public:
 
     const LinkEnd& end(unsigned port) const { return *ends_[port]; }
 
+    /// Packets that its link ends have sent more than once, and that came to them damaged.
+    uint64_t repeated() const;
+    uint64_t damaged() const;
+
 private:
     void forward();
 
