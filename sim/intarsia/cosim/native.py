@@ -67,6 +67,7 @@ FUNCTIONS = {
         c_uint16,
         c_uint8,
     ),
+    "keep": (c_int, c_void_p, c_uint16, c_char_p),
     "transfer": (
         c_int,
         c_void_p,
@@ -97,6 +98,7 @@ FALLIBLE = (
     "events",
     "forget_events",
     "place",
+    "keep",
     "transfer",
     "store",
     "load",
