@@ -2,11 +2,11 @@
 
 import pytest
 
+from intarsia.cosim.transport import SimulatedTransport
 from intarsia.digits import MODEL, data
 from intarsia.driver.errors import ChipFaultError
 from intarsia.isa.bits import decode
 from intarsia.isa.fragment import FragmentEntry
-from intarsia.cosim.transport import SimulatedTransport
 from intarsia.runtime import Session
 
 pytestmark = pytest.mark.system

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from intarsia.atu.port import NUMBER, MapAnswer, MapQuestion
-from intarsia.common.lookup import Lookup, LookupRequest, LookupResult, MapCommand, MapOperation
+from intarsia.common.lookup import Lookup, LookupRequest, MapCommand, MapOperation
 from intarsia.isa.address import LOCAL, NODE
 from intarsia.isa.counters import Activity
 from intarsia.isa.fragment import FRAGMENT_FORMAT, Permissions, atu_set
@@ -74,8 +74,8 @@ class Atu(wiring.Component):
 
     FILL, and the answer of a home, replaces the entry of the same data ID and fragment; else it
     takes a way that is not in use, the lowest first; else ways in turn, whatever the set. An entry
-    that can't be kept (its format is not FRAGMENT_FORMAT, or a reserved field isn't zero) leaves the
-    map without that data ID and fragment. After a reset the cache is empty.
+    that can't be kept (its format is not FRAGMENT_FORMAT, or a reserved field isn't zero) leaves
+    the map without that data ID and fragment. After a reset the cache is empty.
 
     Parameters
     ----------
@@ -195,9 +195,8 @@ class Atu(wiring.Component):
                     m.d.sync += [asker.result.valid.eq(1), misses.waits[n].eq(0)]
                 with m.Else():
                     other = 1 - n
-                    joins = (
-                        (misses.waits & ~misses.again & ~misses.stale)[other]
-                        & (misses.keys[other] == key)
+                    joins = (misses.waits & ~misses.again & ~misses.stale)[other] & (
+                        misses.keys[other] == key
                     )
                     m.d.sync += [
                         misses.waits[n].eq(1),

@@ -77,8 +77,8 @@ class PacketKind(enum.Enum, shape=5):
     """A READ or WRITE was refused. Extension: `ErrorDetail`."""
 
     MAP_REPLY = 19
-    """Brings the `FragmentEntry` that was asked for; or one whose ``entry_format`` is 0, if the home
-    has none."""
+    """Brings the `FragmentEntry` that was asked for; or one whose ``entry_format`` is 0, if the
+    home has none."""
 
     CREDIT = 24
     """Returns credits where no other packet goes that way. Never leaves its link, needs no

@@ -51,26 +51,39 @@ def name_fragments(
     """Names for all fragments of a plan.
 
     Every activation that chips exchange, and the weights of every layer, are a tensor with a data
-    ID of their own. Where that is more than a chip's ATU holds, all weights are one tensor, and then
-    the activations that share a slot are one. Where that is too much as well, chips ask homes for
-    what their ATUs have no room for.
+    ID of their own. Where that is more than a chip's ATU holds, all weights are one tensor, and
+    then the activations that share a slot are one. Where that is too much as well, chips ask homes
+    for what their ATUs have no room for.
     """
-    merging = ((False, False), (True, False), (True, True))
-    for merged_weights, merged_parts in merging:
-        table = _Table()
-        _name_ends(table, workload)
-        _name_weights(table, workload, lowered, merged=merged_weights)
-        _name_parts(table, lowered, allocations, merged=merged_parts)
-        _name_programs(table, sizes)
-        maps = tuple(tuple(sorted(used)) for used in _used(table, lowered))
-        numbers, fits = _numbers(table, maps, config)
-        if fits:
-            break
+    table, maps = _named(workload, lowered, allocations, sizes, merged=(False, False))
+    numbers, fits = _numbers(table, maps, config)
+    for merged in ((True, False), (True, True)):
+        if not fits:
+            table, maps = _named(workload, lowered, allocations, sizes, merged=merged)
+            numbers, fits = _numbers(table, maps, config)
     fragments = (
         replace(fragment, data_id=data_id(owner, numbers[fragment.data_id]))
         for fragment in table.fragments
     )
     return Naming(tuple(fragments), table.places, maps)
+
+
+def _named(
+    workload: Workload,
+    lowered: Lowered,
+    allocations: Sequence[Allocation],
+    sizes: Sequence[int],
+    *,
+    merged: tuple[bool, bool],
+) -> tuple["_Table", tuple[tuple[int, ...], ...]]:
+    """All fragments, and those that each chip uses; with weights, or parts, `merged` or not."""
+    merged_weights, merged_parts = merged
+    table = _Table()
+    _name_ends(table, workload)
+    _name_weights(table, workload, lowered, merged=merged_weights)
+    _name_parts(table, lowered, allocations, merged=merged_parts)
+    _name_programs(table, sizes)
+    return table, tuple(tuple(sorted(used)) for used in _used(table, lowered))
 
 
 def _numbers(

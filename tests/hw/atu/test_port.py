@@ -20,13 +20,10 @@ NODE = 7
 
 def beats(width, header, extension=b"", payload=b""):
     """Beats of a packet, and whether each is the first or last."""
-    whole = lambda part: part + bytes(-len(part) % width)
     head = encode(PacketHeader, header).to_bytes(16, "little")
-    packed = head + whole(extension) + whole(payload)
+    packed = b"".join(part + bytes(-len(part) % width) for part in (head, extension, payload))
     count = len(packed) // width
-    return [
-        (packed[n * width : (n + 1) * width], n == 0, n == count - 1) for n in range(count)
-    ]
+    return [(packed[n * width : (n + 1) * width], n == 0, n == count - 1) for n in range(count)]
 
 
 class Bench:
@@ -106,7 +103,8 @@ async def packets_stay_whole(dut, pause):
         parts = dict(header=header, extension=random.randbytes(12), payload=payload)
         requests.append(b"".join(content for content, _, _ in beats(bench.width, **parts)))
         bench.packet("asks", **parts)
-        entry = fields | dict(entry_format=FRAGMENT_FORMAT, base=number, size=random.getrandbits(32))
+        size = random.getrandbits(32)
+        entry = fields | dict(entry_format=FRAGMENT_FORMAT, base=number, size=size)
         answers.append(dict(number=number, entry=entry))
         header = dict(destination=NODE, kind=PacketKind.MAP_REPLY, length=32, transaction=number)
         content = encode(FragmentEntry, entry).to_bytes(32, "little")

@@ -176,9 +176,7 @@ def put(fabric, content, **fields):
     """Write `content` to a fragment that the chip holds."""
     fabric.store(HOST_NODE, 0, content)
     logical_address = logical(0, **fields)
-    fabric.transfer(
-        write=True, node=0, logical_address=logical_address, local=0, size=len(content)
-    )
+    fabric.transfer(write=True, node=0, logical_address=logical_address, local=0, size=len(content))
 
 
 def test_homes_tell_chips_what_they_hold(chip):
