@@ -116,7 +116,7 @@ ATU = (
     Mutant(
         "atu: fragments of one tensor are mixed up",
         "hw/intarsia/atu/cache.py",
-        "& (read.data.fragment == key_answered.fragment)",
+        "& (read.data.fragment == key.fragment)",
         "",
         ATU_TEST,
     ),
@@ -130,9 +130,37 @@ ATU = (
     Mutant(
         "atu: removing all leaves the last set",
         "hw/intarsia/atu/cache.py",
-        "m.d.sync += used[way].eq(0)",
-        "m.d.sync += used[way].eq(used[way] & (1 << (sets - 1)))",
+        "m.d.sync += used.eq(0)",
+        "m.d.sync += used.eq(used & (1 << (sets - 1)))",
         ATU_TEST,
+    ),
+    Mutant(
+        "atu: what a home said before a removal is believed",
+        "hw/intarsia/atu/cache.py",
+        "m.d.sync += misses.stale.eq(misses.waits)",
+        "m.d.sync += misses.stale.eq(0)",
+        ATU_TEST,
+    ),
+    Mutant(
+        "atu: answers count for whoever waits",
+        "hw/intarsia/atu/cache.py",
+        "asked & Cat(number == answer.p.number for number in misses.numbers)",
+        "asked",
+        ATU_TEST,
+    ),
+    Mutant(
+        "atu: a port that waits holds up the other one",
+        "hw/intarsia/atu/cache.py",
+        "free = [asker.request.valid & ~misses.waits[n] for n, asker in enumerate(self._askers)]",
+        "free = [asker.request.valid & ~misses.waits.any() for asker in self._askers]",
+        ATU_TEST,
+    ),
+    Mutant(
+        "atu: questions break into packets",
+        "hw/intarsia/atu/port.py",
+        "with m.If(question.valid & ~passing):",
+        "with m.If(question.valid):",
+        "tests/hw/atu/test_port.py::test_port[4]",
     ),
 )
 

@@ -59,7 +59,8 @@ def traces(monkeypatch):
 def test_host_rings_once_and_waits(calls):
     images, _ = data.held_out()
     with Session(MODEL, chips=4, config="large") as session:
-        for image in images[:3]:
+        session.run(images[:1])
+        for image in images[1:4]:
             calls.clear()
             session.run(image[np.newaxis])
             assert calls == [
@@ -68,7 +69,7 @@ def test_host_rings_once_and_waits(calls):
                 ("wait",),
                 ("load", HOST_NODE),
             ]
-        assert session.report["host_accesses"] == 3
+        assert session.report["host_accesses"] == 4
 
 
 def test_all_chips_convolve(inputs_folder, traces):

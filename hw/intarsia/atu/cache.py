@@ -2,38 +2,80 @@
 
 from amaranth import *
 from amaranth.lib import data, memory, stream, wiring
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from intarsia.common.lookup import Lookup, LookupRequest, LookupResult, MapCommand, MapOperation
-from intarsia.isa.address import DATA_ID
-from intarsia.isa.fragment import FRAGMENT_FORMAT, atu_set
+from intarsia.atu.port import NUMBER, MapAnswer, MapQuestion
+from intarsia.common.lookup import Lookup, LookupRequest, MapCommand, MapOperation
+from intarsia.isa.address import LOCAL, NODE
+from intarsia.isa.counters import Activity
+from intarsia.isa.fragment import FRAGMENT_FORMAT, Permissions, atu_set
 
-__all__ = ["Atu"]
+__all__ = ["PATIENCE", "Atu"]
+
+#: Pulses of the timebase that a home may take to answer.
+PATIENCE = 32
 
 
 class _Row(data.Struct):
-    """One way of one set."""
+    """What is kept of an entry, besides its key."""
 
-    data_id: DATA_ID
-    fragment: 16
-    result: LookupResult
+    node: NODE
+    base: LOCAL
+    size: 32
+    version: 16
+    permissions: Permissions
+
+
+class _Misses:
+    """Look-ups that wait for a home; a bit, or an element, for each port.
+
+    Members
+    -------
+    waits : Signal
+        The port has such a look-up.
+    asks : Signal
+        Its question is to be sent.
+    stale : Signal
+        The map has changed since; the answer says nothing.
+    again : Signal
+        There is an answer, and the fragment is to be looked up again.
+    final : Signal
+        Its result is the result, even if it is a miss.
+    keys, numbers : list of Signal
+        The fragment, and the number of the question.
+    age : Signal
+        Pulses since something was asked or answered.
+    """
+
+    def __init__(self, ports):
+        self.waits, self.asks, self.stale, self.again, self.final = (
+            Signal(ports, name=name) for name in ("waits", "asks", "stale", "again", "final")
+        )
+        self.keys = [Signal(LookupRequest, name=f"key_{n}", reset_less=True) for n in range(ports)]
+        self.numbers = [Signal(NUMBER, name=f"number_{n}", reset_less=True) for n in range(ports)]
+        self.age = Signal(range(PATIENCE + 1))
 
 
 class Atu(wiring.Component):
     """Says which node holds a fragment, where, and what others may do with it.
 
     Keeps ``config.atu_ways`` entries in each of ``config.atu_sets`` sets. One look-up is accepted
-    per cycle; its result comes in the next. Where both ports ask, they take turns. A command goes
-    before look-ups and takes two cycles, in which none is accepted: look-ups accepted after a
-    command see what it did.
+    per cycle; where both ports ask, they take turns. The result of a hit comes in the next cycle. A
+    miss is asked of the fragment's home; until the answer is there, its port is not ready, but the
+    other one is served. Ports that miss the same fragment ask once.
 
-    FILL replaces the entry of the same data ID and fragment; else it takes a way that is not in
-    use, the lowest first; else the ways of the set in turn. An entry that can't be kept (its format
-    is not FRAGMENT_FORMAT, or a reserved field isn't zero) leaves the map without that data ID and
-    fragment. After a reset the cache is empty.
+    What a home says is kept, and looked up again. Where there is no such entry, or no answer for
+    `PATIENCE` pulses of ``tick``, the result is a miss.
 
-    A fragment that isn't in the cache is a miss, and nothing else; nobody is asked for it.
+    Commands and answers go before look-ups, and take a cycle each, in which none is accepted:
+    look-ups accepted after a command see what it did. An answer to a question that was asked before
+    a REMOVE or REMOVE_ALL is not believed, and asked for again.
+
+    FILL, and the answer of a home, replaces the entry of the same data ID and fragment; else it
+    takes a way that is not in use, the lowest first; else ways in turn, whatever the set. An entry
+    that can't be kept (its format is not FRAGMENT_FORMAT, or a reserved field isn't zero) leaves
+    the map without that data ID and fragment. After a reset the cache is empty.
 
     Parameters
     ----------
@@ -44,7 +86,15 @@ class Atu(wiring.Component):
     requester, responder : In(Lookup())
         Who asks: the remote queue, and the responder.
     command : In(stream.Signature(MapCommand))
-        Changes, from the host. Accepted when they are done.
+        Changes, from the host.
+    question : Out(stream.Signature(MapQuestion))
+        To homes. Never changes before it is accepted.
+    answer : In(stream.Signature(MapAnswer))
+        From homes; that to no question is dropped.
+    tick : In(1)
+        Timebase.
+    activity : Out(Activity)
+        One cycle per look-up: BUSY where it hit, LINK where it did not.
     """
 
     def __init__(self, *, config):
@@ -54,108 +104,174 @@ class Atu(wiring.Component):
             "requester": In(Lookup()),
             "responder": In(Lookup()),
             "command": In(stream.Signature(MapCommand)),
+            "question": Out(stream.Signature(MapQuestion)),
+            "answer": In(stream.Signature(MapAnswer)),
+            "tick": In(1),
+            "activity": Out(Activity),
         })
 
     def elaborate(self, platform):
         m = Module()
-        sets, ways = self.config.atu_sets, self.config.atu_ways
-        askers = (self.requester, self.responder)
-        command = self.command.p
+        misses = _Misses(len(self._askers))
 
-        # Asked: a set is read. Answered, in the next cycle: its ways are compared with the key.
+        # What is done in this cycle: a look-up for one of the ports, or a change.
         key = Signal(LookupRequest)
-        index = Signal(range(sets))
-        asked = Signal()
-        key_answered = Signal.like(key, reset_less=True)
-        index_answered = Signal.like(index, reset_less=True)
-        asker_answered = Signal(len(askers))
-        changing = Signal()
-        m.d.comb += index.eq(atu_set(key.data_id, key.fragment, sets))
-        m.d.sync += asker_answered.eq(0)
-        with m.If(asked):
-            m.d.sync += [key_answered.eq(key), index_answered.eq(index)]
+        looks = Signal(len(self._askers))
+        change = Signal(MapCommand)
+        self._choose(m, misses, key, looks, change)
+        found = self._keep(m, key, looks, change)
+        self._conclude(m, misses, key, looks, found)
+        self._ask(m, misses)
+        return m
 
-        # A command is held by its producer until the cycle in which its set is compared.
+    @property
+    def _askers(self):
+        return self.requester, self.responder
+
+    def _choose(self, m, misses, key, looks, change):
+        """What is done in this cycle."""
+        answer = self.answer
+        asked = misses.waits & ~misses.asks
+        answered = Signal.like(looks)
+        believed = Signal.like(looks)
+        m.d.comb += [
+            answered.eq(asked & Cat(number == answer.p.number for number in misses.numbers)),
+            believed.eq(answered & ~misses.stale),
+        ]
+
+        with m.If(self.tick & asked.any() & (misses.age != PATIENCE)):
+            m.d.sync += misses.age.eq(misses.age + 1)
         turn = Signal()
-        with m.If(changing):
-            m.d.comb += self.command.ready.eq(1)
-            m.d.sync += changing.eq(0)
-        with m.Elif(self.command.valid):
+        with m.If(misses.again.any()):
             m.d.comb += [
-                key.data_id.eq(command.entry.data_id),
-                key.fragment.eq(command.entry.fragment),
-                asked.eq(1),
+                looks.eq(misses.again & (~misses.again + 1)),
+                key.eq(Mux(misses.again[0], *misses.keys)),
             ]
-            m.d.sync += changing.eq(1)
+            m.d.sync += misses.again.eq(misses.again & ~looks)
+        with m.Elif(misses.age == PATIENCE):
+            m.d.sync += [misses.again.eq(asked), misses.final.eq(asked), misses.age.eq(0)]
+        with m.Elif(answer.valid):
+            m.d.comb += [answer.ready.eq(1), change.entry.eq(answer.p.entry)]
+            with m.If(believed.any() & (answer.p.entry.entry_format != 0)):
+                m.d.comb += change.operation.eq(MapOperation.FILL)
+            m.d.sync += [
+                misses.again.eq(answered),
+                misses.final.eq(believed),
+                misses.stale.eq(misses.stale & ~answered),
+                misses.age.eq(0),
+            ]
+        with m.Elif(self.command.valid):
+            m.d.comb += [self.command.ready.eq(1), change.eq(self.command.p)]
+            with m.If(change.operation != MapOperation.FILL):
+                m.d.sync += misses.stale.eq(misses.waits)
         with m.Else():
-            granted = Mux(turn & self.responder.request.valid, 1, ~self.requester.request.valid)
-            for number, asker in enumerate(askers):
-                with m.If(granted == number):
+            free = [asker.request.valid & ~misses.waits[n] for n, asker in enumerate(self._askers)]
+            granted = Mux(turn & free[1], 1, ~free[0])
+            for n, asker in enumerate(self._askers):
+                with m.If(granted == n):
                     m.d.comb += [
                         key.eq(asker.request.p),
-                        asked.eq(asker.request.valid),
-                        asker.request.ready.eq(1),
+                        looks[n].eq(free[n]),
+                        asker.request.ready.eq(~misses.waits[n]),
                     ]
-                    with m.If(asker.request.valid):
-                        m.d.sync += [turn.eq(1 - number), asker_answered[number].eq(1)]
+                    with m.If(free[n]):
+                        m.d.sync += turn.eq(1 - n)
+        with m.If(change.operation != MapOperation.NONE):
+            m.d.comb += [
+                key.data_id.eq(change.entry.data_id),
+                key.fragment.eq(change.entry.fragment),
+            ]
 
-        used = [Signal(sets, name=f"used_{way}") for way in range(ways)]
+    def _conclude(self, m, misses, key, looks, found):
+        """Results, and misses: those that another port has asked for already aren't asked again."""
+        m.d.sync += self.activity.eq(Activity.IDLE)
+        with m.If((looks & ~misses.waits).any()):
+            m.d.sync += self.activity.eq(Mux(found, Activity.BUSY, Activity.LINK))
+        following = Signal.like(misses.numbers[0])
+        for n, asker in enumerate(self._askers):
+            m.d.sync += asker.result.valid.eq(0)
+            with m.If(looks[n]):
+                with m.If(found | (misses.waits[n] & misses.final[n])):
+                    m.d.sync += [asker.result.valid.eq(1), misses.waits[n].eq(0)]
+                with m.Else():
+                    other = 1 - n
+                    joins = (misses.waits & ~misses.again & ~misses.stale)[other] & (
+                        misses.keys[other] == key
+                    )
+                    m.d.sync += [
+                        misses.waits[n].eq(1),
+                        misses.stale[n].eq(0),
+                        misses.asks[n].eq(~joins),
+                        misses.keys[n].eq(key),
+                        misses.numbers[n].eq(Mux(joins, misses.numbers[other], following)),
+                        following.eq(following + ~joins),
+                    ]
+
+    def _ask(self, m, misses):
+        """Questions, one after another; and how long answers take."""
+        asking = Signal()
+        who = Signal()
+        question, keys, numbers = self.question.p, misses.keys, misses.numbers
+        m.d.comb += [
+            self.question.valid.eq(asking),
+            question.data_id.eq(Mux(who, keys[1].data_id, keys[0].data_id)),
+            question.fragment.eq(Mux(who, keys[1].fragment, keys[0].fragment)),
+            question.number.eq(Mux(who, numbers[1], numbers[0])),
+        ]
+        with m.If(~asking):
+            m.d.sync += [asking.eq(misses.asks.any()), who.eq(~misses.asks[0])]
+        with m.Elif(self.question.ready):
+            m.d.sync += [asking.eq(0), misses.age.eq(0)]
+            for n in range(len(self._askers)):
+                with m.If(who == n):
+                    m.d.sync += misses.asks[n].eq(0)
+
+    def _keep(self, m, key, looks, change):
+        """The entries. Returns whether there is one of `key`, in the same cycle."""
+        sets, ways = self.config.atu_sets, self.config.atu_ways
+        index = Signal(range(sets))
         found = Signal(ways)
         present = Signal(ways)
         replaced = Signal(ways)
-        result = Signal(LookupResult)
         storable = Signal()
-        m.d.comb += storable.eq(
-            (command.operation == MapOperation.FILL)
-            & (command.entry.entry_format == FRAGMENT_FORMAT)
-            & (command.entry.permissions.reserved == 0)
-            & (command.entry.reserved == 0)
-        )
+        m.d.comb += [
+            index.eq(atu_set(key.data_id, key.fragment, sets)),
+            storable.eq(
+                (change.operation == MapOperation.FILL)
+                & (change.entry.entry_format == FRAGMENT_FORMAT)
+                & (change.entry.permissions.reserved == 0)
+                & (change.entry.reserved == 0)
+            ),
+        ]
+
+        # Keys are found in the cycle of the look-up; then it is known where the rest is to be read.
         for way in range(ways):
-            # No set is read in the cycle in which one is written.
-            rows = memory.Memory(shape=_Row, depth=sets, init=[])
-            m.submodules[f"way_{way}"] = rows
-            read = rows.read_port(transparent_for=())
-            write = rows.write_port()
-            with m.If(asked):
-                m.d.sync += present[way].eq(used[way].bit_select(index, 1))
+            keys = memory.Memory(shape=LookupRequest, depth=sets, init=[])
+            m.submodules[f"keys_{way}"] = keys
+            read = keys.read_port(domain="comb")
+            write = keys.write_port()
+            used = Signal(sets, name=f"used_{way}")
             m.d.comb += [
                 read.addr.eq(index),
-                read.en.eq(asked),
+                present[way].eq(used.bit_select(index, 1)),
                 found[way].eq(
                     present[way]
-                    & (read.data.data_id == key_answered.data_id)
-                    & (read.data.fragment == key_answered.fragment)
+                    & (read.data.data_id == key.data_id)
+                    & (read.data.fragment == key.fragment)
                 ),
-                write.addr.eq(index_answered),
-                write.data.data_id.eq(command.entry.data_id),
-                write.data.fragment.eq(command.entry.fragment),
-                write.data.result.hit.eq(1),
-                *(
-                    write.data.result[field].eq(command.entry[field])
-                    for field in ("node", "base", "size", "version", "permissions")
-                ),
-                write.en.eq(changing & storable & replaced[way]),
+                write.addr.eq(index),
+                write.data.eq(key),
+                write.en.eq(storable & replaced[way]),
             ]
-            with m.If(found[way]):
-                m.d.comb += result.eq(read.data.result)
-            with m.If(changing):
-                with m.If(command.operation == MapOperation.REMOVE_ALL):
-                    m.d.sync += used[way].eq(0)
-                with m.Elif(storable):
-                    with m.If(replaced[way]):
-                        m.d.sync += used[way].bit_select(index_answered, 1).eq(1)
-                with m.Elif((command.operation != MapOperation.NONE) & found[way]):
-                    m.d.sync += used[way].bit_select(index_answered, 1).eq(0)
+            with m.If(change.operation == MapOperation.REMOVE_ALL):
+                m.d.sync += used.eq(0)
+            with m.Elif(storable):
+                with m.If(replaced[way]):
+                    m.d.sync += used.bit_select(index, 1).eq(1)
+            with m.Elif((change.operation != MapOperation.NONE) & found[way]):
+                m.d.sync += used.bit_select(index, 1).eq(0)
 
-        for number, asker in enumerate(askers):
-            m.d.comb += [
-                asker.result.p.eq(result),
-                asker.result.valid.eq(asker_answered[number]),
-            ]
-
-        victims = Signal(data.ArrayLayout(range(ways), sets))
-        victim = victims[index_answered]
+        victim = Signal(range(ways))
         free = ~present
         with m.If(found.any()):
             m.d.comb += replaced.eq(found)
@@ -163,7 +279,34 @@ class Atu(wiring.Component):
             m.d.comb += replaced.eq(free & -free)
         with m.Else():
             m.d.comb += replaced.eq(1 << victim)
-            with m.If(changing & storable):
+            with m.If(storable):
                 m.d.sync += victim.eq(Mux(victim == ways - 1, 0, victim + 1))
 
-        return m
+        m.submodules.rows = rows = memory.Memory(shape=_Row, depth=sets * ways, init=[])
+        read = rows.read_port(transparent_for=())
+        write = rows.write_port()
+        hit = Signal()
+        with m.If(looks.any()):
+            m.d.sync += hit.eq(found.any())
+        m.d.comb += [
+            read.addr.eq(Cat(index, _number(found))),
+            read.en.eq(looks.any() & found.any()),
+            write.addr.eq(Cat(index, _number(replaced))),
+            write.en.eq(storable),
+            *(write.data[name].eq(change.entry[name]) for name, _ in _Row.as_shape()),
+        ]
+        for asker in self._askers:
+            m.d.comb += [
+                asker.result.p.hit.eq(hit),
+                *(asker.result.p[name].eq(read.data[name]) for name, _ in _Row.as_shape()),
+            ]
+        return found.any()
+
+
+def _number(one):
+    """Number of the only bit of `one` that is set."""
+    width = max(1, (len(one) - 1).bit_length())
+    return Cat(
+        Cat(bit for number, bit in enumerate(one) if number >> place & 1).any()
+        for place in range(width)
+    )

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.atu.cache import Atu
+from intarsia.atu.port import MapPort
 from intarsia.conv.engine import ConvEngine
 from intarsia.dma.local import LocalQueue
 from intarsia.dma.remote import RemoteQueue
@@ -89,6 +90,7 @@ class Chip(wiring.Component):
         m.d.comb += [
             self.irq.eq(registers.irq),
             sequencer.tick.eq(self.tick),
+            atu.tick.eq(self.tick),
             sequencer.limit.eq(registers.limit),
             registers.running.eq(sequencer.running),
             registers.faulted.eq(sequencer.faulted),
@@ -98,7 +100,7 @@ class Chip(wiring.Component):
             blocks["dma_remote"].owners.eq(registers.owners),
             *(
                 blocks[name].node.eq(registers.node)
-                for name in ("dma_remote", "dma_responder", "sync")
+                for name in ("dma_remote", "dma_responder", "sync", "map_port")
             ),
             router.node.eq(registers.node),
         ]
@@ -127,13 +129,18 @@ class Chip(wiring.Component):
                 connect(m, client=client, memory=getattr(memory, f"{kind}{n}"))
 
     def _connect_packets(self, m, *, router, dma_remote, dma_responder, sync, atu, **blocks):
+        asker = blocks["map_port"]
         connect(m, remote=dma_remote.lookup, atu=atu.requester)
         connect(m, responder=dma_responder.lookup, atu=atu.responder)
-        connect(m, remote=dma_remote.request, router=router.source_request)
+        connect(m, atu=atu.question, port=asker.question)
+        connect(m, port=asker.answer, atu=atu.answer)
+        connect(m, remote=dma_remote.request, port=asker.asks)
+        connect(m, port=asker.request, router=router.source_request)
         connect(m, responder=dma_responder.reply, router=router.source_reply)
         connect(m, sync=sync.send, router=router.source_control)
         connect(m, router=router.sink_request, responder=dma_responder.request)
-        connect(m, router=router.sink_reply, remote=dma_remote.reply)
+        connect(m, router=router.sink_reply, port=asker.reply)
+        connect(m, port=asker.answered, remote=dma_remote.reply)
         connect(m, router=router.sink_control, sync=sync.take)
         for p in range(self.config.link_ports):
             port = blocks[f"link{p}"]
@@ -147,6 +154,7 @@ class Chip(wiring.Component):
                 connect(m, port=getattr(port, f"take_{name}"), router=router_in)
 
     def _connect_reports(self, m, *, sequencer, counters, dma_responder, sync, router, **blocks):
+        m.d.comb += counters.activity[CounterBank.ATU.value].eq(blocks["atu"].activity)
         links = [blocks[f"link{p}"] for p in range(self.config.link_ports)]
         for n, block in enumerate((dma_responder, sync, router, *links)):
             connect(m, block=block.fault, sequencer=getattr(sequencer, f"fault{n}"))
@@ -172,6 +180,7 @@ def _blocks(config):
         "dma_remote": RemoteQueue(config=config),
         "dma_responder": Responder(config=config),
         "atu": Atu(config=config),
+        "map_port": MapPort(link_bytes=config.link_bytes),
         "sync": SyncPort(config=config),
         "router": Router(link_bytes=config.link_bytes, ports=config.link_ports),
         **{

@@ -73,8 +73,8 @@ class LookupResult(data.Struct):
 class Lookup(wiring.Signature):
     """Port of the fragment map, seen from who asks.
 
-    Results come in the order of requests. A result comes in the cycle after its request was
-    accepted; whoever asks waits for ``valid`` all the same, since a miss may take longer one day.
+    Results come in the order of requests. That of a hit comes in the cycle after its request was
+    accepted; a miss takes as long as the fragment's home, and no request is accepted meanwhile.
 
     Members
     -------

@@ -37,8 +37,11 @@ class Activity(enum.Enum, shape=3):
     """Waiting for other members of a sync group."""
 
 
-class CounterBank(enum.Enum, shape=3):
-    """Who is counted. The first five are numbered as the streams are."""
+class CounterBank(enum.Enum, shape=4):
+    """Who is counted. The first five are numbered as the streams are.
+
+    ATU counts look-ups, not cycles: BUSY those that hit, LINK those for which a home was asked.
+    """
 
     CONTROL = 0
     CONV = 1
@@ -48,6 +51,7 @@ class CounterBank(enum.Enum, shape=3):
     RESPONDER = 5
     LINK_TX = 6
     LINK_RX = 7
+    ATU = 8
 
 
 def counter_index(bank: CounterBank, activity: Activity) -> int:

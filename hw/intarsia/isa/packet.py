@@ -74,6 +74,10 @@ class PacketKind(enum.Enum, shape=5):
     WRITE = 1
     """Brings ``length`` bytes. Extension: `LogicalAddress`."""
 
+    MAP_LOOKUP = 2
+    """Asks a fragment's home for its entry in the map. Extension: `LogicalAddress`, of which data
+    ID and fragment count alone."""
+
     READ_REPLY = 16
     """Brings the bytes that were asked for, all of them."""
 
@@ -82,6 +86,10 @@ class PacketKind(enum.Enum, shape=5):
 
     ERROR = 18
     """A READ or WRITE was refused. Extension: `ErrorDetail`."""
+
+    MAP_REPLY = 19
+    """Brings the `FragmentEntry` that was asked for; or one whose ``entry_format`` is 0, if the
+    home has none."""
 
     CREDIT = 24
     """Returns credits where no other packet goes that way. Never leaves its link, needs no
@@ -110,6 +118,7 @@ NOTICES = (PacketKind.ACK, PacketKind.RETRY, PacketKind.HELLO)
 EXTENDED = (
     PacketKind.READ,
     PacketKind.WRITE,
+    PacketKind.MAP_LOOKUP,
     PacketKind.ERROR,
     PacketKind.SYNC_ARRIVE,
     PacketKind.SYNC_RELEASE,

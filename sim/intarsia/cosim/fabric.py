@@ -171,6 +171,13 @@ class Fabric:
         """
         self._core.place(self._fabric, node, data_id, fragment, base, size, version, permissions)
 
+    def keep(self, node: int, entry: bytes) -> None:
+        """Put an entry (:class:`intarsia.isa.fragment.FragmentEntry`) into the table of its home.
+
+        It replaces the one of the same data ID and fragment. Chips that have that one keep it.
+        """
+        self._core.keep(self._fabric, node, entry)
+
     def store(self, node: int, address: int, content: bytes) -> None:
         """Put bytes into the memory of the memory node or host node."""
         self._core.store(self._fabric, node, address, content, len(content))

@@ -70,6 +70,7 @@ FUNCTIONS = {
         c_uint16,
         c_uint8,
     ),
+    "keep": (c_int, c_void_p, c_uint16, c_char_p),
     "transfer": (
         c_int,
         c_void_p,
@@ -104,6 +105,7 @@ FALLIBLE = (
     "events",
     "forget_events",
     "place",
+    "keep",
     "transfer",
     "store",
     "load",

@@ -69,6 +69,10 @@ class SimulatedTransport:
         """Put a fragment on the map of the memory node or the host node, or move it."""
         self.fabric.place(node, data_id, fragment, base, size, version, permissions)
 
+    def keep(self, node: int, entry: bytes) -> None:
+        """Put a map entry into the table of its home."""
+        self.fabric.keep(node, entry)
+
     def transfer(
         self, *, write: bool, node: int, logical_address: bytes, local: int, size: int
     ) -> None:

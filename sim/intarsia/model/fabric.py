@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from intarsia.isa.config import ChipConfig
 from intarsia.isa.faults import FaultCode
-from intarsia.isa.fragment import atu_set
 from intarsia.model.faults import ModelFaultError
 from intarsia.model.transfer import Rows, gather, scatter
 
@@ -44,18 +42,6 @@ class Node:
     number: int
     memory: np.ndarray
     entries: dict[Name, Entry]
-
-    def check_map(self, config: ChipConfig) -> None:
-        """Refuses a map that the chip's ATU can't hold."""
-        used = [0] * config.atu_sets
-        for data_id, fragment in self.entries:
-            used[atu_set(data_id, fragment, config.atu_sets)] += 1
-        if max(used) > config.atu_ways:
-            raise ModelFaultError(
-                FaultCode.ATU_MISS,
-                f"node {self.number}: {max(used)} entries of the map meet in a set of "
-                f"{config.atu_ways}",
-            )
 
 
 class Fabric:

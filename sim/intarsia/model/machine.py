@@ -59,7 +59,6 @@ class Machine:
             slots = [(base, slot.size) for base, slot in zip(bases, chip.slots, strict=True)]
             start = bases[PROGRAM_SLOT]
             program = nodes[number].memory[start : start + len(chip.program)].tobytes()
-            nodes[number].check_map(plan.config)
             self.chips.append(
                 Chip(
                     nodes[number],

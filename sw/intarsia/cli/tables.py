@@ -15,6 +15,10 @@ Report = Mapping[str, Any]
 def summary(report: Report, **more: str) -> Table:
     """Figures of the whole run; `more` come first."""
     inferences = report["inferences"]
+    entries = report["atu"][0]["entries"]
+    sets = max(chip["working_set"] for chip in report["atu"])
+    rates = [chip["later_hit_rate"] for chip in report["atu"]]
+    rate = min((rate for rate in rates if rate is not None), default=None)
     mismatches = report["mismatches"]
     rows = {
         "network": f"{Path(report['model']).name}, mode {report['mode']}",
@@ -28,6 +32,8 @@ def summary(report: Report, **more: str) -> Table:
         "MACs per inference": f"{report['macs'] / inferences:,.0f}",
         "MAC utilization": f"{report['utilization']:.1%}",
         "bytes over links per inference": f"{report['link_bytes'] / inferences:,.0f}",
+        "fragments a chip uses, ATU entries": f"{sets:,}, {entries:,}",
+        "ATU hits from the second inference on": "" if rate is None else f"{rate:.1%}",
         "host accesses": f"{report['host_accesses']:,}",
         "simulated chip-cycles per second": f"{report['chip_cycles_per_s']:,.0f}",
         "wall time": f"{report['wall_s']:.1f} s",

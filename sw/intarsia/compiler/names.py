@@ -1,10 +1,9 @@
-"""Data IDs of everything that travels, few enough for every chip's map."""
+"""Data IDs of everything that travels, few enough for every chip's ATU where possible."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from intarsia.compiler.allocate import Allocation
-from intarsia.compiler.errors import CompileError
 from intarsia.compiler.lower import Lowered
 from intarsia.compiler.plan import ChipHolder, Fragment, FragmentKind, NodeHolder
 from intarsia.compiler.work import Remote
@@ -27,7 +26,7 @@ class Naming:
         For each name that a :class:`~intarsia.compiler.work.Remote` has: index of the fragment, and
         byte of it that the name's first byte is.
     maps : tuple of tuple of int
-        For each chip, the fragments that its map must hold.
+        For each chip, the fragments that it uses.
     """
 
     fragments: tuple[Fragment, ...]
@@ -52,39 +51,45 @@ def name_fragments(
     """Names for all fragments of a plan.
 
     Every activation that chips exchange, and the weights of every layer, are a tensor with a data
-    ID of their own. Where a chip's map is too small for that, all weights are one tensor, and then
-    the activations that share a slot are one.
-
-    Raises
-    ------
-    :exc:`CompileError`
-        If a chip's map is too small all the same.
+    ID of their own. Where that is more than a chip's ATU holds, all weights are one tensor, and
+    then the activations that share a slot are one. Where that is too much as well, chips ask homes
+    for what their ATUs have no room for.
     """
-    for merged_weights, merged_parts in ((False, False), (True, False), (True, True)):
-        table = _Table()
-        _name_ends(table, workload)
-        _name_weights(table, workload, lowered, merged=merged_weights)
-        _name_parts(table, lowered, allocations, merged=merged_parts)
-        _name_programs(table, sizes)
-        maps = tuple(tuple(sorted(used)) for used in _used(table, lowered))
-        numbers = _numbers(table, maps, config)
-        if numbers is not None:
-            fragments = (
-                replace(fragment, data_id=data_id(owner, numbers[fragment.data_id]))
-                for fragment in table.fragments
-            )
-            return Naming(tuple(fragments), table.places, maps)
-    most = max(map(len, maps))
-    raise CompileError(
-        f"A chip needs {most} fragments in its map, and that of configuration {config.name!r} has "
-        f"{config.atu_sets} sets of {config.atu_ways}: use fewer chips or a larger configuration"
+    table, maps = _named(workload, lowered, allocations, sizes, merged=(False, False))
+    numbers, fits = _numbers(table, maps, config)
+    for merged in ((True, False), (True, True)):
+        if not fits:
+            table, maps = _named(workload, lowered, allocations, sizes, merged=merged)
+            numbers, fits = _numbers(table, maps, config)
+    fragments = (
+        replace(fragment, data_id=data_id(owner, numbers[fragment.data_id]))
+        for fragment in table.fragments
     )
+    return Naming(tuple(fragments), table.places, maps)
+
+
+def _named(
+    workload: Workload,
+    lowered: Lowered,
+    allocations: Sequence[Allocation],
+    sizes: Sequence[int],
+    *,
+    merged: tuple[bool, bool],
+) -> tuple["_Table", tuple[tuple[int, ...], ...]]:
+    """All fragments, and those that each chip uses; with weights, or parts, `merged` or not."""
+    merged_weights, merged_parts = merged
+    table = _Table()
+    _name_ends(table, workload)
+    _name_weights(table, workload, lowered, merged=merged_weights)
+    _name_parts(table, lowered, allocations, merged=merged_parts)
+    _name_programs(table, sizes)
+    return table, tuple(tuple(sorted(used)) for used in _used(table, lowered))
 
 
 def _numbers(
     table: "_Table", maps: Sequence[Sequence[int]], config: ChipConfig
-) -> list[int] | None:
-    """Numbers of tensors with which no set of any chip's map overflows; None, if none are found.
+) -> tuple[list[int], bool]:
+    """Numbers of tensors that spread entries over sets, and whether no set of any ATU overflows.
 
     Tensors whose entries are most come first, and each takes the sets that are least full.
     """
@@ -111,7 +116,7 @@ def _numbers(
             loads[chip][atu_set(number, fragment, config.atu_sets)] += 1
         numbers[tensor] = number
     full = any(count > config.atu_ways for sets in loads for count in sets)
-    return None if full else numbers
+    return numbers, not full
 
 
 class _Table:

@@ -143,6 +143,15 @@ class Device:
             counted[bank] = {}
             for activity in Activity:
                 if activity is not Activity.IDLE:
-                    self.write(Register.COUNTER_INDEX, counter_index(bank, activity))
-                    counted[bank][activity] = self.read(Register.COUNTER)
+                    counted[bank][activity] = self.counter(bank, activity)
         return counted
+
+    def counter(self, bank: CounterBank, activity: Activity) -> int:
+        """One counter, modulo 2^32."""
+        self.write(Register.COUNTER_INDEX, counter_index(bank, activity))
+        return self.read(Register.COUNTER)
+
+    def lookups(self) -> tuple[int, int]:
+        """Look-ups that the ATU could answer, and those for which it asked a home."""
+        hits = self.counter(CounterBank.ATU, Activity.BUSY)
+        return hits, self.counter(CounterBank.ATU, Activity.LINK)

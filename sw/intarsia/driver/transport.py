@@ -74,6 +74,13 @@ class Transport(Protocol):
         """Put a fragment on the map of the memory node or the host node, or move it."""
         ...
 
+    def keep(self, node: int, entry: bytes) -> None:
+        """Put a map entry into the table of its home, the memory node or the host node.
+
+        Chips that have an earlier entry of the same fragment keep it until they are told to forget.
+        """
+        ...
+
     def transfer(
         self, *, write: bool, node: int, logical_address: bytes, local: int, size: int
     ) -> None:

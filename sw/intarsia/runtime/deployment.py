@@ -12,8 +12,8 @@ from intarsia.driver.transport import Transport
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.counters import Activity, CounterBank
-from intarsia.isa.fragment import Permissions
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
+from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, home
 
 __all__ = ["CONTEXT", "Deployment"]
 
@@ -32,7 +32,8 @@ NODES = {NodeHolder.MEMORY: MEMORY_NODE, NodeHolder.HOST: HOST_NODE}
 class Deployment:
     """Puts `plan` onto the chips behind `transport`, at the places of `placement`, and starts it.
 
-    Programs and weights travel as packets: the chips fetch weights themselves, and programs are
+    Where fragments lie is told to their homes alone; chips ask for what they need. Programs and
+    weights travel as packets: the chips fetch weights themselves, and programs are
     written into their memory by the host node.
 
     Parameters
@@ -111,14 +112,21 @@ class Deployment:
             outputs[end.tensor] = np.frombuffer(content, np.int8)
         return outputs, (begin, interrupts[LEADER].cycle)
 
+    def lookups(self) -> list[tuple[int, int]]:
+        """Look-ups of each chip that its ATU could answer, and those for which it asked a home."""
+        return [device.lookups() for device in self._devices]
+
     def counters(self) -> list[dict[CounterBank, dict[Activity, int]]]:
         """Cycles counted by each chip since it was reset, by engine and activity."""
         return [device.counters() for device in self._devices]
 
     def _fill_nodes(self) -> None:
+        """Content of the nodes that the host owns, and all map entries at their homes."""
         for fragment, base in self._placed():
-            if isinstance(fragment.holder, NodeHolder):
-                node = NODES[fragment.holder]
+            held = fragment.holder
+            self._transport.keep(home(fragment.data_id), _entry(fragment, base))
+            if isinstance(held, NodeHolder):
+                node = NODES[held]
                 permissions = encode(Permissions, _permissions(fragment))
                 self._transport.place(
                     node,
@@ -138,19 +146,6 @@ class Deployment:
         for slot in self._plan.chips[chip].slots:
             device.set_slot(CONTEXT, slot.number, bases[slot.number], slot.size)
         device.remove_entries()
-        for index in self._plan.chips[chip].fragments:
-            fragment = self._plan.fragments[index]
-            held = fragment.holder
-            node = held.chip if isinstance(held, ChipHolder) else NODES[held]
-            device.put_entry({
-                "data_id": fragment.data_id,
-                "fragment": fragment.fragment,
-                "permissions": _permissions(fragment),
-                "base": self._placement.fragments[index] if node == chip else 0,
-                "node": node,
-                "version": VERSION,
-                "size": fragment.size,
-            })
 
     def _write_programs(self) -> None:
         scratch = max(
@@ -183,6 +178,22 @@ class Deployment:
 
     def _placed(self) -> Sequence[tuple[Fragment, int]]:
         return list(zip(self._plan.fragments, self._placement.fragments, strict=True))
+
+
+def _entry(fragment: Fragment, base: int) -> bytes:
+    """The map entry of a fragment."""
+    held = fragment.holder
+    fields = {
+        "data_id": fragment.data_id,
+        "fragment": fragment.fragment,
+        "permissions": _permissions(fragment),
+        "entry_format": FRAGMENT_FORMAT,
+        "base": base,
+        "node": held.chip if isinstance(held, ChipHolder) else NODES[held],
+        "version": VERSION,
+        "size": fragment.size,
+    }
+    return encode(FragmentEntry, fields).to_bytes(FragmentEntry.as_shape().size // 8, "little")
 
 
 def _permissions(fragment: Fragment) -> dict[str, int]:

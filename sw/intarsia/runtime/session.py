@@ -105,6 +105,8 @@ class Session:
         self._layer_cycles = [0] * len(self.plan.layers)
         self._accesses = self._link_bytes = self._simulated = 0
         self._digest = hashlib.sha256()
+        self._first_lookups: list[tuple[int, int]] = []
+        self._lookups: list[tuple[int, int]] = []
 
     def __enter__(self) -> Self:
         fabric = Fabric([self._config] * len(self.plan.chips), link_latency=self._latency)
@@ -121,6 +123,8 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         if self._transport is not None:
+            if kind is None:
+                self._lookups = self._deployment.lookups()
             self._transport.fabric.close()
             self._transport = None
 
@@ -202,6 +206,28 @@ class Session:
             self.report, self.network, self.plan, *done, *counted(self.counters(), now)
         )
 
+    def translation(self) -> list[dict[str, Any]]:
+        """Of each chip: fragments that it uses, and look-ups of its ATU.
+
+        Those of the first inference, and of bringing everything to its place, are apart: they fill
+        the ATUs.
+        """
+        if self._transport is not None:
+            self._lookups = self._deployment.lookups()
+        found = []
+        for chip, plan in enumerate(self.plan.chips):
+            hits, misses = self._lookups[chip] if self._lookups else (0, 0)
+            first = self._first_lookups[chip] if self._first_lookups else (hits, misses)
+            later = hits - first[0], misses - first[1]
+            found.append({
+                "working_set": len(plan.fragments),
+                "entries": self._config.atu_sets * self._config.atu_ways,
+                "hits": hits,
+                "misses": misses,
+                "later_hit_rate": later[0] / sum(later) if sum(later) else None,
+            })
+        return found
+
     @property
     def fabric(self) -> Fabric:
         """The simulated system.
@@ -250,6 +276,7 @@ class Session:
             "chip_cycles_per_s": self._simulated / self._busy if self._busy else 0.0,
             "mismatches": self._mismatches if self._checked else None,
             "output_sha256": self._digest.hexdigest(),
+            "atu": self.translation(),
             "layers": layers,
         }
 
@@ -266,6 +293,8 @@ class Session:
         self._accesses += self._transport.accesses - accesses
         self._link_bytes += fabric.link_bytes - crossed
         self._inferences += 1
+        if self._inferences == 1:
+            self._first_lookups = self._deployment.lookups()
         self._cycles += ended - begun
         self._spells.append((begun, ended))
         events = self._take_events()

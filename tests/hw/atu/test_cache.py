@@ -1,4 +1,4 @@
-"""Look-ups find what commands before them put in, and nothing else, in the cycle after."""
+"""Look-ups find what commands put in, in the cycle after; and what homes say, some time later."""
 
 import random
 from collections import deque
@@ -8,7 +8,8 @@ import pytest
 from amaranth.hdl import Value
 from cocotb.triggers import FallingEdge, RisingEdge
 
-from intarsia.atu.cache import Atu
+from intarsia.atu.cache import PATIENCE, Atu
+from intarsia.atu.port import MapAnswer, MapQuestion
 from intarsia.bench import parameters, start
 from intarsia.common.lookup import LookupResult, MapCommand, MapOperation
 from intarsia.isa.bits import decode, encode
@@ -23,7 +24,7 @@ class Map:
 
     def __init__(self, config):
         self.sets = [[None] * config.atu_ways for _ in range(config.atu_sets)]
-        self.victims = [0] * config.atu_sets
+        self.victim = 0
 
     def place(self, key):
         """Number and ways of the set of `key`, and its way, if it is there."""
@@ -39,14 +40,14 @@ class Map:
                 ways[:] = [None] * len(ways)
             return
         key = entry["data_id"], entry["fragment"]
-        number, ways, way = self.place(key)
+        _, ways, way = self.place(key)
         storable = entry["entry_format"] == FRAGMENT_FORMAT and not entry["reserved"]
         if operation is MapOperation.FILL and storable and not entry["permissions"]["reserved"]:
             if way is None and None in ways:
                 way = ways.index(None)
             elif way is None:
-                way = self.victims[number]
-                self.victims[number] = (way + 1) % len(ways)
+                way = self.victim
+                self.victim = (way + 1) % len(ways)
             ways[way] = key, {name: entry[name] for name in FIELDS}
         elif operation is not MapOperation.NONE and way is not None:
             ways[way] = None
@@ -81,6 +82,47 @@ class Port:
         return accepted
 
 
+class Home:
+    """Answers questions from `table`, late, in any order, or not at all."""
+
+    def __init__(self, dut, atu, pause):
+        self.dut = dut
+        self.ready, self.valid = dut[atu.question.ready.name], dut[atu.question.valid.name]
+        self.question = dut[Value.cast(atu.question.payload).name]
+        self.answers = Port(dut, atu.answer, 0)
+        self.table = {}
+        self.delay = 0
+        self.pause = pause
+        self.silent = False
+        self.asked = []
+        self.due = []
+
+    def drive(self, now):
+        self.ready.value = random.random() >= self.pause
+        if not self.silent:
+            for item in [item for item in self.due if item[0] <= now]:
+                self.due.remove(item)
+                self.answer(item[1])
+        self.answers.drive()
+
+    def answer(self, question):
+        """Answer as the table is now."""
+        key = question["data_id"], question["fragment"]
+        fields = self.table.get(key)
+        names = dict(zip(("data_id", "fragment"), key, strict=True))
+        entry = {} if fields is None else {**names, **fields, "entry_format": FRAGMENT_FORMAT}
+        bits = encode(MapAnswer, {"number": question["number"], "entry": entry})
+        self.answers.pending.append(decode(MapAnswer, bits))
+
+    def look(self, now):
+        """What happens in this cycle."""
+        self.answers.accepted()
+        if self.valid.value == 1 and self.ready.value == 1:
+            question = decode(MapQuestion, self.question.value.to_unsigned())
+            self.asked.append((question["data_id"], question["fragment"]))
+            self.due.append((now + random.randint(0, self.delay), question))
+
+
 class Bench:
     def __init__(self, dut, *, pause=0.0):
         atu = Atu(**parameters())
@@ -94,7 +136,11 @@ class Bench:
             for name in ASKERS
             for port in [getattr(atu, name).result]
         }
+        self.home = Home(dut, atu, pause)
+        self.now = 0
+        #: What each port waits for: its request, since when, and what the map has said since.
         self.due = dict.fromkeys(ASKERS)
+        self.found = {name: [] for name in ASKERS}
         self.hits = {name: [] for name in ASKERS}
         self.granted = []
 
@@ -110,38 +156,66 @@ class Bench:
         names = ("data_id", "fragment")
         self.asks[name].pending.extend(dict(zip(names, key, strict=True)) for key in keys)
 
+    def known(self, key):
+        """What a look-up of `key` may bring now."""
+        kept = self.map.look_up(key)
+        return self.home.table.get(key) if kept is None else kept
+
     async def run(self, cycles):
-        """Compare each result, in its cycle, with what the map held when it was asked for."""
+        """Compare each result with what map or home have held since it was asked for.
+
+        What the map holds by commands is there in the next cycle.
+        """
         for _ in range(cycles):
             for port in (self.command, *self.asks.values()):
                 port.drive()
+            self.home.drive(self.now)
             await FallingEdge(self.dut.clk)
+            self.home.look(self.now)
             for name, (valid, payload) in self.results.items():
-                due = self.due[name]
-                assert valid.value == (due is not None)
-                if due is not None:
-                    result = decode(LookupResult, payload.value.to_unsigned())
-                    expected = self.map.look_up((due["data_id"], due["fragment"]))
-                    found = {field: result[field] for field in FIELDS} if result["hit"] else None
-                    assert found == expected
-                    self.hits[name].append(found is not None)
-            self.due = {name: port.accepted() for name, port in self.asks.items()}
-            self.granted += [name for name, request in self.due.items() if request is not None]
+                self.check(name, valid.value == 1, payload)
+            for name, port in self.asks.items():
+                if (request := port.accepted()) is not None:
+                    assert self.due[name] is None, "accepted while it waits"
+                    key = request["data_id"], request["fragment"]
+                    at_once = self.map.look_up(key) is not None
+                    self.due[name] = key, at_once, self.now, [self.known(key)]
+                    self.granted.append(name)
             if (command := self.command.accepted()) is not None:
-                assert not any(self.due.values()), "a look-up passes a command"
+                assert not any(due and due[2] == self.now for due in self.due.values())
                 self.map.apply(command["operation"], command["entry"])
+                for key, _, _, views in filter(None, self.due.values()):
+                    views.append(self.known(key))
+            self.now += 1
             await RisingEdge(self.dut.clk)
+
+    def check(self, name, valid, payload):
+        due = self.due[name]
+        if not valid:
+            assert due is None or not due[1], "a hit takes a cycle"
+            return
+        key, at_once, since, views = due
+        assert not at_once or since == self.now - 1
+        result = decode(LookupResult, payload.value.to_unsigned())
+        found = {field: result[field] for field in FIELDS} if result["hit"] else None
+        assert found in views, (key, found, views)
+        self.found[name].append(found)
+        self.hits[name].append(found is not None)
+        self.due[name] = None
 
     async def drain(self):
         while any([self.command.pending, *(port.pending for port in self.asks.values())]):
+            await self.run(8)
+        while any(self.due.values()):
             await self.run(8)
         await self.run(16)
 
 
 async def begin(dut, **kwargs):
     bench = Bench(dut, **kwargs)
-    for port in (bench.command, *bench.asks.values()):
+    for port in (bench.command, bench.home.answers, *bench.asks.values()):
         port.valid.value = 0
+    dut.tick.value = 0
     await start(dut)
     return bench
 
@@ -199,7 +273,7 @@ async def answers_every_cycle(dut):
     assert bench.granted == [ASKERS[turn % 2] for turn in range(100)]
     for name in ASKERS:
         bench.granted.clear()
-        bench.ask(name, *((number, 0) for number in range(20)))
+        bench.ask(name, *((number % 8, 0) for number in range(20)))
         await bench.run(20)
         assert bench.granted == [name] * 20
     await bench.run(2)
@@ -208,7 +282,7 @@ async def answers_every_cycle(dut):
 
 @cocotb.test(timeout_time=200, timeout_unit="us")
 async def replaces_in_turn(dut):
-    """Same key first, then ways not in use, then the ways in turn; each set for itself."""
+    """Same key first, then ways not in use, then the ways in turn."""
     bench = await begin(dut)
     sets, ways = bench.config.atu_sets, bench.config.atu_ways
 
@@ -242,6 +316,136 @@ async def forgets_at_reset(dut):
     bench.ask("requester", (3, 0))
     await bench.drain()
     assert bench.hits["requester"] == [False]
+
+
+def entry():
+    return {
+        "node": random.getrandbits(16),
+        "base": random.getrandbits(24),
+        "size": random.getrandbits(32),
+        "version": random.getrandbits(16),
+        "permissions": dict.fromkeys(("read", "write", "accumulate"), 1) | {"reserved": 0},
+    }
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+@cocotb.parametrize(pause=[0.0, 0.5])
+async def asks_homes(dut, pause):
+    """Four times as many fragments as there is room for, and some that nobody has."""
+    bench = await begin(dut, pause=pause)
+    size = 4 * bench.config.atu_sets * bench.config.atu_ways
+    keys = [(random.getrandbits(40), random.getrandbits(16)) for _ in range(size)]
+    bench.home.table = {key: entry() for key in keys}
+    bench.home.delay = 40
+    for name in ASKERS:
+        near = [random.choice(keys[: size // 8] if random.random() < 0.7 else keys) for _ in keys]
+        bench.ask(name, *(random.choice([near[n]] * 19 + [(n, 0)]) for n in range(min(size, 300))))
+    await bench.drain()
+    for found in bench.hits.values():
+        assert 0.85 < sum(found) / len(found) < 1
+    assert len(bench.home.asked) < sum(map(len, bench.hits.values()))
+
+
+@cocotb.test(timeout_time=200, timeout_unit="us")
+async def hits_pass_misses(dut):
+    """While one port waits for a home, the other one finds what is there, one each cycle."""
+    bench = await begin(dut)
+    for number in range(8):
+        bench.fill(data_id=number, node=number)
+    await bench.drain()
+    for waiting, other in (ASKERS, ASKERS[::-1]):
+        bench.home.silent = True
+        bench.ask(waiting, (77, 1), (3, 0))
+        await bench.run(10)
+        before = len(bench.hits[other])
+        bench.ask(other, *((number % 8, 0) for number in range(50)))
+        await bench.run(51)
+        assert bench.hits[other][before:] == [True] * 50
+        assert bench.due[waiting] is not None
+        bench.home.silent = False
+        await bench.drain()
+        assert bench.hits[waiting][-2:] == [False, True]
+
+
+@cocotb.test(timeout_time=200, timeout_unit="us")
+async def asks_once(dut):
+    """Ports that miss the same fragment ask once; then it is there; others are asked at once."""
+    bench = await begin(dut)
+    bench.home.table = {(5, 2): entry(), (6, 2): entry()}
+    bench.home.silent = True
+    for name in ASKERS:
+        bench.ask(name, (5, 2))
+    await bench.run(20)
+    bench.home.silent = False
+    await bench.drain()
+    assert bench.home.asked == [(5, 2)]
+    for name in ASKERS:
+        bench.ask(name, (5, 2))
+    await bench.drain()
+    assert bench.home.asked == [(5, 2)]
+    assert all(found == bench.home.table[5, 2] for name in ASKERS for found in bench.found[name])
+
+    bench.home.silent = True
+    bench.ask("requester", (6, 2))
+    bench.ask("responder", (7, 2))
+    await bench.run(20)
+    assert sorted(bench.home.asked[1:]) == [(6, 2), (7, 2)]
+    # The later question is answered first.
+    bench.home.due.reverse()
+    bench.home.silent = False
+    await bench.drain()
+    assert bench.hits["requester"][-1] and not bench.hits["responder"][-1]
+
+
+@cocotb.test(timeout_time=200, timeout_unit="us")
+@cocotb.parametrize(operation=[MapOperation.REMOVE, MapOperation.REMOVE_ALL])
+async def believes_nothing_old(dut, operation):
+    """What a home said before an entry was removed does not count after it."""
+    bench = await begin(dut)
+    old, new = entry(), entry()
+    bench.home.table[5, 2] = old
+    bench.home.silent = True
+    for name in ASKERS:
+        bench.ask(name, (5, 2))
+    await bench.run(10)
+    bench.home.answer(bench.home.due.pop()[1])
+    bench.home.table[5, 2] = new
+    held, bench.home.answers.pending = bench.home.answers.pending, deque()
+    bench.send(operation, data_id=5, fragment=2)
+    await bench.run(5)
+    for due in bench.due.values():
+        due[3][:] = [new]
+    bench.home.answers.pending = held
+    bench.home.silent = False
+    await bench.drain()
+    assert [bench.found[name][-1] for name in ASKERS] == [new, new]
+    assert bench.home.asked == [(5, 2)] * 2
+
+
+@cocotb.test(timeout_time=200, timeout_unit="us")
+async def gives_up(dut):
+    """A home that does not answer is a miss in the end; an answer after that does nothing."""
+    bench = await begin(dut)
+    bench.home.table[5, 2] = entry()
+    bench.home.silent = True
+    bench.ask("responder", (5, 2))
+    bench.due["responder"] = None
+    await bench.run(10)
+    bench.due["responder"][3][:] = [None]
+    for pulse in range(PATIENCE):
+        assert bench.due["responder"] is not None, pulse
+        dut.tick.value = 1
+        await bench.run(1)
+        dut.tick.value = 0
+        await bench.run(5)
+    assert bench.hits["responder"] == [False]
+    bench.home.silent = False
+    await bench.run(10)
+    bench.home.table[5, 2] = entry()
+    bench.ask("requester", (5, 2))
+    await bench.drain()
+    assert bench.found["requester"] == [bench.home.table[5, 2]]
+    assert bench.home.asked == [(5, 2)] * 2
 
 
 @pytest.mark.parametrize("config", ["tiny", "large"])

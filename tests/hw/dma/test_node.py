@@ -56,7 +56,11 @@ class Node(wiring.Component):
         m.submodules.responder = responder = Responder(config=self.config)
         wiring.connect(m, remote.lookup, atu.requester)
         wiring.connect(m, responder.lookup, atu.responder)
+        # Homes have nothing.
         m.d.comb += [
+            atu.answer.valid.eq(atu.question.valid),
+            atu.answer.p.number.eq(atu.question.p.number),
+            atu.question.ready.eq(atu.answer.ready),
             remote.node.eq(self.node),
             responder.node.eq(self.node),
             remote.owners.eq(self.owners),

@@ -358,9 +358,11 @@ ENUMS = {
         {
             "READ": 0,
             "WRITE": 1,
+            "MAP_LOOKUP": 2,
             "READ_REPLY": 16,
             "WRITE_ACK": 17,
             "ERROR": 18,
+            "MAP_REPLY": 19,
             "CREDIT": 24,
             "SYNC_ARRIVE": 25,
             "SYNC_RELEASE": 26,
@@ -449,7 +451,7 @@ ENUMS = {
         },
     ),
     "CounterBank": (
-        3,
+        4,
         {
             "CONTROL": 0,
             "CONV": 1,
@@ -459,6 +461,7 @@ ENUMS = {
             "RESPONDER": 5,
             "LINK_TX": 6,
             "LINK_RX": 7,
+            "ATU": 8,
         },
     ),
 }

@@ -9,9 +9,11 @@ from intarsia.cosim.fabric import Fabric, FabricError, Reason
 from intarsia.cosim.native import NativeError
 from intarsia.isa.address import LogicalAddress, data_id
 from intarsia.isa.bits import encode
+from intarsia.isa.config import config
 from intarsia.isa.faults import FaultCode
+from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry
 from intarsia.isa.packet import EXTENSION_BYTES
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, home
 
 TENSOR = data_id(3, 77)
 BASE, SIZE, VERSION = 12_345, 200_000, 9
@@ -160,6 +162,54 @@ def test_permissions_are_kept(fabric, allowed, writes):
         else:
             read(fabric, 1)
     assert fabric.load(MEMORY_NODE, BASE, 1) == bytes(1)
+
+
+@pytest.fixture(scope="module")
+def chip():
+    """A chip whose program is never started; only its ATU and responder matter."""
+    fabric = Fabric([config("tiny")], memory_bytes=1 << 16, host_bytes=1 << 16)
+    yield fabric
+    fabric.close()
+
+
+def put(fabric, content, **fields):
+    """Write `content` to a fragment that the chip holds."""
+    fabric.store(HOST_NODE, 0, content)
+    logical_address = logical(0, **fields)
+    fabric.transfer(write=True, node=0, logical_address=logical_address, local=0, size=len(content))
+
+
+def test_homes_tell_chips_what_they_hold(chip):
+    fields = dict(
+        data_id=TENSOR,
+        fragment=2,
+        node=0,
+        base=0x100,
+        size=64,
+        version=VERSION,
+        permissions={"read": 1, "write": 1},
+        entry_format=FRAGMENT_FORMAT,
+    )
+    chip.keep(home(TENSOR), encode(FragmentEntry, fields).to_bytes(32, "little"))
+    content = random.Random(0).randbytes(64)
+    put(chip, content)
+    chip.transfer(write=False, node=0, logical_address=logical(0), local=100, size=64)
+    assert chip.load(HOST_NODE, 100, 64) == content
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [({"fragment": 5}, FaultCode.ATU_MISS), ({"version": VERSION - 1}, FaultCode.VERSION)],
+    ids=["absent", "stale"],
+)
+def test_absent_and_stale_entries_are_named(fields, code):
+    with closing(Fabric([config("tiny")], memory_bytes=1 << 16, host_bytes=1 << 16)) as fabric:
+        test_homes_tell_chips_what_they_hold(fabric)
+        with pytest.raises(
+            FabricError,
+            match=f"node 0 refused a transfer of node 33: data ID {TENSOR}, fault {code.value}$",
+        ):
+            put(fabric, b"x", **fields)
 
 
 def test_an_absent_node_is_named(fabric):

@@ -161,11 +161,6 @@ def test_fragment_not_in_the_map(plan):
     assert fault(replace(plan, chips=chips)) is FaultCode.ATU_MISS
 
 
-def test_map_that_overflows(plan):
-    tiny = replace(plan.config, atu_sets=1, atu_ways=2)
-    assert fault(replace(plan, config=tiny)) is FaultCode.ATU_MISS
-
-
 @pytest.mark.parametrize(
     ("kind", "fields", "code"),
     [

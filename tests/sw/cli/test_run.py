@@ -34,6 +34,7 @@ KEYS = [
     "chip_cycles_per_s",
     "mismatches",
     "output_sha256",
+    "atu",
     "layers",
 ]
 LAYER_KEYS = ["name", "op", "device", "cycles", "macs", "utilization", "chips"]

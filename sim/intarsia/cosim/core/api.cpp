@@ -159,6 +159,14 @@ API int cosim_place(Fabric* fabric, uint16_t node, uint64_t data_id, uint16_t fr
     });
 }
 
+/// Keeps a map entry of 32 bytes at its home.
+API int cosim_keep(Fabric* fabric, uint16_t node, const uint8_t* entry) {
+    return guarded(-1, [&] {
+        fabric->endpoint(node).keep(entry);
+        return 0;
+    });
+}
+
 API int cosim_transfer(Fabric* fabric, uint16_t from, int write, uint16_t node,
                        const uint8_t* logical_address, uint64_t local, uint64_t size) {
     return guarded(-1, [&] {

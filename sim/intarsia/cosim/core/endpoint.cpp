@@ -9,6 +9,9 @@ using isa::FaultCode;
 using isa::PacketKind;
 namespace address = isa::logical_address;
 namespace detail = isa::error_detail;
+namespace entry = isa::fragment_entry;
+
+constexpr size_t ENTRY_BYTES = entry::BITS / 8;
 
 Endpoint::Endpoint(uint16_t node, size_t size, unsigned link_bytes, unsigned latency)
     : node_(node),
@@ -18,6 +21,11 @@ Endpoint::Endpoint(uint16_t node, size_t size, unsigned link_bytes, unsigned lat
 
 void Endpoint::place(uint64_t data_id, uint16_t fragment, Region region) {
     regions_[{data_id, fragment}] = region;
+}
+
+void Endpoint::keep(const uint8_t* bytes) {
+    const auto fragment = static_cast<uint16_t>(get(bytes, entry::FRAGMENT));
+    entries_[{get(bytes, entry::DATA_ID), fragment}].assign(bytes, bytes + ENTRY_BYTES);
 }
 
 void Endpoint::transfer(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
@@ -79,7 +87,9 @@ void Endpoint::serve(uint64_t now) {
         end_.release(request);
         const unsigned width = end_.link_bytes();
         free_at_ = now + (request.length + width - 1) / width;
-        replies_.push_back({free_at_ + latency_, answer(request, free_at_)});
+        const bool asks = request.kind == PacketKind::MAP_LOOKUP;
+        replies_.push_back(
+            {free_at_ + latency_, asks ? look_up(request) : answer(request, free_at_)});
     }
     while (!replies_.empty() && replies_.front().due <= now) {
         end_.push(std::move(replies_.front().packet));
@@ -123,6 +133,22 @@ Packet Endpoint::answer(const Packet& request, uint64_t now) {
         reply.length = request.length;
         reply.payload.assign(at, at + request.length);
     }
+    return reply;
+}
+
+Packet Endpoint::look_up(const Packet& request) const {
+    const uint8_t* extension = request.extension.data();
+    const auto fragment = static_cast<uint16_t>(get(extension, address::FRAGMENT));
+    Packet reply;
+    reply.destination = request.source;
+    reply.source = node_;
+    reply.transaction = request.transaction;
+    reply.kind = PacketKind::MAP_REPLY;
+    reply.length = ENTRY_BYTES;
+    const auto found = entries_.find({get(extension, address::DATA_ID), fragment});
+    // All zero: an entry that is not in use.
+    reply.payload =
+        found == entries_.end() ? std::vector<uint8_t>(ENTRY_BYTES) : found->second;
     return reply;
 }
 

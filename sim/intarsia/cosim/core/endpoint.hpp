@@ -1,4 +1,4 @@
-// A node that is memory: answers READ and WRITE, and sends requests of its own for the host.
+// A node that is memory: answers READ and WRITE, is the home of map entries, and sends requests of its own for the host.
 #pragma once
 
 #include <deque>
@@ -31,6 +31,9 @@ public:
     /// Puts a fragment on the map of this node, or moves it.
     void place(uint64_t data_id, uint16_t fragment, Region region);
 
+    /// Keeps the map entry `bytes` of 32 bytes for whoever asks, in place of an earlier one.
+    void keep(const uint8_t* bytes);
+
     /// Queues a transfer between this node's memory and another node's fragment, in packets of
     /// at most 1,024 bytes. Throws std::runtime_error if it leaves this node's memory.
     void transfer(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
@@ -56,6 +59,7 @@ private:
 
     void serve(uint64_t now);
     Packet answer(const Packet& request, uint64_t now);
+    Packet look_up(const Packet& request) const;
     void finish(const Packet& reply);
     void issue();
 
@@ -64,6 +68,7 @@ private:
     unsigned latency_;
     std::vector<uint8_t> memory_;
     std::map<std::pair<uint64_t, uint16_t>, Region> regions_;
+    std::map<std::pair<uint64_t, uint16_t>, std::vector<uint8_t>> entries_;
     std::deque<Reply> replies_;
     std::deque<std::pair<Packet, uint64_t>> queued_;   // request, address here
     std::map<uint16_t, std::pair<Packet, uint64_t>> waiting_;

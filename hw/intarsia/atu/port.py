@@ -1,0 +1,150 @@
+"""Questions to homes as packets, beside those of the remote queue."""
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from intarsia.common.ports import PacketBeat
+from intarsia.isa.address import DATA_ID, NODE, LogicalAddress
+from intarsia.isa.fragment import FragmentEntry
+from intarsia.isa.packet import EXTENSION_BYTES, HEADER_BYTES, LINK_FORMAT, PacketHeader, PacketKind
+from intarsia.isa.topology import HOMES
+
+__all__ = ["NUMBER", "MapAnswer", "MapPort", "MapQuestion"]
+
+#: Number of a question, which its answer repeats.
+NUMBER = unsigned(8)
+
+#: Where a header has its transaction: in its first or second beat.
+TRANSACTION = PacketHeader.as_shape()["transaction"].offset
+
+
+class MapQuestion(data.Struct):
+    """Which entry is wanted."""
+
+    data_id: DATA_ID
+    fragment: 16
+    number: NUMBER
+
+
+class MapAnswer(data.Struct):
+    """What the home says; an entry that can't be kept where there is none."""
+
+    entry: FragmentEntry
+    number: NUMBER
+
+
+class MapPort(wiring.Component):
+    """Sends questions as MAP_LOOKUP, takes MAP_REPLY, and passes all other packets on.
+
+    A question goes before the next packet of the remote queue. An answer that is not taken holds
+    up the replies behind it.
+
+    Parameters
+    ----------
+    link_bytes : int
+
+    Members
+    -------
+    node : In(16)
+        This node.
+    question : In(stream.Signature(MapQuestion))
+        Accepted with the last beat of its packet.
+    answer : Out(stream.Signature(MapAnswer))
+    asks, answered : In, Out(stream.Signature(PacketBeat(link_bytes)))
+        Requests of the remote queue, and replies to it.
+    request, reply : Out, In(stream.Signature(PacketBeat(link_bytes)))
+        To and from the router.
+    """
+
+    def __init__(self, *, link_bytes):
+        self.link_bytes = link_bytes
+        beat = stream.Signature(PacketBeat(link_bytes))
+        super().__init__({
+            "node": In(NODE),
+            "question": In(stream.Signature(MapQuestion)),
+            "answer": Out(stream.Signature(MapAnswer)),
+            "asks": In(beat),
+            "answered": Out(beat),
+            "request": Out(beat),
+            "reply": In(beat),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        self._send(m)
+        self._take(m)
+        return m
+
+    def _send(self, m):
+        """Questions and what the remote queue asks for, a packet at a time."""
+        width = 8 * self.link_bytes
+        beats = HEADER_BYTES // self.link_bytes + -(-EXTENSION_BYTES // self.link_bytes)
+        header = Signal(PacketHeader)
+        address = Signal(LogicalAddress)
+        question = self.question
+        m.d.comb += [
+            header.destination.eq(Array(HOMES)[question.p.data_id & (len(HOMES) - 1)]),
+            header.kind.eq(PacketKind.MAP_LOOKUP),
+            header.source.eq(self.node),
+            header.transaction.eq(question.p.number),
+            header.link_format.eq(LINK_FORMAT),
+            address.data_id.eq(question.p.data_id),
+            address.fragment.eq(question.p.fragment),
+        ]
+
+        passing = Signal()
+        place = Signal(range(beats))
+        with m.If(question.valid & ~passing):
+            m.d.comb += [
+                self.request.valid.eq(1),
+                self.request.p.data.eq(Cat(header, address).word_select(place, width)),
+                self.request.p.first.eq(place == 0),
+                self.request.p.last.eq(place == beats - 1),
+                question.ready.eq(self.request.ready & self.request.p.last),
+            ]
+            with m.If(self.request.ready):
+                m.d.sync += place.eq(Mux(self.request.p.last, 0, place + 1))
+        with m.Else():
+            m.d.comb += [
+                self.request.valid.eq(self.asks.valid),
+                self.request.p.eq(self.asks.p),
+                self.asks.ready.eq(self.request.ready),
+            ]
+            with m.If(self.asks.valid):
+                m.d.sync += passing.eq(~(self.request.ready & self.asks.p.last))
+
+    def _take(self, m):
+        """Answers, and replies to the remote queue."""
+        width = 8 * self.link_bytes
+        reply, answer = self.reply, self.answer
+        header = Signal(PacketHeader, name="reply_header")
+        held = Signal()
+        mine = Signal()
+        full = Signal()
+        second = Signal()
+        entry = Signal(FragmentEntry, reset_less=True)
+        number = Signal(NUMBER, reset_less=True)
+        m.d.comb += [
+            header.eq(reply.p.data),
+            mine.eq(Mux(reply.p.first, header.kind == PacketKind.MAP_REPLY, held)),
+            self.answered.valid.eq(reply.valid & ~mine),
+            self.answered.p.eq(reply.p),
+            reply.ready.eq(Mux(mine, ~full, self.answered.ready)),
+            answer.valid.eq(full),
+            answer.p.entry.eq(entry),
+            answer.p.number.eq(number),
+        ]
+        with m.If(reply.valid & reply.p.first):
+            m.d.sync += held.eq(mine)
+        with m.If(reply.valid & mine & ~full):
+            # The last beats are the entry, whatever came before them.
+            m.d.sync += [
+                entry.eq(Cat(entry.as_value()[width:], reply.p.data)),
+                full.eq(reply.p.last),
+            ]
+            m.d.sync += second.eq(reply.p.first)
+            with m.If(second if TRANSACTION // width else reply.p.first):
+                m.d.sync += number.eq(reply.p.data[TRANSACTION % width :])
+        with m.If(answer.ready & full):
+            m.d.sync += full.eq(0)
