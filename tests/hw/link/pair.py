@@ -13,7 +13,8 @@ from intarsia.link.port import LinkPort
 class LinkPair(wiring.Component):
     """Packets go in at one port, and come out at the other, `latency` cycles away.
 
-    In a cycle in which `noise` is not zero, the beat on its way from the first port is changed.
+    In a cycle in which `noise` is not zero, the beat on its way from the first port is changed;
+    `departs` says that there is one.
     """
 
     def __init__(self, *, link_bytes, latency):
@@ -24,6 +25,7 @@ class LinkPair(wiring.Component):
             **{f"send_{name}": In(beat) for name in CLASSES},
             **{f"take_{name}": Out(beat) for name in CLASSES},
             "noise": In(8 * link_bytes),
+            "departs": Out(1),
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
         })
 
@@ -35,6 +37,7 @@ class LinkPair(wiring.Component):
             connect(m, flipped(getattr(self, f"send_{name}")), getattr(near, f"send_{name}"))
             connect(m, getattr(far, f"take_{name}"), flipped(getattr(self, f"take_{name}")))
         connect(m, far.fault, flipped(self.fault))
+        m.d.comb += self.departs.eq(near.tx.valid)
         for ahead, behind, noise in ((near, far, self.noise), (far, near, 0)):
             pins = Cat(ahead.tx.valid, ahead.tx.start, ahead.tx.data ^ noise)
             for _ in range(self.latency):

@@ -133,7 +133,7 @@ async def damage_is_dropped_and_reported(dut):
     bench = Bench(dut)
     await bench.expect("reply", bench.send("reply", PacketKind.READ_REPLY, 64))
     bench.send("reply", PacketKind.READ_REPLY, 64)
-    while dut.near.tx__valid.value != 1:
+    while dut.departs.value != 1:
         await FallingEdge(dut.clk)
     for _ in range(random.randrange(1, 64 // bench.link_bytes)):
         await RisingEdge(dut.clk)
