@@ -123,7 +123,7 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         if self._transport is not None:
-            if kind is None:
+            if kind is None and self._inferences:
                 self._lookups = self._deployment.lookups()
             self._transport.fabric.close()
             self._transport = None
@@ -189,23 +189,6 @@ class Session:
         """Cycles counted by each chip since the session began, by engine and activity."""
         return self._deployment.counters()
 
-    def recording(self) -> Recording:
-        """What was done since the session began, setup included. Takes simulated time.
-
-        Raises
-        ------
-        :exc:`RuntimeError`
-            If the session is not open, or not made with ``record=True``.
-        """
-        now = self.fabric.now
-        if self._recorder is None:
-            raise RuntimeError("The session has no recording: make it with `record=True`")
-        self._take_events()
-        done = self._recorder.spans(now), tuple(self._spells)
-        return Recording(
-            self.report, self.network, self.plan, *done, *counted(self.counters(), now)
-        )
-
     def translation(self) -> list[dict[str, Any]]:
         """Of each chip: fragments that it uses, and look-ups of its ATU.
 
@@ -227,6 +210,23 @@ class Session:
                 "later_hit_rate": later[0] / sum(later) if sum(later) else None,
             })
         return found
+
+    def recording(self) -> Recording:
+        """What was done since the session began, setup included. Takes simulated time.
+
+        Raises
+        ------
+        :exc:`RuntimeError`
+            If the session is not open, or not made with ``record=True``.
+        """
+        now = self.fabric.now
+        if self._recorder is None:
+            raise RuntimeError("The session has no recording: make it with `record=True`")
+        self._take_events()
+        done = self._recorder.spans(now), tuple(self._spells)
+        return Recording(
+            self.report, self.network, self.plan, *done, *counted(self.counters(), now)
+        )
 
     @property
     def fabric(self) -> Fabric:
@@ -293,11 +293,11 @@ class Session:
         self._accesses += self._transport.accesses - accesses
         self._link_bytes += fabric.link_bytes - crossed
         self._inferences += 1
-        if self._inferences == 1:
-            self._first_lookups = self._deployment.lookups()
         self._cycles += ended - begun
         self._spells.append((begun, ended))
         events = self._take_events()
+        if self._inferences == 1:
+            self._first_lookups = self._deployment.lookups()
         spent = layer_cycles(events, len(self.plan.layers))
         self._layer_cycles = [a + b for a, b in zip(self._layer_cycles, spent, strict=True)]
 

@@ -19,7 +19,7 @@ async def counts(dut):
     counted = {}
     for _ in range(500):
         await RisingEdge(dut.clk)
-        dut.index.value = random.randrange(64)
+        dut.index.value = random.randrange(128)
         for bank in CounterBank:
             activity = random.choice(list(Activity))
             dut[f"activity__{bank.value}"].value = activity.value

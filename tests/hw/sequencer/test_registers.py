@@ -30,7 +30,7 @@ WIDTHS = {
     Register.WATCHDOG: 16,
     Register.SLOT_BASE: 24,
     Register.OWNER_CONTEXT: 4,
-    Register.COUNTER_INDEX: 6,
+    Register.COUNTER_INDEX: 7,
     **{Register[f"ENTRY{n}"]: 32 for n in range(8)},
 }
 
