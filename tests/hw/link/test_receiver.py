@@ -130,7 +130,7 @@ async def credits_are_passed_on(dut):
 
 WRONG = {
     "format": {"link_format": 1},
-    "kind": {"kind": 19},
+    "kind": {"kind": 20},
     "class": {"kind": 8},
     "length": {"length": 1100},
 }
