@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from intarsia.cli.progress import infer
-from intarsia.cli.report import layers, write
+from intarsia.cli.tables import layers, write
 from intarsia.digits import MODEL, data
 from intarsia.runtime import Session
 from tests.inputs import goldens, inputs_folder

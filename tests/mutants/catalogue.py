@@ -1,6 +1,7 @@
 """The mutants, by the part of the project that they break."""
 
 from tests.mutants.packets import PACKETS
+from tests.mutants.proofs import PROOFS
 from tests.mutants.runner import Mutant
 
 __all__ = ["MUTANTS"]
@@ -77,10 +78,10 @@ REQUANTIZER = (
         REQUANTIZER_TEST,
     ),
     Mutant(
-        "requantizer: the upper bound excludes itself",
+        "requantizer: one more than the upper bound passes",
         "hw/intarsia/common/requantizer.py",
         "lane.x > stage.high)",
-        "lane.x + 1 > stage.high)",
+        "lane.x > stage.high + 1)",
         REQUANTIZER_TEST,
     ),
 )
@@ -264,4 +265,5 @@ MUTANTS = (
     *SEQUENCER,
     *COMPILER,
     *DIGITS,
+    *PROOFS,
 )

@@ -1,14 +1,15 @@
 """Instructions that have started and are not complete."""
 
 from amaranth import *
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from intarsia.isa.address import CONTEXT
 from intarsia.sequencer.parts import Flight, TokenChange
 
 __all__ = ["Flights"]
 
-#: Instructions of a stream that may be under way at once.
+#: Instructions of a stream that may be under way at once; a power of two.
 DEPTH = 4
 
 
@@ -30,6 +31,7 @@ class Flights(wiring.Component):
     give : Out(stream.Signature(TokenChange))
         Tokens of the first instruction, once it has completed. Absent if it has none.
     first : Out(Flight)
+        Holds nothing while there is none.
     flying : Out(1)
         There is a first instruction.
     began : Out(1)
@@ -61,8 +63,14 @@ class Flights(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        entries = Signal(data.ArrayLayout(Flight, DEPTH), reset_less=True)
+        # A ring; the first instruction lies at `head`, the next one goes to `tail`.
+        m.submodules.entries = entries = memory.Memory(shape=Flight, depth=DEPTH, init=[])
+        write = entries.write_port()
+        read = entries.read_port(domain="comb")
+        head = Signal(range(DEPTH))
+        tail = Signal(range(DEPTH))
         valid = Signal(DEPTH)
+        contexts = [Signal(CONTEXT, name=f"context{n}", reset_less=True) for n in range(DEPTH)]
         known = Signal()
         completed = Signal(range(DEPTH + 1))
 
@@ -72,9 +80,10 @@ class Flights(wiring.Component):
         leave = Signal()
         m.d.comb += [
             engine.eq(~self.first.instant),
-            self.first.eq(entries[0]),
-            self.flying.eq(valid[0]),
-            self.start.ready.eq(~valid[-1]),
+            read.addr.eq(head),
+            self.first.eq(read.data),
+            self.flying.eq(valid.any()),
+            self.start.ready.eq(~valid.all()),
             seen.eq(Mux(self.flying, engine, self.offered)),
             self.began.eq(seen & ~known),
             self.shown.eq(Mux(self.flying, self.first, self.start.p)),
@@ -88,23 +97,23 @@ class Flights(wiring.Component):
         m.d.sync += known.eq(seen & ~leave)
         m.d.sync += completed.eq(completed + self.done - self.ended)
 
-        # Those that follow move up; a new one goes to the first place that is then free.
-        moved = Signal.like(valid)
-        m.d.comb += moved.eq(Mux(leave, valid >> 1, valid))
+        m.d.comb += [
+            write.addr.eq(tail),
+            write.data.eq(self.start.p),
+            write.en.eq(self.start.valid & self.start.ready),
+        ]
         with m.If(leave):
-            m.d.sync += entries.eq(entries.as_value() >> Flight.as_shape().size)
-        with m.If(self.start.valid & self.start.ready):
-            for n in range(DEPTH):
-                below = moved[n - 1] if n else Const(1)
-                with m.If(~moved[n] & below):
-                    m.d.sync += entries[n].eq(self.start.p)
-            m.d.sync += valid.eq(Cat(Const(1, 1), moved))
-        with m.Else():
-            m.d.sync += valid.eq(moved)
+            m.d.sync += [valid.bit_select(head, 1).eq(0), head.eq(head + 1)]
+        with m.If(write.en):
+            m.d.sync += [valid.bit_select(tail, 1).eq(1), tail.eq(tail + 1)]
+            with m.Switch(tail):
+                for n, context in enumerate(contexts):
+                    with m.Case(n):
+                        m.d.sync += context.eq(self.start.p.context)
 
         held = Const(0)
-        for n in range(DEPTH):
-            held = held | (valid[n] << entries[n].context)
+        for n, context in enumerate(contexts):
+            held = held | (valid[n] << context)
         with m.If(self.flying):
             m.d.comb += self.held.eq(held)
 

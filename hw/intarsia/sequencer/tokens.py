@@ -99,6 +99,11 @@ class Tokens(wiring.Component):
         full = Signal(TOKENS)
         with m.If(busy):
             m.d.comb += write.en.eq(1)
+            with m.If(change != _Change.CLEAR):
+                for n, count in enumerate(read.data):
+                    one = pending.mask[n] & ~full[n]
+                    down = one & (change == _Change.TAKE)
+                    m.d.comb += write.data[n].eq(count + Cat(one, down).as_signed())
             with m.Switch(change):
                 with m.Case(_Change.CLEAR):
                     m.d.comb += above.eq(0)
@@ -107,14 +112,8 @@ class Tokens(wiring.Component):
                     m.d.comb += full.eq(
                         pending.mask & Cat(read.data[n] == TOKEN_MAX for n in range(TOKENS))
                     )
-                    for n in range(TOKENS):
-                        m.d.comb += write.data[n].eq(
-                            read.data[n] + (pending.mask.bit_select(n, 1) & ~full[n])
-                        )
                 with m.Case(_Change.TAKE):
                     m.d.comb += above.eq(Cat(read.data[n] != 1 for n in range(TOKENS)))
-                    for n in range(TOKENS):
-                        m.d.comb += write.data[n].eq(read.data[n] - pending.mask.bit_select(n, 1))
             with m.Switch(pending.context):
                 for n, available in enumerate(self.available):
                     with m.Case(n):

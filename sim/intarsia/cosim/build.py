@@ -3,6 +3,7 @@
 import ast
 import fcntl
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from intarsia.isa.instruction import Stream
 from intarsia.memory.sram import SRAM_SOURCE
 
 __all__ = ["cache_folder", "chip_library", "core_library"]
+
+#: Told what is made, before it is; for those who wait.
+LOGGER = logging.getLogger("intarsia.cosim")
 
 CORE = Path(__file__).with_name("core")
 
@@ -45,6 +49,7 @@ def core_library() -> Path:
     """Library of the clock loop and of the nodes that are models."""
 
     def build(folder: Path) -> None:
+        LOGGER.info("compiling links and nodes, once")
         (folder / "isa.hpp").write_text(cpp_header())
         sources = [CORE / f"{name}.cpp" for name in CORE_SOURCES]
         objects = compile_objects(sources, folder, include=[CORE, folder])
@@ -78,6 +83,7 @@ def _model(config: ChipConfig) -> Path:
     verilog = _verilog(config)
 
     def build(folder: Path) -> None:
+        LOGGER.info("compiling chip %s, once; it takes minutes", config.name)
         (folder / "chip.v").write_text(verilog)
         generated = verilate([folder / "chip.v", SRAM_SOURCE], "chip", folder)
         compile_objects(generated, folder, include=[folder], verilated=True)
@@ -96,6 +102,7 @@ def _verilog(config: ChipConfig) -> str:
     file = cache_folder() / f"chip_{config.name}_{digest.hexdigest()[:16]}.v"
     with _alone(file):
         if not file.exists():
+            LOGGER.info("generating Verilog of chip %s, once", config.name)
             unfinished = file.with_suffix(f".{os.getpid()}")
             unfinished.write_text(convert(Top(config=config), "chip", sources=False))
             unfinished.rename(file)

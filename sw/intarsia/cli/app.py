@@ -23,11 +23,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command(epilog="Example: intarsia run model.onnx --input x.npy --chips 4 --json report.json")(
-    run
-)
+app.command(
+    epilog="Example: intarsia run model.onnx --input x.npy --chips 4 --trace t.json --report report"
+)(run)
 app.command(epilog="Example: intarsia verilog --config ecp5-85k -o build/verilog")(verilog)
-app.command(epilog="Example: intarsia demo --chips 2")(demo)
+app.command(epilog="Example: intarsia demo --chips 2 --picture demo.svg")(demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

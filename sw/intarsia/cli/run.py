@@ -44,6 +44,20 @@ def run(
         Path | None,
         typer.Option(metavar="Y.npy", help="Where to leave what the model returns."),
     ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TRACE.json",
+            help="Where to leave a time line of all engines, for ui.perfetto.dev; 1 us is 1 cycle.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where to leave index.html and tables: cycles by layer and engine, and why.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the random input.")] = 0,
 ) -> int:
     """Run a quantized network over simulated chips.
@@ -53,28 +67,45 @@ def run(
     """
     import numpy as np
 
+    from intarsia.cli import tables
     from intarsia.cli.inputs import random_input, read_input
-    from intarsia.cli.progress import infer
-    from intarsia.cli.report import layers, summary, write
+    from intarsia.cli.progress import opened
+    from intarsia.report import write_report, write_trace
     from intarsia.runtime import Session
 
-    session = Session(model, chips=chips, config=config, mode=mode, partition=partition)
+    recorded = trace is not None or report is not None
+    session = Session(
+        model, chips=chips, config=config, mode=mode, partition=partition, record=recorded
+    )
     if source is None:
         inputs = random_input(session.network, 1, seed)
     else:
         inputs = read_input(session.network, source)
-    for path in (output, json):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-    results = infer(session, inputs, check=check)
-    report = session.report
+    _make_room(output, json, trace, folder=report)
+    with opened(session, len(inputs)) as progress:
+        results = session.run(inputs, check=check, progress=progress)
+        recording = session.recording() if recorded else None
+    figures = session.report
 
     if output is not None:
         with output.open("wb") as file:
             np.save(file, results)
     if json is not None:
-        write(report, json)
+        tables.write(figures, json)
+    if trace is not None and recording is not None:
+        write_trace(recording, trace)
+    if report is not None and recording is not None:
+        write_report(recording, report)
     console = Console()
-    console.print(layers(report))
-    console.print(summary(report))
-    return 1 if report["mismatches"] else 0
+    console.print(tables.layers(figures))
+    console.print(tables.summary(figures))
+    return 1 if figures["mismatches"] else 0
+
+
+def _make_room(*files: Path | None, folder: Path | None) -> None:
+    """Make the folders that results go to, before anything is run for them."""
+    for path in files:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)

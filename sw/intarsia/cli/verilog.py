@@ -16,6 +16,10 @@ def verilog(
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where to put the files.")
     ],
     config: Config = "ecp5-85k",
+    json: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.json", help="Where to leave names and sizes of the files."),
+    ] = None,
 ) -> None:
     """Write synthesizable Verilog of the chip and of every block.
 
@@ -23,9 +27,17 @@ def verilog(
     of registers and descriptors.
     """
     from intarsia.chip.verilog import write
+    from intarsia.cli import tables
     from intarsia.isa.config import CONFIGS
 
+    if json is not None:
+        json.parent.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
+    names = []
     with console.status(f"Verilog of {config}"):
         for name in write(CONFIGS[config], folder):
             console.print(folder / name, soft_wrap=True, highlight=False)
+            names.append(name)
+    if json is not None:
+        sizes = {name: (folder / name).stat().st_size for name in names}
+        tables.write({"config": config, "folder": str(folder), "bytes": sizes}, json)

@@ -70,7 +70,7 @@ class Deployment:
 
     def infer(
         self, inputs: Mapping[str, np.ndarray], *, limit: int
-    ) -> tuple[dict[str, np.ndarray], int]:
+    ) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
         """One inference.
 
         Parameters
@@ -82,9 +82,9 @@ class Deployment:
 
         Returns
         -------
-        (dict of str to numpy.ndarray, int)
-            Outputs of the plan, int8, flat, by name; cycles from the acceptance of the doorbell to
-            the interrupt.
+        (dict of str to numpy.ndarray, (int, int))
+            Outputs of the plan, int8, flat, by name; the cycles of the acceptance of the doorbell
+            and of the interrupt.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class Deployment:
             base = self._placement.fragments[end.fragment]
             content = self._transport.load(HOST_NODE, base, size)
             outputs[end.tensor] = np.frombuffer(content, np.int8)
-        return outputs, interrupts[LEADER].cycle - begin
+        return outputs, (begin, interrupts[LEADER].cycle)
 
     def counters(self) -> list[dict[CounterBank, dict[Activity, int]]]:
         """Cycles counted by each chip since it was reset, by engine and activity."""

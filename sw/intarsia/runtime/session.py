@@ -21,7 +21,8 @@ from intarsia.importer import load
 from intarsia.isa.config import config as configuration
 from intarsia.isa.counters import Activity, CounterBank
 from intarsia.runtime.deployment import Deployment
-from intarsia.runtime.timeline import layer_cycles
+from intarsia.runtime.recording import Recorder, Recording, counted
+from intarsia.runtime.timeline import Event, layer_cycles
 
 __all__ = ["Session"]
 
@@ -53,6 +54,8 @@ class Session:
         How convolutions are split over the chips.
     link_latency : int
         Cycles that a beat takes over a link.
+    record : bool
+        Keep every instruction that chips had under way, for :meth:`recording`.
 
     Raises
     ------
@@ -78,6 +81,7 @@ class Session:
         mode: Mode | str | None = None,
         partition: str = "auto",
         link_latency: int = 32,
+        record: bool = False,
     ) -> None:
         if isinstance(model, Network):
             self.network, self._model = model, model.name
@@ -92,6 +96,9 @@ class Session:
         )
         self._latency = link_latency
         self._transport: SimulatedTransport | None = None
+        self._record = record
+        self._recorder: Recorder | None = None
+        self._spells: list[tuple[int, int]] = []
         self._inferences = self._cycles = self._mismatches = 0
         self._checked = False
         self._wall = self._busy = 0.0
@@ -103,6 +110,8 @@ class Session:
         fabric = Fabric([self._config] * len(self.plan.chips), link_latency=self._latency)
         self._transport = SimulatedTransport(fabric)
         self._deployment = Deployment(self._transport, self.plan, place(self.plan))
+        if self._record:
+            self._recorder, self._spells = Recorder(chip.program for chip in self.plan.chips), []
         return self
 
     def __exit__(
@@ -161,12 +170,37 @@ class Session:
         return outputs
 
     def relocate(self, seed: int) -> None:
-        """Move every slot and fragment to another place, drawn at random, and start again."""
+        """Move every slot and fragment to another place, drawn at random, and start again.
+
+        Raises
+        ------
+        :exc:`RuntimeError`
+            If the session records: a recording follows programs from their start.
+        """
+        if self._recorder is not None:
+            raise RuntimeError("A session that records cannot move what it runs")
         self._deployment.deploy(place(self.plan, random.Random(seed)))
 
     def counters(self) -> list[dict[CounterBank, dict[Activity, int]]]:
         """Cycles counted by each chip since the session began, by engine and activity."""
         return self._deployment.counters()
+
+    def recording(self) -> Recording:
+        """What was done since the session began, setup included. Takes simulated time.
+
+        Raises
+        ------
+        :exc:`RuntimeError`
+            If the session is not open, or not made with ``record=True``.
+        """
+        now = self.fabric.now
+        if self._recorder is None:
+            raise RuntimeError("The session has no recording: make it with `record=True`")
+        self._take_events()
+        done = self._recorder.spans(now), tuple(self._spells)
+        return Recording(
+            self.report, self.network, self.plan, *done, *counted(self.counters(), now)
+        )
 
     @property
     def fabric(self) -> Fabric:
@@ -225,15 +259,16 @@ class Session:
         assert self._transport is not None
         now, accesses, crossed = fabric.now, self._transport.accesses, fabric.link_bytes
         begin, busy = time.perf_counter(), time.process_time()
-        flat, cycles = self._deployment.infer(inputs, limit=self._limit())
+        flat, (begun, ended) = self._deployment.infer(inputs, limit=self._limit())
         self._wall += time.perf_counter() - begin
         self._busy += time.process_time() - busy
         self._simulated += (fabric.now - now) * len(self.plan.chips)
         self._accesses += self._transport.accesses - accesses
         self._link_bytes += fabric.link_bytes - crossed
         self._inferences += 1
-        self._cycles += cycles
-        events = [fabric.events(chip) for chip in range(len(self.plan.chips))]
+        self._cycles += ended - begun
+        self._spells.append((begun, ended))
+        events = self._take_events()
         spent = layer_cycles(events, len(self.plan.layers))
         self._layer_cycles = [a + b for a, b in zip(self._layer_cycles, spent, strict=True)]
 
@@ -244,6 +279,14 @@ class Session:
                 x = [activations[name] for name in op.inputs]
                 activations[op.output] = evaluate_op(op, x, tensors, self.mode)
         return activations
+
+    def _take_events(self) -> list[list[Event]]:
+        """What each chip has reported since the last call; the recorder is told."""
+        events = [self.fabric.events(chip) for chip in range(len(self.plan.chips))]
+        if self._recorder is not None:
+            for chip, found in enumerate(events):
+                self._recorder.feed(chip, found)
+        return events
 
     def _limit(self) -> int:
         macs = sum(max(layer.macs) for layer in self.plan.layers)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from intarsia.isa.instruction import Stream
 
-__all__ = ["layer_cycles"]
+__all__ = ["Event", "layer_cycles"]
 
 #: Streams whose instructions compute; the others move data ahead of them, or wait.
 COMPUTING = {Stream.CONV.value, Stream.VECTOR.value, Stream.LOCAL.value}

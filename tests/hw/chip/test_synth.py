@@ -1,13 +1,19 @@
 """Blocks are mapped by yosys as their area claims; the report says what was found."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from intarsia.chip import synth
 from intarsia.chip.area import GLUE, Area
 from intarsia.chip.synth import main, report, script, synthesize
+from intarsia.chip.top import Top
 from intarsia.isa.config import CONFIGS
 from intarsia.memory.memory import Memory
 from intarsia.memory.sram import Sram
+
+DOCS = Path(__file__).parents[3] / "docs" / "synthesis.md"
 
 FITS = {"conv": Area(LUT4=1_000, MULT18X18D=80), "memory": Area(DP16KD=128), GLUE: Area(FF=5)}
 TOO_LARGE = FITS | {"vector": Area(LUT4=60_000)}
@@ -64,6 +70,13 @@ def test_report(monkeypatch):
 def test_blocks_are_kept_apart():
     assert "setattr -mod -set keep_hierarchy 1 chip.a chip.b" in script("chip", ["a", "b"])
     assert not any("keep_hierarchy" in line for line in script("chip", []))
+
+
+def test_docs_are_of_this_chip_and_these_commands():
+    blocks = Top(config=CONFIGS["ecp5-85k"]).chip.blocks
+    text = DOCS.read_text()
+    assert "\n".join(script("chip", [f"chip.{name}" for name in blocks])) in text
+    assert {*re.findall(r"^\| (\w+) \|", text, re.M)} >= {*blocks}
 
 
 @pytest.mark.slow

@@ -127,6 +127,7 @@ class Bench:
         self.cycle = 0
         self.events = []
         self.pulses = []
+        self.writing = False
         self.memory = MemoryServer(
             dut,
             size=self.config.memory_bytes,
@@ -238,8 +239,13 @@ class Bench:
         self.pulses.append((valid, payload, bits))
 
     async def strobe(self, name, bits):
+        """What the host writes; one thing at a time, whoever asks for it."""
+        while self.writing:
+            await self.cycles(1)
+        self.writing = True
         self.pulse(self.dut[f"{name}__valid"], self.dut[f"{name}__payload"], bits)
         await self.cycles(2)
+        self.writing = False
 
     async def set_slot(self, context, slot, base, size):
         entry = {"base": base, "size": size}

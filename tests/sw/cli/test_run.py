@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import onnxruntime
@@ -12,6 +13,7 @@ from intarsia import golden
 from intarsia.cli import main
 from intarsia.digits import MODEL, data
 from intarsia.runtime import session
+from tests.sw.report.timelines import assert_opens, slices
 
 pytestmark = pytest.mark.system
 
@@ -96,10 +98,94 @@ def test_mismatch_is_counted_and_told_by_the_exit_code(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "r.json").read_text())["mismatches"] == 10
 
 
-def test_demo_leaves_its_figures(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """What a run of two inferences over two chips leaves."""
+    folder = tmp_path_factory.mktemp("recorded")
+    pictures, _ = data.held_out()
+    np.save(folder / "x.npy", pictures[:2])
+    files = ["--trace", folder / "t" / "trace.json", "--report", folder / "r", "--json"]
+    leave("run", MODEL, *CHIPS, "--input", folder / "x.npy", *files, folder / "figures.json")
+    return folder
+
+
+def test_trace_opens_and_has_every_chip_at_work(recorded):
+    trace = json.loads((recorded / "t" / "trace.json").read_text())
+    assert_opens(trace)
+    found = slices(trace)
+    for chip in range(2):
+        for engine in ("control", "conv", "vector", "remote"):
+            assert found[f"chip {chip} (tiny)", engine]
+        opcodes = {event["args"]["opcode"] for event in found[f"chip {chip} (tiny)", "conv"]}
+        assert opcodes == {"CONV"}
+
+
+def test_trace_has_the_cycles_of_the_report(recorded):
+    trace = json.loads((recorded / "t" / "trace.json").read_text())
+    figures = json.loads((recorded / "figures.json").read_text())
+    found = slices(trace)
+    inferences = found["host", "inferences"]
+    assert sum(event["dur"] for event in inferences) == figures["cycles"]
+    assert len(inferences) == 2
+    computing = [
+        found[f"chip {chip} (tiny)", engine]
+        for chip in range(2)
+        for engine in ("conv", "vector", "local")
+    ]
+    for layer in figures["layers"]:
+        total = 0
+        for inference in inferences:
+            end = inference["ts"] + inference["dur"]
+            own = [
+                event
+                for events in computing
+                for event in events
+                if event["args"]["layer"] == layer["name"] and inference["ts"] <= event["ts"] < end
+            ]
+            first = min(event["ts"] for event in own)
+            total += max(event["ts"] + event["dur"] for event in own) - first
+        assert total // 2 == layer["cycles"]
+
+
+def test_report_adds_up(recorded):
+    everything = json.loads((recorded / "r" / "report.json").read_text())
+    begin, end = everything["inferences"][-1]
+    for chip in range(2):
+        own = [row for row in everything["layers"] if row["chip"] == chip]
+        assert sum(row["cycles"] for row in own) == end - begin
+        assert sum(row["macs"] for row in own) < (end - begin) * 16
+    for row in everything["counters"]:
+        assert (
+            sum(row[name] for name in row if name not in ("chip", "engine", "total"))
+            == (row["total"])
+        )
+        assert row["idle"] >= 0
+    assert "coarse.first" in (recorded / "r" / "index.html").read_text()
+
+
+def test_engines_were_busy_when_they_had_something_under_way(recorded):
+    """Counters, which know nothing of layers, and spans, which know nothing of waiting, agree."""
+    everything = json.loads((recorded / "r" / "report.json").read_text())
+    trace = json.loads((recorded / "t" / "trace.json").read_text())
+    found = slices(trace)
+    for row in everything["counters"]:
+        if row["engine"] in ("conv", "vector", "local", "remote"):
+            events = found[f"chip {row['chip']} (tiny)", row["engine"]]
+            under_way = sum(event["dur"] for event in events)
+            worked = sum(row[name] for name in ("busy", "weights", "drain", "link"))
+            slack = 2 * len(events)  # at the ends of each
+            # Some waiting for memory is for instructions, before they begin.
+            assert worked - slack <= under_way <= worked + row["memory"] + slack
+
+
+def test_demo_leaves_its_figures(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert leave("demo", "--images", "3", *CHIPS) == 0
+    assert leave("demo", "--images", "3", *CHIPS, "--picture", "new/demo.svg") == 0
     report = json.loads(Path("build/demo.json").read_text())
     assert set(KEYS) <= set(report)
     assert (report["inferences"], report["mismatches"]) == (3, 0)
     assert report["accuracy"] == 1.0
+    picture = ElementTree.parse("new/demo.svg").getroot()
+    drawn = "".join("".join(picture.itertext()).split())
+    assert "intarsiademo--chips2" in drawn
+    assert "".join(capsys.readouterr().out.split()) in drawn

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from intarsia.chip import verilog
@@ -13,17 +15,25 @@ def leave(*arguments):
 
 def test_files_are_told_as_they_are_written(tmp_path, capsys, monkeypatch):
     asked = []
+    figures = tmp_path / "new" / "files.json"
 
     def write(config, folder):
         asked.append((config, folder))
-        yield from ("chip.v", "isa.md")
+        for name in ("chip.v", "isa.md"):
+            (folder / name).write_text(name)
+            yield name
 
     monkeypatch.setattr(verilog, "write", write)
-    assert leave("verilog", "--config", "tiny", "-o", str(tmp_path)) == 0
+    assert leave("verilog", "--config", "tiny", "-o", str(tmp_path), "--json", str(figures)) == 0
     assert asked == [(CONFIGS["tiny"], tmp_path)]
     told = capsys.readouterr().err
     for name in ("chip.v", "isa.md"):
         assert str(tmp_path / name) in told
+    assert json.loads(figures.read_text()) == {
+        "config": "tiny",
+        "folder": str(tmp_path),
+        "bytes": {"chip.v": 6, "isa.md": 6},
+    }
 
 
 def test_folder_in_the_way_is_refused(tmp_path, capsys):

@@ -4,7 +4,7 @@ import json
 import pytest
 from rich.console import Console
 
-from intarsia.cli.report import layers, summary, write
+from intarsia.cli.tables import layers, summary, write
 
 REPORT = {
     "model": "some/where/digits_int8.onnx",

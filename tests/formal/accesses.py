@@ -1,0 +1,236 @@
+"""Claims about memory, tables, and who may access what."""
+
+from dataclasses import replace
+
+from amaranth import Cat, Const, Mux, Signal, Value
+from amaranth.hdl import Assert, Assume
+
+from intarsia.atu.cache import Atu
+from intarsia.common.lookup import AccessCheck, MapCommand, MapOperation
+from intarsia.dma.descriptor import DescriptorCheck
+from intarsia.dma.transactions import IN_FLIGHT, Transaction, Transactions
+from intarsia.isa.address import PAYLOAD_MAX
+from intarsia.isa.config import config
+from intarsia.isa.faults import FaultCode
+from intarsia.isa.transfer import LocalDescriptor
+from intarsia.memory.memory import Memory
+from intarsia.memory.sram import SRAM_SOURCE
+from intarsia.sequencer.slots import SlotTable
+from tests.formal.proof import Proof
+
+TINY = config("tiny")
+
+
+class MemoryKeepsBytes(Proof):
+    """A byte that is read is the one written last, whoever wrote it, two cycles after the grant."""
+
+    depth = 5
+    sources = (SRAM_SOURCE,)
+
+    def describe(self, m):
+        small = replace(TINY, lanes=2, memory_bytes=16, macro_banks=2)
+        m.submodules.dut = dut = Memory(config=small, readers=2, writers=2)
+        place = self.something(m, 4, "place")
+
+        written, content = Signal(), Signal(8)
+        for n, write in enumerate((dut.write0, dut.write1)):
+            request = self.anything(write.request.payload.shape(), f"write{n}")
+            address = request.address[:4]
+            m.d.comb += [
+                write.request.p.eq(request),
+                write.request.valid.eq(self.anything(1, f"writes{n}")),
+                Assume(request.address < 16),
+            ]
+            for lane in range(2):
+                hits = _lane(address, lane) == place
+                with m.If(write.request.valid & write.request.ready & request.mask[lane] & hits):
+                    m.d.sync += [written.eq(1), content.eq(request.bytes[lane])]
+
+        for n, read in enumerate((dut.read0, dut.read1)):
+            request = self.anything(read.request.payload.shape(), f"read{n}")
+            m.d.comb += [
+                read.request.p.eq(request),
+                read.request.valid.eq(self.anything(1, f"reads{n}")),
+                Assume(request.address < 16),
+            ]
+            granted = read.request.valid & read.request.ready
+            for lane in range(2):
+                hits = _lane(request.address[:4], lane) == place
+                asked, expected = Signal(2), Signal(16)
+                m.d.sync += [
+                    asked.eq(Cat(granted & hits & written, asked)),
+                    expected.eq(Cat(content, expected)),
+                ]
+                with m.If(asked[1]):
+                    m.d.comb += Assert(read.data.valid)
+                    m.d.comb += Assert(read.data.p.bytes[lane] == expected[8:])
+            waited = Signal(2)
+            m.d.sync += waited.eq(Cat(granted, waited))
+            m.d.comb += Assert(read.data.valid == waited[1])
+
+
+def _lane(address, lane):
+    """Place of byte `lane` of a vector: beyond the end of its macro-bank, it wraps."""
+    return Cat((address[:3] + lane)[:3], address[3])
+
+
+class SlotsAreThoseOfTheHost(Proof):
+    """A slot is what the host has said last; what can't exist is nothing."""
+
+    depth = 5
+
+    def describe(self, m):
+        m.submodules.dut = dut = SlotTable(config=replace(TINY, slots=4))
+        write = self.anything(dut.write.payload.shape(), "write")
+        read = self.anything(dut.read.shape(), "read")
+        which = self.something(m, dut.read.shape(), "which")
+        m.d.comb += [
+            dut.write.p.eq(write),
+            dut.write.valid.eq(self.anything(1, "writes")),
+            dut.read.eq(read),
+            Assume((write.context < 2) & (write.slot < 4)),
+            Assume((read.context < 2) & (which.context < 2) & (which.slot < 4)),
+        ]
+        known, entry = Signal(), Signal.like(write.entry)
+        ours = (write.context == which.context) & (write.slot == which.slot)
+        with m.If(dut.write.valid & ours):
+            m.d.sync += [known.eq(1), entry.eq(write.entry)]
+        asked, beyond, expected = Signal(), Signal(), Signal.like(write.entry)
+        m.d.sync += [
+            asked.eq(known & (read.context == which.context) & (read.slot == which.slot)),
+            beyond.eq(read.slot >= 4),
+            expected.eq(entry),
+        ]
+        with m.If(asked):
+            m.d.comb += Assert(Value.cast(dut.entry) == Value.cast(expected))
+        with m.If(beyond):
+            m.d.comb += Assert(Value.cast(dut.entry) == 0)
+
+
+class NoStaleTranslation(Proof):
+    """After a command, the ATU hits what that filled, and never what it removed or replaced."""
+
+    depth = 6
+
+    def describe(self, m):
+        m.submodules.dut = dut = Atu(config=replace(TINY, atu_sets=2, atu_ways=2))
+        key = self.something(m, dut.requester.request.payload.shape(), "key")
+        command = self.anything(MapCommand, "command")
+        m.d.comb += [dut.command.p.eq(command), dut.command.valid.eq(self.anything(1, "commands"))]
+        held, before = Signal(), Signal(MapCommand)
+        m.d.sync += [held.eq(dut.command.valid & ~dut.command.ready), before.eq(command)]
+        with m.If(held):
+            m.d.comb += Assume(dut.command.valid)
+            m.d.comb += Assume(Value.cast(command) == Value.cast(before))
+
+        # What the map may still say of the key, and whether anything.
+        entry = command.entry
+        kept, known = Signal(), Signal.like(entry)
+        ours = (entry.data_id == key.data_id) & (entry.fragment == key.fragment)
+        with m.If(dut.command.valid & dut.command.ready):
+            with m.If(command.operation == MapOperation.REMOVE_ALL):
+                m.d.sync += kept.eq(0)
+            with m.Elif(ours & (command.operation == MapOperation.REMOVE)):
+                m.d.sync += kept.eq(0)
+            with m.Elif(ours & (command.operation == MapOperation.FILL)):
+                m.d.sync += [kept.eq(1), known.eq(entry)]
+        for n, asker in enumerate((dut.requester, dut.responder)):
+            request = self.anything(key.shape(), f"request{n}")
+            m.d.comb += [
+                asker.request.p.eq(request),
+                asker.request.valid.eq(self.anything(1, f"asks{n}")),
+            ]
+            asked, may_hit, expected = Signal(), Signal(), Signal.like(entry)
+            accepted = asker.request.valid & asker.request.ready
+            m.d.sync += [
+                asked.eq(accepted & (Value.cast(request) == Value.cast(key))),
+                may_hit.eq(kept),
+                expected.eq(known),
+            ]
+            with m.If(asked & asker.result.p.hit):
+                m.d.comb += Assert(may_hit)
+                for field in ("node", "base", "size", "version"):
+                    found = Value.cast(asker.result.p[field])
+                    m.d.comb += Assert(found == expected[field][: len(found)])
+
+
+class AccessesStayInside(Proof):
+    """What passes is permitted, is of the version that the map has, and lies in the fragment."""
+
+    induction = True
+    depth = 2
+
+    def describe(self, m):
+        m.submodules.dut = dut = AccessCheck()
+        entry = self.anything(dut.entry.shape(), "entry")
+        access = self.anything(dut.access.shape(), "access")
+        m.d.comb += [dut.entry.eq(entry), dut.access.eq(access)]
+        end = Signal(33)
+        m.d.comb += end.eq(access.offset + access.length)
+        may = access.holder | Mux(access.write, entry.permissions.write, entry.permissions.read)
+        passes = (
+            entry.hit
+            & may
+            & (access.version == entry.version)
+            & (access.length > 0)
+            & (access.length <= PAYLOAD_MAX)
+            & (end <= entry.size)
+        )
+        m.d.comb += Assert((dut.fault == FaultCode.NONE) == passes)
+
+
+class DescriptorsAreChecked(Proof):
+    """Reserved fields that are not zero, and zeros where none may be, are found."""
+
+    induction = True
+    depth = 2
+
+    def describe(self, m):
+        nonzero = ("row_bytes", "rows")
+        m.submodules.dut = dut = DescriptorCheck(LocalDescriptor, nonzero=nonzero)
+        descriptor = self.anything(LocalDescriptor, "descriptor")
+        m.d.comb += dut.descriptor.eq(descriptor)
+        wrong = Const(0)
+        for name, _ in LocalDescriptor.as_shape():
+            value = Value.cast(descriptor[name])
+            if name.startswith("reserved"):
+                wrong = wrong | value.any()
+            elif name in nonzero:
+                wrong = wrong | (value == 0)
+        m.d.comb += Assert(dut.faulty == wrong)
+
+
+class TransactionsAreUnique(Proof):
+    """A number is open once, is known until it is closed, and with what it was opened for."""
+
+    depth = 5
+
+    def describe(self, m):
+        m.submodules.dut = dut = Transactions()
+        opened = self.anything(Transaction, "opened")
+        followed, kept = Signal(), Signal(Transaction)
+        number = Signal(16)
+        m.d.comb += [
+            dut.open.p.eq(opened),
+            dut.open.valid.eq(self.anything(1, "opens")),
+            dut.close.p.eq(self.anything(16, "closed")),
+            dut.close.valid.eq(self.anything(1, "closes")),
+            dut.asked.eq(Mux(dut.close.valid, dut.close.p, self.anything(16, "asked"))),
+            # Only what is open is closed.
+            Assume(~dut.close.valid | dut.known),
+        ]
+        opens = dut.open.valid & dut.open.ready
+        closes = dut.close.valid & (dut.close.p == number)
+        with m.If(opens & self.anything(1, "follows") & ~followed):
+            m.d.sync += [followed.eq(1), number.eq(dut.number), kept.eq(opened)]
+        with m.Elif(followed):
+            m.d.comb += Assert(~opens | (dut.number != number))
+            m.d.comb += Assert((dut.number - dut.oldest)[:16] <= IN_FLIGHT)
+            with m.If(dut.asked == number):
+                m.d.comb += Assert(dut.known)
+                m.d.comb += [
+                    Assert(Value.cast(dut.found[field]) == Value.cast(kept[field]))
+                    for field in ("node", "write", "job", "span")
+                ]
+            with m.If(closes):
+                m.d.sync += followed.eq(0)

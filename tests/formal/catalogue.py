@@ -1,0 +1,20 @@
+"""The proofs, by name."""
+
+import inspect
+
+from tests.formal import accesses, choices, protocols
+from tests.formal.proof import Proof
+
+__all__ = ["PROOFS"]
+
+
+def _proofs() -> dict[str, type[Proof]]:
+    return {
+        name: item
+        for module in (choices, accesses, protocols)
+        for name, item in vars(module).items()
+        if inspect.isclass(item) and issubclass(item, Proof) and item is not Proof
+    }
+
+
+PROOFS = _proofs()

@@ -1,0 +1,105 @@
+"""Mutants that a proof must refute."""
+
+from tests.mutants.runner import Mutant
+
+__all__ = ["PROOFS"]
+
+
+def _mutant(proof: str, name: str, file: str, old: str, new: str) -> Mutant:
+    test = f"tests/formal/test_proofs.py::test_claim_holds[{proof}]"
+    return Mutant(name, f"hw/intarsia/{file}", old, new, test)
+
+
+PROOFS = (
+    _mutant(
+        "ArbiterGrants",
+        "proof: the arbiter grants all who are first in line",
+        "memory/arbiter.py",
+        "self.grants.eq(chosen & (~chosen + 1))",
+        "self.grants.eq(chosen)",
+    ),
+    _mutant(
+        "ArbiterIsFair",
+        "proof: the arbiter forgets whose turn it is",
+        "memory/arbiter.py",
+        "chosen.eq(Mux(first.any(), first, self.requests))",
+        "chosen.eq(self.requests)",
+    ),
+    _mutant(
+        "FlightsCompleteInOrder",
+        "proof: tokens are given as soon as an instruction has started",
+        "sequencer/flights.py",
+        "complete.eq(self.flying & (~engine | (known & completed.any())))",
+        "complete.eq(self.flying)",
+    ),
+    _mutant(
+        "EveryFaultyContextIsNamed",
+        "proof: of faults that come at once the last one's context is stopped",
+        "sequencer/merge.py",
+        "faulty = faulty | concerned",
+        "faulty = concerned",
+    ),
+    _mutant(
+        "WatchdogIsNeitherEarlyNorLate",
+        "proof: the watchdog waits for one pulse more",
+        "sequencer/watchdog.py",
+        "with m.Elif(count + 1 >= self.limit):",
+        "with m.Elif(count >= self.limit):",
+    ),
+    _mutant(
+        "MemoryKeepsBytes",
+        "proof: an unaligned vector stays in its row",
+        "memory/memory.py",
+        "following.eq((1 << offset) - 1)",
+        "following.eq(0)",
+    ),
+    _mutant(
+        "SlotsAreThoseOfTheHost",
+        "proof: slots that can't exist are those of the next context",
+        "sequencer/slots.py",
+        "exists.eq(self.read.slot < slots)",
+        "exists.eq(1)",
+    ),
+    _mutant(
+        "AccessesStayInside",
+        "proof: an access may end beyond its fragment",
+        "common/lookup.py",
+        "(access.offset + access.length <= entry.size)",
+        "(access.offset < entry.size)",
+    ),
+    _mutant(
+        "DescriptorsAreChecked",
+        "proof: of reserved fields only the first bit is looked at",
+        "dma/descriptor.py",
+        "wrong[word].append(part.any())",
+        "wrong[word].append(part[0])",
+    ),
+    _mutant(
+        "TransactionsAreUnique",
+        "proof: requests are entered without their numbers",
+        "dma/transactions.py",
+        "write.data.number.eq(self.number)",
+        "write.data.number.eq(0)",
+    ),
+    _mutant(
+        "AnswersMatchTransactions",
+        "proof: the answer to a write is overtaken by the next one",
+        "sequencer/axi.py",
+        "can_write = has_waddr & has_wdata & ~bus.bvalid",
+        "can_write = has_waddr & has_wdata",
+    ),
+    _mutant(
+        "AnswersSayWhatHappened",
+        "proof: a write takes the data of the one after it",
+        "sequencer/axi.py",
+        "with m.If(bus.wvalid & bus.wready):",
+        "with m.If(bus.wvalid):",
+    ),
+    _mutant(
+        "TokensAreCounted",
+        "proof: a taken token leaves none behind",
+        "sequencer/tokens.py",
+        "read.data[n] != 1",
+        "read.data[n] == 0",
+    ),
+)

@@ -1,0 +1,100 @@
+"""The page of a report, as a browser sees it."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from intarsia.report import write_report
+from tests.sw.report.recordings import RECORDING
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FIGURES = ("cycles", "roofline", "counters", "traffic")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report") / "new"
+    write_report(RECORDING, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def seen(folder):
+    """What a browser makes of the page, and what it complains about."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.skip("no browser; `apt install chromium` brings one")
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
+    blocked = "--host-resolver-rules=MAP * ~NOTFOUND"
+    dump = ["--virtual-time-budget=10000", "--window-size=1200,1600", "--dump-dom"]
+    page = (folder / "index.html").as_uri()
+    profile = f"--user-data-dir={folder.parent / 'profile'}"
+    command = [browser, *options, blocked, profile, *dump, page]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return result.stdout, result.stderr
+
+
+def test_files(folder):
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"index.html", "layers.csv", "engines.csv", "counters.csv", "report.json"}
+
+
+def test_json_has_everything(folder):
+    everything = json.loads((folder / "report.json").read_text())
+    assert everything["report"] == RECORDING.report
+    assert everything["cycles"] == 1230
+    assert everything["inferences"] == [[400, 500], [1000, 1200]]
+    for name in ("layers", "engines", "counters"):
+        lines = (folder / f"{name}.csv").read_text().splitlines()
+        assert len(everything[name]) == len(lines) - 1
+        assert list(everything[name][0]) == lines[0].split(",")
+
+
+def test_same_recording_gives_the_same_page(folder, tmp_path):
+    write_report(RECORDING, tmp_path)
+    assert (tmp_path / "index.html").read_bytes() == (folder / "index.html").read_bytes()
+
+
+def test_page_needs_no_other_file(folder):
+    text = (folder / "index.html").read_text()
+    assert not re.search(r"<(script|link|img|iframe)[^>]*\s(src|href)=", text)
+
+
+def test_names_are_no_markup(folder):
+    text = (folder / "index.html").read_text()
+    assert "<h1>small &amp; &lt;fine&gt;.onnx</h1>" in text
+    assert "<td>&lt;b&gt;first&lt;/b&gt;</td>" in text
+
+
+def test_browser_draws_every_figure(seen):
+    dom, _ = seen
+    drawn = dom.split("<section>")[1:]
+    for name, section in zip(FIGURES, drawn, strict=False):
+        assert f'id="{name}"' in section
+        assert "main-svg" in section
+
+
+def test_browser_shows_what_the_figures_are_of(seen):
+    dom, _ = seen
+    for text in (
+        "waiting for transfers",
+        "multiplications at full use",
+        "chip memory, all banks: 64 bytes per cycle",
+        "waiting for operands",
+    ):
+        assert text in dom
+
+
+def test_browser_draws_a_bar_of_each_use_for_each_layer(seen):
+    dom, _ = seen
+    cycles = dom.split("<section>")[1]
+    layers, uses = 2, 6
+    assert len(re.findall(r'<g class="point"', cycles)) == layers * uses
+
+
+def test_browser_does_not_complain(seen):
+    _, complaints = seen
+    assert not re.search(r"CONSOLE.*(error|uncaught)", complaints, re.I)
