@@ -66,7 +66,7 @@ PACKETS = (
         "link: more packets are sent than are kept",
         "hw/intarsia/link/transmitter.py",
         "((place != 0) | ~in_flight[-1])",
-        "((place != 0) | ~in_flight[-1] | in_flight[0])",
+        "((place != 0) | ~in_flight[-1] | ~in_flight[-2])",
         TRANSMITTER,
     ),
     Mutant(
