@@ -233,6 +233,22 @@ async def replaces_in_turn(dut):
 
 
 @cocotb.test(timeout_time=200, timeout_unit="us")
+async def forgets_all(dut):
+    """After REMOVE_ALL nothing is found, in no set."""
+    bench = await begin(dut)
+    keys = [(number, 0) for number in range(bench.config.atu_sets)]
+    for expected in (True, False):
+        for data_id, _ in keys:
+            bench.fill(data_id=data_id)
+        if not expected:
+            bench.send(MapOperation.REMOVE_ALL)
+        await bench.drain()
+        bench.ask("requester", *keys)
+        await bench.drain()
+        assert bench.hits["requester"][-len(keys) :] == [expected] * len(keys)
+
+
+@cocotb.test(timeout_time=200, timeout_unit="us")
 async def forgets_at_reset(dut):
     """After a reset nothing is found."""
     bench = await begin(dut)

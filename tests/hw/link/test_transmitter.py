@@ -148,6 +148,7 @@ async def serves_the_last_class_first(dut):
     late = kinds[kinds.index(PacketKind.SYNC_ARRIVE) :]
     assert late[:3] == [PacketKind.SYNC_ARRIVE] * 3
     assert late[3:] == sorted(late[3:], key=lambda kind: kind.value, reverse=True)
+    assert late[-1] == LONGEST["request"][0]
 
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
