@@ -61,6 +61,13 @@ PROOFS = (
         "exists.eq(1)",
     ),
     _mutant(
+        "NoStaleTranslation",
+        "proof: translations of the last set outlive the removal of all",
+        "atu/cache.py",
+        "m.d.sync += used[way].eq(0)",
+        "m.d.sync += used[way].eq(used[way] & (1 << (sets - 1)))",
+    ),
+    _mutant(
         "AccessesStayInside",
         "proof: an access may end beyond its fragment",
         "common/lookup.py",
