@@ -35,8 +35,9 @@ class Transmitter(wiring.Component):
     goes before reply, reply before forward, forward before request. It is stored in a ring, while
     its CRC is computed, and leaves in one piece; so a producer may pause within a packet. A packet
     of n beats appears on the link n + 2 cycles after its first beat was taken, at the earliest, and
-    packets follow each other without a gap. It stays in the ring until it is acknowledged. RETRY from the other end makes the
-    transmitter go back to the oldest packet that is not, and send all from there on once more.
+    packets follow each other without a gap. It stays in the ring until it is acknowledged. RETRY
+    from the other end makes the transmitter go back to the oldest packet that is not, and send all
+    from there on once more.
 
     Credits for what was taken out of this side's receive buffers ride in the headers. Where there
     are enough to return and no packet is ready, a CREDIT packet takes them.
