@@ -1,4 +1,4 @@
-"""Questions to homes as packets, beside those of the remote queue."""
+"""Questions to homes as packets, and their answers."""
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
@@ -35,10 +35,9 @@ class MapAnswer(data.Struct):
 
 
 class MapPort(wiring.Component):
-    """Sends questions as MAP_LOOKUP, takes MAP_REPLY, and passes all other packets on.
+    """Sends questions as MAP_LOOKUP, takes MAP_REPLY, and passes all other replies on.
 
-    A question goes before the next packet of the remote queue. An answer that is not taken holds
-    up the replies behind it.
+    An answer that is not taken holds up the replies behind it.
 
     Parameters
     ----------
@@ -51,10 +50,10 @@ class MapPort(wiring.Component):
     question : In(stream.Signature(MapQuestion))
         Accepted with the last beat of its packet.
     answer : Out(stream.Signature(MapAnswer))
-    asks, answered : In, Out(stream.Signature(PacketBeat(link_bytes)))
-        Requests of the remote queue, and replies to it.
-    request, reply : Out, In(stream.Signature(PacketBeat(link_bytes)))
-        To and from the router.
+    forward : Out(stream.Signature(PacketBeat(link_bytes)))
+        Packets of class FORWARD, to the router.
+    reply, answered : In, Out(stream.Signature(PacketBeat(link_bytes)))
+        Replies from the router, and those to the remote queue.
     """
 
     def __init__(self, *, link_bytes):
@@ -64,10 +63,9 @@ class MapPort(wiring.Component):
             "node": In(NODE),
             "question": In(stream.Signature(MapQuestion)),
             "answer": Out(stream.Signature(MapAnswer)),
-            "asks": In(beat),
-            "answered": Out(beat),
-            "request": Out(beat),
+            "forward": Out(beat),
             "reply": In(beat),
+            "answered": Out(beat),
         })
 
     def elaborate(self, platform):
@@ -77,7 +75,7 @@ class MapPort(wiring.Component):
         return m
 
     def _send(self, m):
-        """Questions and what the remote queue asks for, a packet at a time."""
+        """A packet for each question."""
         width = 8 * self.link_bytes
         beats = HEADER_BYTES // self.link_bytes + -(-EXTENSION_BYTES // self.link_bytes)
         header = Signal(PacketHeader)
@@ -93,26 +91,16 @@ class MapPort(wiring.Component):
             address.fragment.eq(question.p.fragment),
         ]
 
-        passing = Signal()
         place = Signal(range(beats))
-        with m.If(question.valid & ~passing):
-            m.d.comb += [
-                self.request.valid.eq(1),
-                self.request.p.data.eq(Cat(header, address).word_select(place, width)),
-                self.request.p.first.eq(place == 0),
-                self.request.p.last.eq(place == beats - 1),
-                question.ready.eq(self.request.ready & self.request.p.last),
-            ]
-            with m.If(self.request.ready):
-                m.d.sync += place.eq(Mux(self.request.p.last, 0, place + 1))
-        with m.Else():
-            m.d.comb += [
-                self.request.valid.eq(self.asks.valid),
-                self.request.p.eq(self.asks.p),
-                self.asks.ready.eq(self.request.ready),
-            ]
-            with m.If(self.asks.valid):
-                m.d.sync += passing.eq(~(self.request.ready & self.asks.p.last))
+        m.d.comb += [
+            self.forward.valid.eq(question.valid),
+            self.forward.p.data.eq(Cat(header, address).word_select(place, width)),
+            self.forward.p.first.eq(place == 0),
+            self.forward.p.last.eq(place == beats - 1),
+            question.ready.eq(self.forward.ready & self.forward.p.last),
+        ]
+        with m.If(question.valid & self.forward.ready):
+            m.d.sync += place.eq(Mux(self.forward.p.last, 0, place + 1))
 
     def _take(self, m):
         """Answers, and replies to the remote queue."""

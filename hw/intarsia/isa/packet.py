@@ -74,7 +74,7 @@ class PacketKind(enum.Enum, shape=5):
     WRITE = 1
     """Brings ``length`` bytes. Extension: `LogicalAddress`."""
 
-    MAP_LOOKUP = 2
+    MAP_LOOKUP = 8
     """Asks a fragment's home for its entry in the map. Extension: `LogicalAddress`, of which data
     ID and fragment count alone."""
 

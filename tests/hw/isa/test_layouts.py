@@ -358,7 +358,7 @@ ENUMS = {
         {
             "READ": 0,
             "WRITE": 1,
-            "MAP_LOOKUP": 2,
+            "MAP_LOOKUP": 8,
             "READ_REPLY": 16,
             "WRITE_ACK": 17,
             "ERROR": 18,
