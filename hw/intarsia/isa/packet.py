@@ -74,6 +74,10 @@ class PacketKind(enum.Enum, shape=5):
     WRITE = 1
     """Brings ``length`` bytes. Extension: `LogicalAddress`."""
 
+    ACCUMULATE = 2
+    """Brings int32 sums, to be added to what is there; ``length`` and offset are multiples of 4.
+    Extension: `LogicalAddress`."""
+
     MAP_LOOKUP = 8
     """Asks a fragment's home for its entry in the map. Extension: `LogicalAddress`, of which data
     ID and fragment count alone."""
@@ -82,10 +86,10 @@ class PacketKind(enum.Enum, shape=5):
     """Brings the bytes that were asked for, all of them."""
 
     WRITE_ACK = 17
-    """The bytes of a WRITE are committed."""
+    """The bytes of a WRITE, or the sums of an ACCUMULATE, are committed."""
 
     ERROR = 18
-    """A READ or WRITE was refused. Extension: `ErrorDetail`."""
+    """A READ, WRITE or ACCUMULATE was refused. Extension: `ErrorDetail`."""
 
     MAP_REPLY = 19
     """Brings the `FragmentEntry` that was asked for; or one whose ``entry_format`` is 0, if the
@@ -118,6 +122,7 @@ NOTICES = (PacketKind.ACK, PacketKind.RETRY, PacketKind.HELLO)
 EXTENDED = (
     PacketKind.READ,
     PacketKind.WRITE,
+    PacketKind.ACCUMULATE,
     PacketKind.MAP_LOOKUP,
     PacketKind.ERROR,
     PacketKind.SYNC_ARRIVE,

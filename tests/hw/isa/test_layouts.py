@@ -358,6 +358,7 @@ ENUMS = {
         {
             "READ": 0,
             "WRITE": 1,
+            "ACCUMULATE": 2,
             "MAP_LOOKUP": 8,
             "READ_REPLY": 16,
             "WRITE_ACK": 17,
