@@ -78,6 +78,15 @@ class PacketKind(enum.Enum, shape=5):
     """Asks a fragment's home for its entry in the map. Extension: `LogicalAddress`, of which data
     ID and fragment count alone."""
 
+    MAP_UPDATE = 3
+    """Brings a `FragmentEntry` to its home, which keeps it in place of the one it has, and answers
+    when no node has that one any more. Extension: `LogicalAddress` of the entry; nodes below its
+    ``offset`` are told whether or not the home knows that they have the entry."""
+
+    MAP_INVALIDATE = 9
+    """Tells a node to forget an entry of the map. Extension: `LogicalAddress`, of which data ID and
+    fragment count alone."""
+
     READ_REPLY = 16
     """Brings the bytes that were asked for, all of them."""
 
@@ -85,11 +94,17 @@ class PacketKind(enum.Enum, shape=5):
     """The bytes of a WRITE are committed."""
 
     ERROR = 18
-    """A READ or WRITE was refused. Extension: `ErrorDetail`."""
+    """A request was refused. Extension: `ErrorDetail`."""
 
     MAP_REPLY = 19
     """Brings the `FragmentEntry` that was asked for; or one whose ``entry_format`` is 0, if the
     home has none."""
+
+    MAP_INVALIDATED = 20
+    """The node has forgotten the entry, and does nothing any more that goes by it."""
+
+    MAP_UPDATED = 21
+    """A MAP_UPDATE is complete: no node goes by an earlier entry."""
 
     CREDIT = 24
     """Returns credits where no other packet goes that way. Never leaves its link, needs no
@@ -119,6 +134,8 @@ EXTENDED = (
     PacketKind.READ,
     PacketKind.WRITE,
     PacketKind.MAP_LOOKUP,
+    PacketKind.MAP_UPDATE,
+    PacketKind.MAP_INVALIDATE,
     PacketKind.ERROR,
     PacketKind.SYNC_ARRIVE,
     PacketKind.SYNC_RELEASE,
