@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from intarsia.atu.port import NUMBER, MapAnswer, MapQuestion
-from intarsia.common.lookup import Lookup, LookupRequest, MapCommand, MapOperation
+from intarsia.common.lookup import Lookup, MapCommand, MapOperation
 from intarsia.isa.address import DATA_ID, LOCAL, NODE
 from intarsia.isa.counters import Activity
 from intarsia.isa.fragment import FRAGMENT_FORMAT, Permissions, atu_set

@@ -1,4 +1,4 @@
-"""Questions to homes as packets, beside those of the remote queue."""
+"""Questions to homes as packets, and their answers."""
 
 from amaranth import *
 from amaranth.lib import data, memory, stream, wiring
@@ -38,10 +38,9 @@ class MapAnswer(data.Struct):
 
 
 class MapPort(wiring.Component):
-    """Sends questions as MAP_LOOKUP, takes MAP_REPLY, and passes all other packets on.
+    """Sends questions as MAP_LOOKUP, takes MAP_REPLY, and passes all other replies on.
 
-    A question goes before the next packet of the remote queue. An answer that is not taken holds
-    up the replies behind it.
+    An answer that is not taken holds up the replies behind it.
 
     Parameters
     ----------
@@ -56,10 +55,10 @@ class MapPort(wiring.Component):
     question : In(stream.Signature(MapQuestion))
         Accepted with the last beat of its packet.
     answer : Out(stream.Signature(MapAnswer))
-    asks, answered : In, Out(stream.Signature(PacketBeat(link_bytes)))
-        Requests of the remote queue, and replies to it.
-    request, reply : Out, In(stream.Signature(PacketBeat(link_bytes)))
-        To and from the router.
+    forward : Out(stream.Signature(PacketBeat(link_bytes)))
+        Packets of class FORWARD, to the router.
+    reply, answered : In, Out(stream.Signature(PacketBeat(link_bytes)))
+        Replies from the router, and those to the remote queue.
     """
 
     def __init__(self, *, link_bytes):
@@ -70,10 +69,9 @@ class MapPort(wiring.Component):
             "home": In(stream.Signature(HomeWord, always_ready=True)),
             "question": In(stream.Signature(MapQuestion)),
             "answer": Out(stream.Signature(MapAnswer)),
-            "asks": In(beat),
-            "answered": Out(beat),
-            "request": Out(beat),
+            "forward": Out(beat),
             "reply": In(beat),
+            "answered": Out(beat),
         })
 
     def elaborate(self, platform):
@@ -83,7 +81,7 @@ class MapPort(wiring.Component):
         return m
 
     def _send(self, m):
-        """Questions and what the remote queue asks for, a packet at a time."""
+        """A packet for each question."""
         width = 8 * self.link_bytes
         beats = HEADER_BYTES // self.link_bytes + -(-EXTENSION_BYTES // self.link_bytes)
         header = Signal(PacketHeader)
@@ -108,26 +106,16 @@ class MapPort(wiring.Component):
             address.fragment.eq(question.p.fragment),
         ]
 
-        passing = Signal()
         place = Signal(range(beats))
-        with m.If(question.valid & ~passing):
-            m.d.comb += [
-                self.request.valid.eq(1),
-                self.request.p.data.eq(Cat(header, address).word_select(place, width)),
-                self.request.p.first.eq(place == 0),
-                self.request.p.last.eq(place == beats - 1),
-                question.ready.eq(self.request.ready & self.request.p.last),
-            ]
-            with m.If(self.request.ready):
-                m.d.sync += place.eq(Mux(self.request.p.last, 0, place + 1))
-        with m.Else():
-            m.d.comb += [
-                self.request.valid.eq(self.asks.valid),
-                self.request.p.eq(self.asks.p),
-                self.asks.ready.eq(self.request.ready),
-            ]
-            with m.If(self.asks.valid):
-                m.d.sync += passing.eq(~(self.request.ready & self.asks.p.last))
+        m.d.comb += [
+            self.forward.valid.eq(question.valid),
+            self.forward.p.data.eq(Cat(header, address).word_select(place, width)),
+            self.forward.p.first.eq(place == 0),
+            self.forward.p.last.eq(place == beats - 1),
+            question.ready.eq(self.forward.ready & self.forward.p.last),
+        ]
+        with m.If(question.valid & self.forward.ready):
+            m.d.sync += place.eq(Mux(self.forward.p.last, 0, place + 1))
 
     def _take(self, m):
         """Answers, and replies to the remote queue."""

@@ -74,14 +74,14 @@ class PacketKind(enum.Enum, shape=5):
     WRITE = 1
     """Brings ``length`` bytes. Extension: `LogicalAddress`."""
 
-    MAP_LOOKUP = 2
-    """Asks a fragment's home for its entry in the map. Extension: `LogicalAddress`, of which data
-    ID and fragment count alone."""
-
     MAP_UPDATE = 3
     """Brings a `FragmentEntry` to its home, which keeps it in place of the one it has, and answers
     when no node has that one any more. Extension: `LogicalAddress` of the entry; nodes below its
     ``offset`` are told whether or not the home knows that they have the entry."""
+
+    MAP_LOOKUP = 8
+    """Asks a fragment's home for its entry in the map. Extension: `LogicalAddress`, of which data
+    ID and fragment count alone."""
 
     MAP_INVALIDATE = 9
     """Tells a node to forget an entry of the map. Extension: `LogicalAddress`, of which data ID and

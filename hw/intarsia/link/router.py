@@ -34,8 +34,8 @@ class Router(wiring.Component):
         This chip's node.
     route : In(stream.Signature(RouteWord, always_ready=True))
         Entries to write. All routes lead to port 0 after power-up; they survive reset.
-    source_control, source_reply, source_request : In(stream.Signature(PacketBeat(link_bytes)))
-    sink_control, sink_reply, sink_request : Out(stream.Signature(PacketBeat(link_bytes)))
+    source_control, source_reply, … : In(stream.Signature(PacketBeat(link_bytes)))
+    sink_control, sink_reply, … : Out(stream.Signature(PacketBeat(link_bytes)))
     send{p}_control, … : Out(stream.Signature(PacketBeat(link_bytes)))
         To port p.
     take{p}_control, … : In(stream.Signature(PacketBeat(link_bytes)))

@@ -29,10 +29,10 @@ class Grant(data.Struct):
 
 
 class Transmitter(wiring.Component):
-    """Sends the packets of three classes over one link, again and again until they have arrived.
+    """Sends the packets of four classes over one link, again and again until they have arrived.
 
     A packet is taken in when its class has credits for the longest packet of that class; control
-    goes before reply, reply before request. It is stored in a ring, while its CRC is computed, and
+    goes before reply, reply before forward, forward before request. It is stored in a ring, while its CRC is computed, and
     leaves in one piece; so a producer may pause within a packet. A packet of n beats appears on the
     link n + 2 cycles after its first beat was taken, at the earliest, and packets follow each other
     without a gap. It stays in the ring until it is acknowledged. RETRY from the other end makes the
@@ -55,7 +55,7 @@ class Transmitter(wiring.Component):
 
     Members
     -------
-    control, reply, request : In(stream.Signature(PacketBeat(link_bytes)))
+    control, reply, forward, request : In(stream.Signature(PacketBeat(link_bytes)))
         Packets to send; link fields and CRC of the header zero.
     up, dead, life, other : In(1), In(1), In(4), In(4)
         See :class:`~intarsia.link.session.Session`. Packets for a link that is dead are dropped.
@@ -160,10 +160,11 @@ class Transmitter(wiring.Component):
 
         # ---- Which packet goes next
         balance = {name: Signal(12, name=f"balance_{name}") for name in CLASSES}
-        choice = Signal(4)  # one bit per class, and one for CREDIT
-        held = Signal(4)
-        current = Signal(4)
-        ready = Signal(3)
+        credit = len(CLASSES)
+        choice = Signal(credit + 1)  # one bit per class, and one for CREDIT
+        held = Signal.like(choice)
+        current = Signal.like(choice)
+        ready = Signal(credit)
         m.d.comb += ready.eq(
             Cat(
                 source.valid
@@ -173,7 +174,7 @@ class Transmitter(wiring.Component):
         )
         waiting = Cat(source.valid for _, source in self._sources())
         m.d.comb += [
-            choice.eq(Mux(ready.any(), ready & (~ready + 1), self.urgent << 3)),
+            choice.eq(Mux(ready.any(), ready & (~ready + 1), self.urgent << credit)),
             current.eq(Mux(place == 0, choice, held)),
         ]
 
@@ -195,7 +196,7 @@ class Transmitter(wiring.Component):
                     available.eq(source.valid),
                     source.ready.eq(space),
                 ]
-        with m.If(current[3]):
+        with m.If(current[credit]):
             first_beat, kind_bit = geometry.locate("kind")
             m.d.comb += [
                 available.eq(1),

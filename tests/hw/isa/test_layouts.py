@@ -367,8 +367,8 @@ ENUMS = {
         {
             "READ": 0,
             "WRITE": 1,
-            "MAP_LOOKUP": 2,
             "MAP_UPDATE": 3,
+            "MAP_LOOKUP": 8,
             "MAP_INVALIDATE": 9,
             "READ_REPLY": 16,
             "WRITE_ACK": 17,

@@ -22,6 +22,7 @@ NODE = 7
 KINDS = {
     "control": (PacketKind.SYNC_ARRIVE, 0),
     "reply": (PacketKind.READ_REPLY, 33),
+    "forward": (PacketKind.MAP_LOOKUP, 0),
     "request": (PacketKind.WRITE, 18),
 }
 
