@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from typing import Any
 
 import cocotb
 import pytest
@@ -159,7 +160,7 @@ class Bench:
         self.home = Home(dut, atu, pause)
         self.now = 0
         #: What each port waits for: its request, since when, and what the map has said since.
-        self.due = dict.fromkeys(ASKERS)
+        self.due: dict[str, Any] = dict.fromkeys(ASKERS)
         self.found = {name: [] for name in ASKERS}
         self.hits = {name: [] for name in ASKERS}
         self.granted = []
@@ -477,7 +478,6 @@ async def gives_up(dut):
     bench.home.table[5, 2] = entry()
     bench.home.silent = True
     bench.ask("responder", (5, 2))
-    bench.due["responder"] = None
     await bench.run(10)
     bench.due["responder"][3][:] = [None]
     for pulse in range(2 * PATIENCE):
