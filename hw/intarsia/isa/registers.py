@@ -20,6 +20,7 @@ __all__ = [
     "WATCHDOG_RESET",
     "Access",
     "ConfigWord",
+    "HomeWord",
     "InterruptWord",
     "Register",
     "RegisterInfo",
@@ -70,6 +71,9 @@ class Register(enum.Enum, shape=10):
     ENTRY6 = 0x098
     ENTRY7 = 0x09C
     ENTRY_COMMIT = 0x0A0
+    HOME = 0x0A4
+    HOME_BASE = 0x0A8
+    HOME_SIZE = 0x0AC
 
 
 class ConfigWord(data.Struct):
@@ -148,6 +152,22 @@ class RouteWord(data.Struct):
 
     reserved: 12
     """Ignored."""
+
+
+class HomeWord(data.Struct):
+    """The register HOME."""
+
+    index: 3
+    """Entry: the lower bits of the data ID."""
+
+    backup: 1
+    """Whom to ask when the primary home does not answer."""
+
+    reserved: 12
+    """Ignored."""
+
+    node: 16
+    """The home."""
 
 
 def config_word(config: ChipConfig) -> int:
@@ -243,5 +263,18 @@ REGISTERS = {
         Access.WO,
         "1: puts the entry into the ATU, replacing the one of the same data ID and fragment; "
         "2: removes that one; 3: removes all.",
+    ),
+    Register.HOME: RegisterInfo(
+        Access.WO,
+        "Node (31:16) that is asked for map entries of tensors with these lower bits of the data "
+        "ID (2:0); bit 3: in case the primary one does not answer. Survives reset.",
+    ),
+    Register.HOME_BASE: RegisterInfo(
+        Access.WO, "Address (23:0) of the part of the map that this chip keeps; a multiple of 32."
+    ),
+    Register.HOME_SIZE: RegisterInfo(
+        Access.WO,
+        "Bytes (23:0) of its entries, 32 each; a power of two, or 0: it keeps none. A quarter as "
+        "many bytes follow them; all lie in one macro-bank. Clear them before chips ask.",
     ),
 }

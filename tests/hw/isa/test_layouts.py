@@ -174,7 +174,7 @@ LAYOUTS = {
         "read": (0, 1),
         "write": (1, 1),
         "accumulate": (2, 1),
-        "reserved": (3, 1),
+        "moving": (3, 1),
     },
     "FragmentEntry": {
         "data_id": (0, 40),
@@ -186,7 +186,9 @@ LAYOUTS = {
         "version": (112, 16),
         "size": (128, 32),
         "checksum": (160, 32),
-        "reserved": (192, 64),
+        "replica_base": (192, 32),
+        "replica": (224, 16),
+        "reserved": (240, 16),
     },
     "PacketHeader": {
         "destination": (0, 16),
@@ -243,6 +245,12 @@ LAYOUTS = {
         "port": (16, 4),
         "reserved": (20, 12),
     },
+    "HomeWord": {
+        "index": (0, 3),
+        "backup": (3, 1),
+        "reserved": (4, 12),
+        "node": (16, 16),
+    },
     "FaultReport": {
         "code": (0, 8),
         "engine": (8, 4),
@@ -280,6 +288,7 @@ SIZES = {
     "StatusWord": 32,
     "SlotIndexWord": 32,
     "RouteWord": 32,
+    "HomeWord": 32,
     "FaultReport": 128,
 }
 
@@ -359,11 +368,15 @@ ENUMS = {
             "READ": 0,
             "WRITE": 1,
             "ACCUMULATE": 2,
+            "MAP_UPDATE": 3,
             "MAP_LOOKUP": 8,
+            "MAP_INVALIDATE": 9,
             "READ_REPLY": 16,
             "WRITE_ACK": 17,
             "ERROR": 18,
             "MAP_REPLY": 19,
+            "MAP_INVALIDATED": 20,
+            "MAP_UPDATED": 21,
             "CREDIT": 24,
             "SYNC_ARRIVE": 25,
             "SYNC_RELEASE": 26,
@@ -406,6 +419,9 @@ ENUMS = {
             "ENTRY6": 0x098,
             "ENTRY7": 0x09C,
             "ENTRY_COMMIT": 0x0A0,
+            "HOME": 0x0A4,
+            "HOME_BASE": 0x0A8,
+            "HOME_SIZE": 0x0AC,
         },
     ),
     "Access": (
@@ -525,7 +541,7 @@ def test_instructions_are_stable():
 
 
 def test_constants_are_stable():
-    assert (PROGRAM_FORMAT, FRAGMENT_FORMAT, LINK_FORMAT) == (1, 1, 2)
+    assert (PROGRAM_FORMAT, FRAGMENT_FORMAT, LINK_FORMAT) == (1, 2, 2)
     assert (UNIT, TOKENS, TOKEN_MAX) == (16, 32, 255)
     assert (HEADER_BYTES, EXTENSION_BYTES, CREDIT_UNIT) == (16, 12, 8)
     assert IDENTITY.to_bytes(4, "little") == b"INT1"
