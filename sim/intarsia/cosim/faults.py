@@ -144,10 +144,9 @@ class Faults:
                 found.setdefault((chip, address), flip)
         return sorted(found.values())
 
-    def latest(self, nodes: Sequence[int], now: int) -> int | None:
-        """Cycle of the latest death or separation of one of `nodes` until `now`."""
-        cycles = (ends[node] for ends in (self.cut, self.kill) for node in nodes if node in ends)
-        return max((cycle for cycle in cycles if cycle <= now), default=None)
+    def end(self, node: int) -> int | None:
+        """Cycle in which a node dies or is cut off; None for one that lives for ever."""
+        return min((ends[node] for ends in (self.cut, self.kill) if node in ends), default=None)
 
 
 #: Links that carry everything, and nodes that live for ever.
@@ -157,7 +156,7 @@ NO_FAULTS = Faults()
 def parse_faults(spec: str) -> Faults:
     """Faults as they are written down: ``ber=1e-6,drop=1e-4,kill=chip2@40000,seed=7``.
 
-    Items are separated by commas, in any order:
+    Items are separated by commas, in any order; nothing at all means no faults:
 
     - ``ber=P``, ``drop=P``: probability that a bit of a link flips, that a packet vanishes.
     - ``kill=NODE@WHEN``, ``cut=NODE@WHEN``: a node stops for ever, or its links do. NODE is
@@ -174,7 +173,7 @@ def parse_faults(spec: str) -> Faults:
         If something else is written there.
     """
     found: dict[str, list[str]] = {}
-    for item in spec.split(","):
+    for item in spec.split(",") if spec.strip() else ():
         name, equals, value = (part.strip() for part in item.partition("="))
         if not equals or name not in (*READERS, "seed"):
             known = ", ".join((*READERS, "seed"))

@@ -51,7 +51,8 @@ def begin_anew(transport: Transport, chips: Iterable[int]) -> dict[int, str]:
     silence = _tried(transport, lambda: _ask(transport, MEMORY_NODE, write=False))
     if silence is not None:
         raise SystemLostError(
-            f"The memory node ({MEMORY_NODE}) is lost, and what it holds is nowhere else: {silence}"
+            f"The host can't reach the memory node ({MEMORY_NODE}), and what that holds is nowhere "
+            f"else: {silence}"
         )
     found = {chip: _tried(transport, lambda chip=chip: _call(transport, chip)) for chip in chips}
     return {chip: silence for chip, silence in found.items() if silence is not None}

@@ -40,13 +40,15 @@ class Restart:
         What was noticed.
     lost : tuple of int
         Chips that were found dead.
-    noticed, resumed : int
-        Cycles in which the driver learned of it, and in which chips were started again.
+    noticed, called, resumed : int
+        Cycles in which the driver learned of it, in which it had called all chips, and in which
+        they were started again.
     """
 
     cause: str
     lost: tuple[int, ...]
     noticed: int
+    called: int
     resumed: int | None = None
 
 
@@ -121,10 +123,11 @@ class Operation:
         """Find out who is left, and plan for them; or raise."""
         noticed = self._transport.now
         lost = begin_anew(self._transport, self.plan.nodes)
+        called = self._transport.now
         if not lost and not _passing(error):
             raise error
         left = [node for node in self.plan.nodes if node not in lost]
-        told = "; ".join(f"chip {node}: {silence}" for node, silence in lost.items())
+        told = "; ".join(lost.values())
         if not left:
             raise SystemLostError(f"No chip is left for network {self.plan.network!r}: {told}")
         if lost:
@@ -133,7 +136,7 @@ class Operation:
             except CompileError as refusal:
                 raise SystemLostError(f"{told}; on what is left: {refusal}") from refusal
         self._deployment = None
-        self.restarts.append(Restart(str(error), tuple(lost), noticed))
+        self.restarts.append(Restart(str(error), tuple(lost), noticed, called))
 
 
 def _passing(error: DriverError) -> bool:

@@ -21,10 +21,11 @@ from intarsia.importer import load
 from intarsia.isa.config import config as configuration
 from intarsia.isa.counters import Activity, CounterBank
 from intarsia.runtime.deployment import Deployment
-from intarsia.runtime.operation import Operation, Restart
+from intarsia.runtime.operation import Operation
 from intarsia.runtime.recording import Recorder, Recording, counted
 from intarsia.runtime.tally import Tally
 from intarsia.runtime.timeline import Event, layer_cycles
+from intarsia.runtime.translation import translation
 
 __all__ = ["Session"]
 
@@ -110,7 +111,6 @@ class Session:
         self._tally = Tally(len(self._plan.layers))
         self._first_lookups: dict[int, tuple[int, int]] = {}
         self._lookups: dict[int, tuple[int, int]] = {}
-        self._recoveries: list[dict[str, Any]] = []
         self._link_errors = {"repeated": 0, "damaged": 0}
 
     def __enter__(self) -> Self:
@@ -202,19 +202,7 @@ class Session:
         """
         if self._transport is not None:
             self._lookups = self._do(self._looked_up)
-        found = []
-        for node, plan in zip(self.plan.nodes, self.plan.chips, strict=True):
-            hits, misses = self._lookups.get(node, (0, 0))
-            first = self._first_lookups.get(node, (hits, misses))
-            later = hits - first[0], misses - first[1]
-            found.append({
-                "working_set": len(plan.fragments),
-                "entries": self._config.atu_sets * self._config.atu_ways,
-                "hits": hits,
-                "misses": misses,
-                "later_hit_rate": later[0] / sum(later) if sum(later) else None,
-            })
-        return found
+        return translation(self.plan, self._lookups, self._first_lookups)
 
     def recording(self) -> Recording:
         """What was done since the session began, or the last restart, setup included.
@@ -263,9 +251,7 @@ class Session:
             "config": self._config.name,
             "partition": self._partition,
             **self._tally.figures(self.plan, self._chips),
-            "restarts": len(self._recoveries),
-            "killed": [node for recovery in self._recoveries for node in recovery["lost"]],
-            "recoveries": list(self._recoveries),
+            **self._tally.restarts(),
             "packets": dict(self._link_errors),
             "atu": self.translation(),
             "layers": self._tally.layers(self.plan, self._chips),
@@ -287,22 +273,7 @@ class Session:
         try:
             return self._operation.do(step)
         finally:
-            self._recoveries += [
-                {
-                    "inference": self._tally.inferences,
-                    "cause": restart.cause,
-                    "lost": list(restart.lost),
-                    "noticed": restart.noticed,
-                    "latency": self._latency_of(restart),
-                    "resumed": restart.resumed,
-                }
-                for restart in self._operation.restarts[len(self._recoveries) :]
-            ]
-
-    def _latency_of(self, restart: Restart) -> int | None:
-        """Cycles from the death of a chip until it was noticed; None where none had died."""
-        begin = self._faults.latest(restart.lost, restart.noticed)
-        return None if begin is None else restart.noticed - begin
+            self._tally.add_restarts(self._operation.restarts, self._faults)
 
     def _begin(self, plan: Plan) -> None:
         """Chips are about to run other programs, from their start."""

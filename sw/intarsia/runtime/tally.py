@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from intarsia.compiler.plan import Layer, Plan
+from intarsia.cosim.faults import Faults
+from intarsia.runtime.operation import Restart
 
 __all__ = ["Tally"]
 
@@ -41,6 +43,7 @@ class Tally:
         self.mismatches: int | None = None
         self._layer_cycles = [0] * layers
         self._digest = hashlib.sha256()
+        self._restarts: list[dict[str, Any]] = []
 
     def add_layers(self, cycles: Sequence[int]) -> None:
         """Cycles that each layer has taken in an inference."""
@@ -53,6 +56,26 @@ class Tally:
     def add_mismatches(self, count: int) -> None:
         """Bytes of an inference that differ."""
         self.mismatches = (self.mismatches or 0) + count
+
+    def add_restarts(self, restarts: Sequence[Restart], faults: Faults) -> None:
+        """All restarts so far; those that are new happened in the inference that comes next."""
+        for restart in restarts[len(self._restarts) :]:
+            self._restarts.append({
+                "inference": self.inferences,
+                "cause": restart.cause,
+                "lost": list(restart.lost),
+                "noticed": restart.noticed,
+                "latency": _latency(restart, faults),
+                "resumed": restart.resumed,
+            })
+
+    def restarts(self) -> dict[str, Any]:
+        """Figures of restarts: how many, the chips that were lost, and each of them."""
+        return {
+            "restarts": len(self._restarts),
+            "killed": [node for restart in self._restarts for node in restart["lost"]],
+            "recoveries": list(self._restarts),
+        }
 
     def figures(self, plan: Plan, chips: int) -> dict[str, Any]:
         """Figures of the whole run; of `chips` chips, some of which may have died since."""
@@ -88,6 +111,20 @@ class Tally:
                 "chips": list(layer.macs),
             })
         return found
+
+
+def _latency(restart: Restart, faults: Faults) -> int | None:
+    """Most cycles from the death of a chip until it was noticed; None where none had died.
+
+    One that died when chips were being called anyway was noticed by that.
+    """
+    ends = (faults.end(node) for node in restart.lost)
+    found = (
+        (restart.noticed if end <= restart.noticed else restart.called) - end
+        for end in ends
+        if end is not None
+    )
+    return max(found, default=None)
 
 
 def _macs(layer: Layer) -> int:
