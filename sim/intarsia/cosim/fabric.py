@@ -11,7 +11,7 @@ from intarsia.cosim.native import TraceEvent, core
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
 
-__all__ = ["Fabric", "FabricError", "Reason"]
+__all__ = ["Fabric", "FabricError", "Reason", "SilenceError"]
 
 #: Bytes a cycle of the links of memory node and host node.
 MEMORY_LINK_BYTES = 16
@@ -19,6 +19,10 @@ MEMORY_LINK_BYTES = 16
 
 class FabricError(RuntimeError):
     """Something went wrong in a node that is a model, or time ran out; the message says where."""
+
+
+class SilenceError(FabricError):
+    """A node does not answer."""
 
 
 class Reason(enum.IntEnum):
@@ -48,12 +52,14 @@ class Fabric:
     memory_latency : int
         Cycles from a request's turn at such a node until its reply leaves.
     faults : Faults
-        What links do to what they carry.
+        What happens to links and nodes.
 
     Raises
     ------
     :exc:`intarsia.cosim.native.NativeError`
-        If a node is to be cut off that is not there, or links have no latency.
+        If links have no latency.
+    :exc:`intarsia.cosim.faults.FaultsError`
+        If something is to happen to a node that is not there.
     """
 
     def __init__(
@@ -66,7 +72,8 @@ class Fabric:
         memory_latency: int = 32,
         faults: Faults = NO_FAULTS,
     ) -> None:
-        self.configs = tuple(configs)
+        self.configs, self.faults = tuple(configs), faults
+        faults.check(len(self.configs))
         libraries: dict[ChipConfig, Path] = {}
         for config in self.configs:
             if config not in libraries:
@@ -81,6 +88,10 @@ class Fabric:
             self._core.disturb(self._fabric, faults.ber, faults.drop, faults.seed)
         for node, cycle in faults.cut.items():
             self._core.cut(self._fabric, node, cycle)
+        for node, cycle in faults.kill.items():
+            self._core.kill(self._fabric, node, cycle)
+        for flip in faults.flips(self.configs):
+            self._core.flip(self._fabric, flip.chip, flip.cycle, flip.address, flip.bit)
 
     def close(self) -> None:
         """Free the simulation."""
@@ -134,6 +145,19 @@ class Fabric:
             raise FabricError(self._core.faults(self._fabric).decode().strip())
         return reason
 
+    def rest(self, cycles: int) -> None:
+        """Let `cycles` cycles pass whatever happens, and forget what nodes and links have reported.
+
+        Transfers that are under way are forgotten as well.
+        """
+        self._core.abandon(self._fabric, HOST_NODE)
+        self._core.run(self._fabric, cycles, 8, 0)
+        self._core.heed(self._fabric)
+
+    def reset(self, chip: int) -> None:
+        """Reset a chip, in the cycles that come. Its memory stays; a killed one stays dead."""
+        self._core.reset(self._fabric, chip)
+
     def access(self, chip: int, address: int, data: int | None = None) -> tuple[int, int, int]:
         """Write `data` to a register of a chip through its control port, or read it.
 
@@ -141,7 +165,7 @@ class Fabric:
         """
         self._core.access(self._fabric, chip, int(data is not None), address, data or 0)
         if self._run(ACCESS_CYCLES, 2, chip) is not Reason.ACCESSED:
-            raise FabricError(f"Chip {chip} does not answer at its control port")
+            raise SilenceError(f"Chip {chip} does not answer at its control port")
         value, response, cycle = ctypes.c_uint32(), ctypes.c_uint32(), ctypes.c_uint64()
         self._core.accessed(self._fabric, chip, value, response, cycle)
         return value.value, response.value, cycle.value
@@ -199,7 +223,7 @@ class Fabric:
         self._core.transfer(self._fabric, HOST_NODE, int(write), node, address, local, size)
         limit = TRANSFER_CYCLES + size
         if self._run(limit, 4, HOST_NODE) is not Reason.TRANSFERRED:
-            raise FabricError(
+            raise SilenceError(
                 f"Node {node} has not answered the host's {'WRITE' if write else 'READ'} of "
                 f"{size} bytes within {limit} cycles"
             )

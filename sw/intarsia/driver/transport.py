@@ -46,6 +46,8 @@ class Transport(Protocol):
         ------
         :exc:`intarsia.driver.errors.DriverError`
             If the chip refuses.
+        :exc:`intarsia.driver.errors.SilentNodeError`
+            If it does not answer.
         """
         ...
 
@@ -87,6 +89,22 @@ class Transport(Protocol):
         """Move bytes between the host node's memory and a fragment elsewhere, in packets.
 
         Returns when all of them have been acknowledged.
+
+        Raises
+        ------
+        :exc:`intarsia.driver.errors.SilentNodeError`
+            If the node does not answer, or no packet reaches it.
+        """
+        ...
+
+    def reset(self, chip: int) -> None:
+        """Pull a chip's reset. Its memory stays as it is."""
+        ...
+
+    def rest(self, cycles: int) -> None:
+        """Let so many cycles pass, and drop whatever nodes and links report in the meantime.
+
+        Transfers that have not come to an end are forgotten.
         """
         ...
 
@@ -95,5 +113,10 @@ class Transport(Protocol):
 
         Returns the chips that have interrupts up. Interrupts carry their causes: the host need not
         read a register to know them.
+
+        Raises
+        ------
+        :exc:`intarsia.driver.errors.NetworkError`
+            If a link or a node that is no chip reports a fault.
         """
         ...

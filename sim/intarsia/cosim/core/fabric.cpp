@@ -1,5 +1,8 @@
 #include "fabric.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace cosim {
 
 Fabric::Fabric(unsigned latency) : latency_(latency) {
@@ -12,7 +15,7 @@ unsigned Fabric::add_wire() {
 }
 
 void Fabric::attach(Node& node, uint16_t number, unsigned link_bytes) {
-    Attached attached{&node, number, link_bytes, {}, {}};
+    Attached attached{&node, number, link_bytes, {}, {}, Wire::NEVER};
     for (unsigned port = 0; port < node.ports(); ++port) {
         attached.in.push_back(add_wire());
         attached.out.push_back(add_wire());
@@ -55,13 +58,23 @@ void Fabric::disturb(const Faults& faults) {
 }
 
 void Fabric::cut(uint16_t node, uint64_t cycle) {
-    for (const auto& attached : attached_) {
-        if (attached.number != node) continue;
-        for (const auto* wires : {&attached.in, &attached.out})
-            for (auto wire : *wires) wires_[wire].cut(cycle);
-        faulty_ = true;
-        return;
-    }
+    const Attached& cut_off = attached(node);
+    for (const auto* wires : {&cut_off.in, &cut_off.out})
+        for (auto wire : *wires) wires_[wire].cut(cycle);
+    faulty_ = true;
+}
+
+void Fabric::kill(uint16_t node, uint64_t cycle) { attached(node).dead_from = cycle; }
+
+bool Fabric::killed(uint16_t node) const {
+    for (const auto& attached : attached_)
+        if (attached.number == node) return attached.dead_from <= now_;
+    return false;
+}
+
+Fabric::Attached& Fabric::attached(uint16_t node) {
+    for (auto& attached : attached_)
+        if (attached.number == node) return attached;
     throw std::runtime_error("there is no node " + std::to_string(node));
 }
 
@@ -69,15 +82,19 @@ void Fabric::step() {
     std::vector<const Token*> in;
     std::vector<Token*> out;
     const auto run = [&](Node& node, const std::vector<unsigned>& from,
-                         const std::vector<unsigned>& to) {
+                         const std::vector<unsigned>& to, uint64_t dead_from) {
         in.clear();
         out.clear();
         for (auto wire : from) in.push_back(wires_[wire].arriving(turn_));
         for (auto wire : to) out.push_back(wires_[wire].leaving(turn_));
-        node.run(now_, latency_, in, out);
+        const uint64_t left = dead_from > now_ ? dead_from - now_ : 0;
+        const auto cycles = static_cast<unsigned>(std::min<uint64_t>(latency_, left));
+        if (cycles) node.run(now_, cycles, in, out);
+        for (auto* tokens : out) std::fill(tokens + cycles, tokens + latency_, Token{});
     };
-    for (auto& attached : attached_) run(*attached.node, attached.in, attached.out);
-    run(hub_, hub_in_, hub_out_);
+    for (auto& attached : attached_)
+        run(*attached.node, attached.in, attached.out, attached.dead_from);
+    run(hub_, hub_in_, hub_out_, Wire::NEVER);
     if (faulty_)
         for (auto& wire : wires_)
             if (wire.faulty()) wire.spoil(now_, turn_);
@@ -98,6 +115,20 @@ uint64_t Fabric::damaged() const {
 }
 
 std::vector<std::string> Fabric::faults() const {
+    std::vector<std::string> all = all_faults(), fresh;
+    if (all.size() == heeded_.size()) return {};
+    std::sort(all.begin(), all.end());
+    std::set_difference(all.begin(), all.end(), heeded_.begin(), heeded_.end(),
+                        std::back_inserter(fresh));
+    return fresh;
+}
+
+void Fabric::heed() {
+    heeded_ = all_faults();
+    std::sort(heeded_.begin(), heeded_.end());
+}
+
+std::vector<std::string> Fabric::all_faults() const {
     std::vector<std::string> all = hub_.faults();
     for (const auto& attached : attached_)
         for (auto& fault : attached.node->faults()) all.push_back(std::move(fault));

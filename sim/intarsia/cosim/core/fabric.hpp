@@ -31,6 +31,12 @@ public:
     /// From `cycle` on, nothing crosses the links of `node`.
     void cut(uint16_t node, uint64_t cycle);
 
+    /// From `cycle` on, `node` does nothing any more: it is silent for ever.
+    void kill(uint16_t node, uint64_t cycle);
+
+    /// Whether `node` has been killed.
+    bool killed(uint16_t node) const;
+
     /// Runs one quantum.
     void step();
 
@@ -40,7 +46,10 @@ public:
     unsigned chips() const { return static_cast<unsigned>(chips_.size()); }
     Endpoint& endpoint(uint16_t node);
     const Hub& hub() const { return hub_; }
+
+    /// What has gone wrong in nodes and links since it was last heeded, one line each.
     std::vector<std::string> faults() const;
+    void heed();
 
     /// Packets that link ends of models have sent more than once, and that came to them damaged.
     uint64_t repeated() const;
@@ -52,9 +61,13 @@ private:
         uint16_t number;
         unsigned link_bytes;
         std::vector<unsigned> in, out;  // wires, by port
+        uint64_t dead_from = Wire::NEVER;
     };
 
+    std::vector<std::string> all_faults() const;
+
     unsigned add_wire();
+    Attached& attached(uint16_t node);
     void attach(Node& node, uint16_t number, unsigned link_bytes);
 
     unsigned latency_;
@@ -62,6 +75,7 @@ private:
     unsigned turn_ = 0;
     std::vector<Wire> wires_;
     bool faulty_ = false;
+    std::vector<std::string> heeded_;  // in order of the alphabet
     std::vector<Attached> attached_;
     Hub hub_;
     std::vector<unsigned> hub_in_, hub_out_;
