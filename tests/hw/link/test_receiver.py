@@ -12,8 +12,8 @@ from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.packet import NOTICES, MessageClass, PacketHeader, PacketKind
 from intarsia.link.geometry import CLASSES
-from intarsia.link.receiver import Receiver
 from intarsia.link.grant import Grant
+from intarsia.link.receiver import Receiver
 from tests.hw.link.packets import essence, make, sealed
 
 #: Life of the other end.
