@@ -3,10 +3,10 @@
 from amaranth import *
 from amaranth.lib import data, enum
 
-__all__ = ["LINK_PORT", "RESPONDER", "SYNC_PORT", "FaultCode", "FaultReport"]
+__all__ = ["HOME", "LINK_PORT", "RESPONDER", "SYNC_PORT", "FaultCode", "FaultReport"]
 
 #: Who reports faults that belong to no stream: values of `FaultReport.engine`.
-RESPONDER, LINK_PORT, SYNC_PORT = 8, 9, 10
+RESPONDER, LINK_PORT, SYNC_PORT, HOME = 8, 9, 10, 11
 
 
 class FaultCode(enum.Enum, shape=8):
@@ -62,6 +62,12 @@ class FaultCode(enum.Enum, shape=8):
     WATCHDOG = 16
     """A context made no progress. address: tokens it waits for; info: opcode; engine: who waits."""
 
+    NODE_DEAD = 17
+    """A node does not answer. node: which one; data_id; info: fragment."""
+
+    HOME_FULL = 19
+    """A home has no room for an entry. data_id; info: fragment."""
+
 
 class FaultReport(data.Struct):
     """One fault: 16 bytes. Fields that a code does not use are zero."""
@@ -71,7 +77,7 @@ class FaultReport(data.Struct):
 
     engine: 4
     """The stream whose instruction it was; 8 the responder (and replies that nobody waits for), 9 a
-    link, 10 the sync port."""
+    link, 10 the sync port, 11 the home."""
 
     context: 4
     """Context whose instruction it was."""
