@@ -32,11 +32,12 @@ class Transmitter(wiring.Component):
     """Sends the packets of four classes over one link, again and again until they have arrived.
 
     A packet is taken in when its class has credits for the longest packet of that class; control
-    goes before reply, reply before forward, forward before request. It is stored in a ring, while its CRC is computed, and
-    leaves in one piece; so a producer may pause within a packet. A packet of n beats appears on the
-    link n + 2 cycles after its first beat was taken, at the earliest, and packets follow each other
-    without a gap. It stays in the ring until it is acknowledged. RETRY from the other end makes the
-    transmitter go back to the oldest packet that is not, and send all from there on once more.
+    goes before reply, reply before forward, forward before request. It is stored in a ring, while
+    its CRC is computed, and leaves in one piece; so a producer may pause within a packet. A packet
+    of n beats appears on the link n + 2 cycles after its first beat was taken, at the earliest, and
+    packets follow each other without a gap. It stays in the ring until it is acknowledged. RETRY
+    from the other end makes the transmitter go back to the oldest packet that is not, and send all
+    from there on once more.
 
     Credits for what was taken out of this side's receive buffers ride in the headers. Where there
     are enough to return and no packet is ready, a CREDIT packet takes them.
@@ -56,7 +57,7 @@ class Transmitter(wiring.Component):
     Members
     -------
     control, reply, forward, request : In(stream.Signature(PacketBeat(link_bytes)))
-        Packets to send; link fields and CRC of the header zero.
+        Packets to send. What the header says of another link, and its CRC, is replaced.
     up, dead, life, other : In(1), In(1), In(4), In(4)
         See :class:`~intarsia.link.session.Session`. Packets for a link that is dead are dropped.
     speak : In(1)
@@ -211,8 +212,11 @@ class Transmitter(wiring.Component):
             self.destination.eq(beat.data),
         ]
 
+        # What a packet brings from another link, and what this one puts in its place.
+        foreign = Signal(width)
         fields = Signal(width)
         link_beat, link_bit = geometry.locate("sequence")
+        crc_beat, crc_bit = geometry.locate("crc")
         link_fields = Cat(
             sequence,
             Const(0, 8),
@@ -221,13 +225,16 @@ class Transmitter(wiring.Component):
             self.life,
             Const(geometry.format, 4),
         )
+        for at, first, last in ((crc_beat, crc_bit, crc_bit + 32), (link_beat, link_bit, width)):
+            with m.If(place == at):
+                m.d.comb += foreign[first:last].eq(~0)
         with m.If(place == link_beat):
             m.d.comb += fields.eq(link_fields << link_bit)
         m.submodules.crc = crc = Crc32(width=width)
         m.d.comb += [
             self.returned.eq(storing & (place == link_beat)),
             write.addr.eq(fill),
-            write.data.eq(Cat(beat.data | fields, beat.last)),
+            write.data.eq(Cat(beat.data & ~foreign | fields, beat.last)),
             write.en.eq(storing),
             crc.start.eq(storing & (place == 0)),
             crc.valid.eq(storing),
@@ -314,7 +321,6 @@ class Transmitter(wiring.Component):
         comes = Signal.like(index)  # of the beat that goes onto the link with the next cycle
         last_index = geometry.header_beats - 1
         m.d.comb += comes.eq(Mux(boundary, 0, Mux(index == last_index, index, index + 1)))
-        crc_beat, crc_bit = geometry.locate("crc")
         extra = Signal(width)  # what does not come from the ring
         summed = Signal()
         m.d.comb += [
