@@ -57,7 +57,7 @@ class Invalidated(data.Struct):
 class MapPort(wiring.Component):
     """Sends questions as MAP_LOOKUP, takes MAP_REPLY; takes MAP_INVALIDATE, sends MAP_INVALIDATED.
 
-    Packets of other kinds that come with those are dropped.
+    Orders of other kinds are dropped.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class MapPort(wiring.Component):
     asks, orders : Out, In(stream.Signature(PacketBeat(link_bytes)))
         Packets of class FORWARD: MAP_LOOKUP, and MAP_INVALIDATE.
     reports, answers : Out, In(stream.Signature(PacketBeat(link_bytes)))
-        Packets of class REPLY: MAP_INVALIDATED, and MAP_REPLY.
+        Packets of class REPLY: MAP_INVALIDATED, and MAP_REPLY and none else.
     """
 
     def __init__(self, *, link_bytes):
@@ -132,24 +132,17 @@ class MapPort(wiring.Component):
         """Answers."""
         width = 8 * self.link_bytes
         reply, answer = self.answers, self.answer
-        header = Signal(PacketHeader)
-        held = Signal()
-        mine = Signal()
         full = Signal()
         second = Signal()
         entry = Signal(FragmentEntry, reset_less=True)
         number = Signal(NUMBER, reset_less=True)
         m.d.comb += [
-            header.eq(reply.p.data),
-            mine.eq(Mux(reply.p.first, header.kind == PacketKind.MAP_REPLY, held)),
             reply.ready.eq(~full),
             answer.valid.eq(full),
             answer.p.entry.eq(entry),
             answer.p.number.eq(number),
         ]
-        with m.If(reply.valid & reply.p.first):
-            m.d.sync += held.eq(mine)
-        with m.If(reply.valid & mine & ~full):
+        with m.If(reply.valid & ~full):
             # The last beats are the entry, whatever came before them.
             m.d.sync += [
                 entry.eq(Cat(entry.as_value()[width:], reply.p.data)),

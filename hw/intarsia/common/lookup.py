@@ -107,6 +107,9 @@ class Access(data.Struct):
     write: 1
     """Write it, or else read it."""
 
+    accumulate: 1
+    """Add to it; with `write`."""
+
     holder: 1
     """The asking node holds the fragment: permissions to read and write are for others."""
 
@@ -149,7 +152,12 @@ class AccessCheck(wiring.Component):
         inside = Signal()
         m.d.comb += [
             permitted.eq(
-                access.holder | Mux(access.write, entry.permissions.write, entry.permissions.read)
+                Mux(
+                    access.accumulate,
+                    entry.permissions.accumulate,
+                    access.holder
+                    | Mux(access.write, entry.permissions.write, entry.permissions.read),
+                )
             ),
             current.eq(
                 (access.version == entry.version) & ~(access.write & entry.permissions.moving)

@@ -50,7 +50,7 @@ class MessageSender(wiring.Component):
         beats = self.shape.beats(self.link_bytes)
 
         words = Signal(beats * width)
-        place = Signal(range(beats))
+        place = Signal(range(max(2, beats)))
         last = Signal()
         m.d.comb += [
             words.eq(self.message.p),
@@ -97,7 +97,7 @@ class MessageReceiver(wiring.Component):
         beats = self.shape.beats(self.link_bytes)
 
         words = Signal(beats * width, reset_less=True)
-        place = Signal(range(beats))
+        place = Signal(range(max(2, beats)))
         m.d.comb += [
             self.message.p.eq(words),
             self.packet.ready.eq(~self.message.valid),

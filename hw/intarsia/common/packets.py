@@ -40,10 +40,15 @@ class PacketSplit(wiring.Component):
             "rest": Out(beat),
         })
 
+    @property
+    def sinks(self):
+        """All sinks, `rest` last."""
+        return [*(getattr(self, f"sink{n}") for n in range(len(self.kinds))), self.rest]
+
     def elaborate(self, platform):
         m = Module()
         packet = self.packet
-        sinks = [*(getattr(self, f"sink{n}") for n in range(len(self.kinds))), self.rest]
+        sinks = self.sinks
         header = Signal(PacketHeader)
         held = Signal(len(sinks))
         chosen = Signal.like(held)
@@ -76,15 +81,15 @@ class PacketMerge(wiring.Component):
 
     def __init__(self, *, sources, link_bytes):
         beat = stream.Signature(PacketBeat(link_bytes))
-        self.sources = sources
         super().__init__({
             **{f"source{n}": In(beat) for n in range(sources)},
             "packet": Out(beat),
         })
+        self.sources = [getattr(self, f"source{n}") for n in range(sources)]
 
     def elaborate(self, platform):
         m = Module()
-        sources = [getattr(self, f"source{n}") for n in range(self.sources)]
+        sources = self.sources
         count = len(sources)
 
         # The source whose packet is passing, or the next one after it that has a packet.

@@ -74,6 +74,12 @@ class PacketKind(enum.Enum, shape=5):
     WRITE = 1
     """Brings ``length`` bytes. Extension: `LogicalAddress`."""
 
+    ACCUMULATE = 2
+    """Brings ``length`` bytes of int32, whose sums with what is there are stored; ``length`` and
+    offset are multiples of 4. Extension: `LogicalAddress`. Answered by WRITE_ACK. A requester
+    numbers its transactions in order, has at most 8 of them open, and repeats one under the number
+    that it had: whoever has performed it adds nothing again, and answers."""
+
     MAP_UPDATE = 3
     """Brings a `FragmentEntry` to its home, which keeps it in place of the one it has, and answers
     when no node has that one any more. Extension: `LogicalAddress` of the entry; nodes below its
@@ -91,7 +97,7 @@ class PacketKind(enum.Enum, shape=5):
     """Brings the bytes that were asked for, all of them."""
 
     WRITE_ACK = 17
-    """The bytes of a WRITE are committed."""
+    """The bytes of a WRITE or ACCUMULATE are committed."""
 
     ERROR = 18
     """A request was refused. Extension: `ErrorDetail`."""
@@ -133,6 +139,7 @@ NOTICES = (PacketKind.ACK, PacketKind.RETRY, PacketKind.HELLO)
 EXTENDED = (
     PacketKind.READ,
     PacketKind.WRITE,
+    PacketKind.ACCUMULATE,
     PacketKind.MAP_LOOKUP,
     PacketKind.MAP_UPDATE,
     PacketKind.MAP_INVALIDATE,

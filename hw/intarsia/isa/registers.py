@@ -20,6 +20,7 @@ __all__ = [
     "WATCHDOG_RESET",
     "Access",
     "ConfigWord",
+    "FenceWord",
     "HomeWord",
     "InterruptWord",
     "Register",
@@ -56,6 +57,7 @@ class Register(enum.Enum, shape=10):
     OWNER_CONTEXT = 0x040
     OWNER = 0x044
     ROUTE = 0x048
+    FENCE = 0x04C
     COUNTER_INDEX = 0x050
     COUNTER = 0x054
     FAULT0 = 0x060
@@ -154,6 +156,19 @@ class RouteWord(data.Struct):
     """Ignored."""
 
 
+class FenceWord(data.Struct):
+    """The register FENCE."""
+
+    node: 16
+    """A node; its lower 6 bits count."""
+
+    dead: 1
+    """It does not answer any more; or else, it has begun anew."""
+
+    reserved: 15
+    """Ignored."""
+
+
 class HomeWord(data.Struct):
     """The register HOME."""
 
@@ -244,6 +259,11 @@ REGISTERS = {
         Access.WO,
         "Port (19:16) by which packets to the node (15:0) leave; the table has 64 entries, by the "
         "node's lower 6 bits, and starts as all zero.",
+    ),
+    Register.FENCE: RegisterInfo(
+        Access.WO,
+        "Whether the node (15:0; its lower 6 bits count) is dead (16): requests go to replicas, and "
+        "what comes from it is dropped. Chips fence nodes themselves that do not answer.",
     ),
     Register.COUNTER_INDEX: RegisterInfo(
         Access.RW, "Counter that COUNTER reads; see `counter_index`."

@@ -149,6 +149,29 @@ LAYOUTS = {
         "local_pitch": (224, 24),
         "reserved5": (248, 136),
     },
+    "StitchRecord": {
+        "local": (0, 24),
+        "reserved": (24, 8),
+        "data_id": (32, 40),
+        "fragment": (72, 16),
+        "reserved1": (88, 8),
+        "offset": (96, 24),
+        "reserved2": (120, 8),
+        "row_bytes": (128, 24),
+        "reserved3": (152, 8),
+        "rows": (160, 24),
+        "reserved4": (184, 8),
+        "remote_pitch": (192, 24),
+        "reserved5": (216, 8),
+        "local_pitch": (224, 24),
+        "reserved6": (248, 8),
+    },
+    "StitchDescriptor": {
+        "local": (0, 32),
+        "records": (32, 32),
+        "count": (64, 24),
+        "reserved": (88, 40),
+    },
     "ChannelRecord": {
         "bias": (0, 32),
         "multiplier": (32, 32),
@@ -245,6 +268,11 @@ LAYOUTS = {
         "port": (16, 4),
         "reserved": (20, 12),
     },
+    "FenceWord": {
+        "node": (0, 16),
+        "dead": (16, 1),
+        "reserved": (17, 15),
+    },
     "HomeWord": {
         "index": (0, 3),
         "backup": (3, 1),
@@ -274,6 +302,8 @@ SIZES = {
     "VectorDescriptor": 640,
     "LocalDescriptor": 256,
     "RemoteDescriptor": 384,
+    "StitchRecord": 256,
+    "StitchDescriptor": 128,
     "ChannelRecord": 128,
     "Operand": 32,
     "SlotEntry": 64,
@@ -288,6 +318,7 @@ SIZES = {
     "StatusWord": 32,
     "SlotIndexWord": 32,
     "RouteWord": 32,
+    "FenceWord": 32,
     "HomeWord": 32,
     "FaultReport": 128,
 }
@@ -342,6 +373,9 @@ ENUMS = {
         {
             "READ": 64,
             "WRITE": 65,
+            "ACCUMULATE": 66,
+            "GATHER": 67,
+            "SCATTER": 68,
         },
     ),
     "Rounding": (
@@ -367,6 +401,7 @@ ENUMS = {
         {
             "READ": 0,
             "WRITE": 1,
+            "ACCUMULATE": 2,
             "MAP_UPDATE": 3,
             "MAP_LOOKUP": 8,
             "MAP_INVALIDATE": 9,
@@ -403,6 +438,7 @@ ENUMS = {
             "OWNER_CONTEXT": 0x040,
             "OWNER": 0x044,
             "ROUTE": 0x048,
+            "FENCE": 0x04C,
             "COUNTER_INDEX": 0x050,
             "COUNTER": 0x054,
             "FAULT0": 0x060,
@@ -451,6 +487,8 @@ ENUMS = {
             "TRANSACTION": 14,
             "SYNC": 15,
             "WATCHDOG": 16,
+            "NODE_DEAD": 17,
+            "CHECKSUM": 18,
         },
     ),
     "Activity": (
@@ -499,6 +537,9 @@ INSTRUCTION_SIZES = {
     "FILL": (3, 2),
     "READ": (4, 1),
     "WRITE": (4, 1),
+    "ACCUMULATE": (4, 1),
+    "GATHER": (2, 2),
+    "SCATTER": (2, 2),
 }
 
 
