@@ -9,17 +9,15 @@ from intarsia.common.ports import PacketBeat
 from intarsia.isa.address import DATA_ID, NODE, LogicalAddress
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.packet import LINK_FORMAT, PacketKind
+from intarsia.isa.topology import SHARER_PATIENCE
 
-__all__ = ["PATIENCE", "SHARERS", "SLOT", "Change", "Recall"]
+__all__ = ["GROUP_BITS", "SHARERS", "SLOT", "Change", "Recall"]
 
 #: Nodes that may share entries.
 SHARERS = 64
 
 #: Number of an entry in a home's table.
 SLOT = unsigned(12)
-
-#: Pulses of the timebase that sharers may take to acknowledge.
-PATIENCE = 24
 
 #: Sharers are read eight at a time.
 GROUP_BITS = 3
@@ -46,7 +44,8 @@ class Recall(wiring.Component):
 
     Each sharer that is not fenced is sent a MAP_INVALIDATE, and has acknowledged it when a
     MAP_INVALIDATED of the same number comes. Who is fenced later is waited for no more from the
-    next pulse of ``tick`` on. Those that have not acknowledged after `PATIENCE` pulses are named
+    next pulse of ``tick`` on. Those that have not acknowledged after
+    `SHARER_PATIENCE` pulses are named
     on ``silent``, and the change ends as NODE_DEAD. A change that comes with a fault tells nobody.
 
     Acknowledgements are taken in whether or not anything can be sent.
@@ -111,7 +110,7 @@ class Recall(wiring.Component):
         place = Signal(range(SHARERS))
         held = Signal(GROUP, reset_less=True)
         missing = Signal(range(SHARERS + 1))
-        age = Signal(range(PATIENCE + 1))
+        age = Signal(range(SHARER_PATIENCE + 1))
         header, address = sender.message.p.header, sender.message.p.extension
         m.d.comb += [
             header.destination.eq(place),
@@ -187,7 +186,7 @@ class Recall(wiring.Component):
                     m.d.sync += age.eq(age + 1)
                     m.next = "SWEEP"
             with m.State("SWEEP"):
-                late = age == PATIENCE
+                late = age == SHARER_PATIENCE
                 m.d.comb += [
                     walks.eq(1),
                     self.silent.valid.eq(waits.data & late & ~fenced),

@@ -97,7 +97,8 @@ class RemoteDescriptor(data.Struct):
 
 class StitchRecord(data.Struct):
     """One of the transfers that a GATHER or SCATTER consists of: 32 bytes, which are the first ones
-    of a `RemoteDescriptor`, but for `local`."""
+    of a `RemoteDescriptor`, but for `local`.
+    """
 
     local: 24
     """First byte in this chip's memory, from the operand `local` of the instruction on."""

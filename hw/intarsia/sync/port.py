@@ -5,12 +5,12 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from intarsia.common.messages import Message, MessageReceiver, MessageSender
 from intarsia.common.ports import GroupRequest, PacketBeat, SyncRequest
 from intarsia.isa.address import CONTEXT, NODE
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import SYNC_PORT, FaultCode, FaultReport
 from intarsia.isa.packet import LINK_FORMAT, PacketKind, SyncPoint
-from intarsia.common.messages import Message, MessageReceiver, MessageSender
 
 __all__ = ["GROUPS", "SyncPort"]
 

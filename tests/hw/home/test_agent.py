@@ -7,9 +7,9 @@ import pytest
 from cocotb.triggers import RisingEdge
 
 from intarsia.home.agent import WAYS, Home
-from intarsia.home.recall import PATIENCE
 from intarsia.isa.faults import HOME, FaultCode
 from intarsia.isa.fragment import home_set
+from intarsia.isa.topology import SHARER_PATIENCE
 from tests.hw.home.bench import BASE, SIZE, Bench, entry
 
 NODES = [*range(6), 31, 32, 63]
@@ -112,7 +112,7 @@ async def names_the_silent(dut):
     await bench.settle()
     assert [node for node, _ in bench.told] == [2, 3, 40]
     dut.fenced.value = 1 << 1 | 1 << 40
-    await bench.pulse(PATIENCE - 1)
+    await bench.pulse(SHARER_PATIENCE - 1)
     assert number not in bench.ended
     await bench.pulse()
     await bench.done(number)
