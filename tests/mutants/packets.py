@@ -23,8 +23,8 @@ PACKETS = (
     Mutant(
         "link: requests go before control",
         "hw/intarsia/link/transmitter.py",
-        "Mux(ready.any(), ready & (~ready + 1), ",
-        "Mux(ready[3], 8, ready & (~ready + 1) | ",
+        "ready & (~ready + 1)",
+        "Mux(ready[3], 8, ready & (~ready + 1))",
         TRANSMITTER,
     ),
     Mutant(

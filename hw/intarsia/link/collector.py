@@ -39,7 +39,7 @@ class Collector(wiring.Component):
     Members
     -------
     control, reply, forward, request : In(stream.Signature(PacketBeat(link_bytes)))
-        Packets to send; link fields and CRC of the header zero.
+        Packets to send. What the header says of another link, and its CRC, is replaced.
     dead, life : In(1), In(4)
         See :class:`~intarsia.link.session.Session`. Packets for a link that is dead are dropped.
     urgent, due_class, due_units : In(1), In(MessageClass), In(6)
@@ -161,8 +161,8 @@ class Collector(wiring.Component):
 
         # ---- Into the ring
         with m.If(storing):
-            fields = Signal(width)
             link_beat, link_bit = geometry.locate("sequence")
+            crc_beat, crc_bit = geometry.locate("crc")
             link_fields = Cat(
                 self.sequence,
                 Const(0, 8),
@@ -171,15 +171,18 @@ class Collector(wiring.Component):
                 self.life,
                 Const(geometry.format, 4),
             )
+            stored = self.beat.p
+            m.d.comb += stored.data.eq(beat.data)
+            with m.If(place == crc_beat):
+                m.d.comb += stored.data[crc_bit : crc_bit + 32].eq(0)
             with m.If(place == link_beat):
-                m.d.comb += [self.returned.eq(1), fields.eq(link_fields << link_bit)]
+                m.d.comb += [self.returned.eq(1), stored.data[link_bit:].eq(link_fields)]
             m.d.comb += [
                 self.beat.valid.eq(1),
-                self.beat.p.data.eq(beat.data | fields),
-                self.beat.p.last.eq(beat.last),
+                stored.last.eq(beat.last),
                 crc.start.eq(~self.begun),
                 crc.valid.eq(1),
-                crc.word.eq(self.beat.p.data),
+                crc.word.eq(stored.data),
             ]
             m.d.sync += [
                 self.fill.eq(self.fill + 1),

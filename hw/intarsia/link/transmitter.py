@@ -44,7 +44,7 @@ class Transmitter(wiring.Component):
     Members
     -------
     control, reply, forward, request : In(stream.Signature(PacketBeat(link_bytes)))
-        Packets to send; link fields and CRC of the header zero.
+        Packets to send. What the header says of another link, and its CRC, is replaced.
     up, dead, life, other : In(1), In(1), In(4), In(4)
         See :class:`~intarsia.link.session.Session`. Packets for a link that is dead are dropped.
     speak : In(1)

@@ -13,7 +13,7 @@ from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, home
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, home_index, homes
 
 __all__ = ["CONTEXT", "Deployment"]
 
@@ -51,7 +51,10 @@ class Deployment:
     def __init__(self, transport: Transport, plan: Plan, placement: Placement) -> None:
         self._transport = transport
         self._plan = plan
+        self._homes = homes()
         self._devices = [Device(transport, chip) for chip in range(len(plan.chips))]
+        for device in self._devices:
+            device.set_homes(self._homes)
         self.deploy(placement)
 
     def deploy(self, placement: Placement) -> None:
@@ -124,7 +127,8 @@ class Deployment:
         """Content of the nodes that the host owns, and all map entries at their homes."""
         for fragment, base in self._placed():
             held = fragment.holder
-            self._transport.keep(home(fragment.data_id), _entry(fragment, base))
+            for home in self._homes[home_index(fragment.data_id)]:
+                self._transport.keep(home, _entry(fragment, base))
             if isinstance(held, NodeHolder):
                 node = NODES[held]
                 permissions = encode(Permissions, _permissions(fragment))
@@ -183,15 +187,17 @@ class Deployment:
 def _entry(fragment: Fragment, base: int) -> bytes:
     """The map entry of a fragment."""
     held = fragment.holder
+    node = held.chip if isinstance(held, ChipHolder) else NODES[held]
     fields = {
         "data_id": fragment.data_id,
         "fragment": fragment.fragment,
         "permissions": _permissions(fragment),
         "entry_format": FRAGMENT_FORMAT,
         "base": base,
-        "node": held.chip if isinstance(held, ChipHolder) else NODES[held],
+        "node": node,
         "version": VERSION,
         "size": fragment.size,
+        "replica": node,
     }
     return encode(FragmentEntry, fields).to_bytes(FragmentEntry.as_shape().size // 8, "little")
 
