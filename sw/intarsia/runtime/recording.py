@@ -200,4 +200,4 @@ def _moved(instruction: Instruction, program: bytes) -> int:
         decode(StitchRecord, int.from_bytes(program[at : at + size], "little"))
         for at in range(start, start + body.count * size, size)
     )
-    return sum(record.rows * record.row_bytes for record in records)
+    return body.rows * sum(record.row_bytes for record in records)
