@@ -39,18 +39,19 @@ class NoStaleHit(Proof):
             m.d.sync += acknowledged.eq(1)
 
         # The key is all zero, or the only other one that is asked for.
-        newer = Signal(QUESTIONS)
+        asked, newer = Signal(QUESTIONS), Signal(QUESTIONS)
         number = dut.question.p.number
         m.d.comb += dut.question.ready.eq(self.anything(1, "asks"))
         with m.If(dut.question.valid & dut.question.ready):
             m.d.comb += Assume(number < QUESTIONS)
+            m.d.sync += asked.bit_select(number[:2], 1).eq(1)
             m.d.sync += newer.bit_select(number[:2], 1).eq(ordered | comes)
 
         answer = dut.answer
         new, about = self.anything(1, "new"), self.anything(1, "about")
         told = self.anything(2, "told")
         m.d.comb += [
-            answer.valid.eq(self.anything(1, "answers")),
+            answer.valid.eq(self.anything(1, "answers") & asked.bit_select(told, 1)),
             answer.p.number.eq(told),
             answer.p.entry.data_id.eq(about),
             answer.p.entry.entry_format.eq(FRAGMENT_FORMAT),

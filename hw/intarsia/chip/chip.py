@@ -99,13 +99,19 @@ class Chip(wiring.Component):
         connect(m, registers=registers.route, router=router.route)
         connect(m, registers=registers.command, atu=atu.command)
         connect(m, registers=registers.home, port=blocks["map_port"].home)
+        # Who is fenced is of interest to both, who take it at the same time.
+        fence, fences = registers.fence, (blocks["dma_remote"].fence, home.fence)
+        for taker, other in (fences, fences[::-1]):
+            m.d.comb += [taker.p.eq(fence.p), taker.valid.eq(fence.valid & other.ready)]
         m.d.comb += [
+            fence.ready.eq(fences[0].ready & fences[1].ready),
             self.irq.eq(registers.irq),
             sequencer.tick.eq(self.tick),
             atu.tick.eq(self.tick),
             home.tick.eq(self.tick),
             home.base.eq(registers.home_base),
             home.size.eq(registers.home_size),
+            blocks["dma_remote"].tick.eq(self.tick),
             sequencer.limit.eq(registers.limit),
             registers.running.eq(sequencer.running),
             registers.faulted.eq(sequencer.faulted),

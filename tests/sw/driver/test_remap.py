@@ -8,11 +8,10 @@ import pytest
 from intarsia.cosim.fabric import Fabric, FabricError
 from intarsia.cosim.transport import SimulatedTransport
 from intarsia.driver.device import Device
-from intarsia.driver.remap import Mover, RemapError
+from intarsia.driver.remap import Mover
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.config import config
-from intarsia.isa.faults import FaultCode
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, homes
 
 CHIPS = 3
