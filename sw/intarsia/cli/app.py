@@ -74,8 +74,9 @@ def _refusals() -> tuple[type[Exception], ...]:
     from intarsia.compiler.errors import CompileError
     from intarsia.golden import InputError, ScaleError
     from intarsia.importer import ModelError
+    from intarsia.isa.topologies import TopologyError
 
-    return CompileError, InputError, ModelError, ScaleError, OSError
+    return CompileError, InputError, ModelError, ScaleError, TopologyError, OSError
 
 
 def _failures() -> tuple[type[Exception], ...]:

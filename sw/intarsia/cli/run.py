@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from intarsia.cli.options import Chips, Config, Partition
+from intarsia.cli.options import Chips, Config, Partition, Topology
 from intarsia.graph import Mode
 
 __all__ = ["run"]
@@ -33,6 +33,7 @@ def run(
         ),
     ] = None,
     partition: Partition = "auto",
+    topology: Topology = "star",
     check: Annotated[
         bool,
         typer.Option("--check", help="Compare every byte of the output with the golden model."),
@@ -75,7 +76,13 @@ def run(
 
     recorded = trace is not None or report is not None
     session = Session(
-        model, chips=chips, config=config, mode=mode, partition=partition, record=recorded
+        model,
+        chips=chips,
+        config=config,
+        mode=mode,
+        partition=partition,
+        topology=topology,
+        record=recorded,
     )
     if source is None:
         inputs = random_input(session.network, 1, seed)

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple, Protocol
 
+from intarsia.isa.topologies import Topology
+
 __all__ = ["Interrupt", "Transport"]
 
 
@@ -27,6 +29,11 @@ class Transport(Protocol):
     @property
     def chips(self) -> int:
         """Number of chips; their nodes are 0, 1, 2 and so on."""
+        ...
+
+    @property
+    def topology(self) -> Topology:
+        """How they are wired, and by which ports packets are to leave."""
         ...
 
     @property

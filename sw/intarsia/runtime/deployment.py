@@ -52,6 +52,8 @@ class Deployment:
         self._transport = transport
         self._plan = plan
         self._devices = [Device(transport, chip) for chip in range(len(plan.chips))]
+        for device in self._devices:
+            device.set_routes(transport.topology.routes[device.chip])
         self.deploy(placement)
 
     def deploy(self, placement: Placement) -> None:

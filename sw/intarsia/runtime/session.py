@@ -20,6 +20,7 @@ from intarsia.graph import Mode, Network
 from intarsia.importer import load
 from intarsia.isa.config import config as configuration
 from intarsia.isa.counters import Activity, CounterBank
+from intarsia.isa.topologies import topology as build_topology
 from intarsia.runtime.deployment import Deployment
 from intarsia.runtime.recording import Recorder, Recording, counted
 from intarsia.runtime.timeline import Event, layer_cycles
@@ -54,6 +55,8 @@ class Session:
         How convolutions are split over the chips.
     link_latency : int
         Cycles that a beat takes over a link.
+    topology : str
+        How chips are joined; see :mod:`intarsia.isa.topologies`.
     record : bool
         Keep every instruction that chips had under way, for :meth:`recording`.
 
@@ -61,6 +64,8 @@ class Session:
     ------
     :exc:`intarsia.importer.ModelError`, :exc:`intarsia.compiler.errors.CompileError`
         If the model can't be read, or not be laid over these chips.
+    :exc:`intarsia.isa.topologies.TopologyError`
+        If they can't be wired in this way.
     :exc:`ValueError`
         If there is no such configuration or mode.
 
@@ -81,6 +86,7 @@ class Session:
         mode: Mode | str | None = None,
         partition: str = "auto",
         link_latency: int = 32,
+        topology: str = "star",
         record: bool = False,
     ) -> None:
         if isinstance(model, Network):
@@ -91,6 +97,8 @@ class Session:
             mode = Mode.XNNPACK if self._model.endswith(".tflite") else Mode.ONNX
         self.mode = Mode(mode)
         self._config = configuration(config)
+        self._topology = build_topology(topology, chips)
+        self._topology.check([self._config] * chips)
         self.plan = compile_network(
             self.network, config=self._config, chips=chips, mode=self.mode, partition=partition
         )
@@ -109,7 +117,11 @@ class Session:
         self._lookups: list[tuple[int, int]] = []
 
     def __enter__(self) -> Self:
-        fabric = Fabric([self._config] * len(self.plan.chips), link_latency=self._latency)
+        fabric = Fabric(
+            [self._config] * len(self.plan.chips),
+            link_latency=self._latency,
+            topology=self._topology,
+        )
         self._transport = SimulatedTransport(fabric)
         self._deployment = Deployment(self._transport, self.plan, place(self.plan))
         if self._record:
@@ -266,6 +278,7 @@ class Session:
             "chips": chips,
             "config": self._config.name,
             "partition": self.plan.partition,
+            "topology": self._topology.name,
             "inferences": self._inferences,
             "cycles": self._cycles,
             "macs": macs,
