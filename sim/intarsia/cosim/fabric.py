@@ -1,8 +1,8 @@
-"""Simulated systems: chips around a hub, with a memory node and a host node."""
+"""Simulated systems: chips and a hub, with a memory node and a host node behind it."""
 
 import ctypes
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from intarsia.cosim.build import chip_library
@@ -12,6 +12,8 @@ from intarsia.driver.transport import Errand, ErrandKind, Standing, State
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.config import ChipConfig
+from intarsia.isa.topologies import HUB, Topology
+from intarsia.isa.topologies import topology as build_topology
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
 
 __all__ = ["Fabric", "FabricError", "Reason", "SilenceError"]
@@ -39,7 +41,7 @@ class Reason(enum.IntEnum):
 
 
 class Fabric:
-    """A star of verilated chips, nodes 0, 1, …, with a memory node and a host node.
+    """Verilated chips, nodes 0, 1, …, with a memory node and a host node, wired in some way.
 
     Time passes only within :meth:`run` and the methods that wait for something; it passes in quanta
     of `link_latency` cycles. The same calls give the same cycles.
@@ -56,9 +58,16 @@ class Fabric:
         Cycles from a request's turn at such a node until its reply leaves.
     faults : Faults
         What happens to links and nodes.
+    topology : Topology or None
+        Which ports are joined, and the routes of the hub; those of chips are the driver's to write.
+        By default a star.
+    library : callable
+        Library of a chip of a configuration.
 
     Raises
     ------
+    :exc:`intarsia.isa.topologies.TopologyError`
+        If these chips can't be wired in this way.
     :exc:`intarsia.cosim.native.NativeError`
         If links have no latency.
     :exc:`intarsia.cosim.faults.FaultsError`
@@ -74,19 +83,28 @@ class Fabric:
         host_bytes: int = 64 << 20,
         memory_latency: int = 32,
         faults: Faults = NO_FAULTS,
+        topology: Topology | None = None,
+        library: Callable[[ChipConfig], Path] = chip_library,
     ) -> None:
         self.configs, self.faults = tuple(configs), faults
         faults.check(len(self.configs))
+        self.topology = topology or build_topology("star", len(self.configs))
+        self.topology.check(self.configs)
         libraries: dict[ChipConfig, Path] = {}
         for config in self.configs:
             if config not in libraries:
-                libraries[config] = chip_library(config)
+                libraries[config] = library(config)
         self._core = core()
         self._fabric = self._core.create(link_latency)
         for config in self.configs:
             self._core.add_chip(self._fabric, str(libraries[config]).encode())
         for node, size in ((MEMORY_NODE, memory_bytes), (HOST_NODE, host_bytes)):
             self._core.add_memory(self._fabric, node, size, MEMORY_LINK_BYTES, memory_latency)
+        for link in self.topology.links:
+            near, far = sorted(link, key=lambda end: end.node == HUB)
+            self._core.join(self._fabric, *near, *far)
+        for node, port in self.topology.routes[HUB].items():
+            self._core.route(self._fabric, node, port)
         if faults.ber or faults.drop:
             self._core.disturb(self._fabric, faults.ber, faults.drop, faults.seed)
         for node, cycle in faults.cut.items():

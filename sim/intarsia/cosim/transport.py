@@ -8,6 +8,7 @@ from intarsia.driver.errors import DriverError, NetworkError, SilentNodeError
 from intarsia.driver.transport import Errand, Interrupt, Standing
 from intarsia.isa.bits import decode
 from intarsia.isa.registers import InterruptWord
+from intarsia.isa.topologies import Topology
 
 __all__ = ["SimulatedTransport"]
 
@@ -29,6 +30,11 @@ class SimulatedTransport:
     def chips(self) -> int:
         """Number of chips."""
         return len(self.fabric.configs)
+
+    @property
+    def topology(self) -> Topology:
+        """How they are wired."""
+        return self.fabric.topology
 
     @property
     def now(self) -> int:

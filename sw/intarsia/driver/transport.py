@@ -4,6 +4,8 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from intarsia.isa.topologies import Topology
+
 __all__ = ["Errand", "ErrandKind", "Interrupt", "Region", "Standing", "State", "Transport"]
 
 
@@ -113,6 +115,11 @@ class Transport(Protocol):
     @property
     def chips(self) -> int:
         """Number of chips; their nodes are 0, 1, 2 and so on."""
+        ...
+
+    @property
+    def topology(self) -> Topology:
+        """How they are wired, and by which ports packets are to leave."""
         ...
 
     @property

@@ -63,6 +63,7 @@ class Deployment:
         self._homes = homes()
         self._devices = [Device(transport, node) for node in plan.nodes]
         for device in self._devices:
+            device.set_routes(transport.topology.routes[device.chip])
             device.set_homes(self._homes)
         self.deploy(placement)
 
