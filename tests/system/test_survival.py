@@ -100,6 +100,21 @@ def test_bits_flip_in_memories():
     assert all(f"its {reader}" in causes for reader in ("conv stream", "vector stream", "remote"))
 
 
+@pytest.mark.parametrize("chip", range(CHIPS))
+def test_a_chip_loses_its_mind(chip):
+    """One that was reset by somebody else does nothing; all begin anew."""
+    images, _ = data.held_out()
+    with Session(MODEL, chips=CHIPS, config="tiny") as session:
+        session.run(images[:1], check=True)
+        session.fabric.reset(chip)
+        before = session.fabric.now
+        session.run(images[:2], check=True)
+        assert session.report["mismatches"] == 0
+        [recovery] = session.report["recoveries"]
+        assert recovery["lost"] == []
+        assert recovery["noticed"] - before < LATENCY
+
+
 LOST = {
     "all-chips": ("kill=chip0@30000,kill=chip1@50000,kill=chip2@70000", "No chip is left"),
     "memory": ("kill=memory@30000", "can't reach the memory node"),

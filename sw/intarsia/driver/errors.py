@@ -21,6 +21,10 @@ REPORTERS = {8: "responder", 9: "link", 10: "sync port"}
 class DriverError(RuntimeError):
     """A register access was refused, or a chip isn't what it should be."""
 
+    def add(self, more: str) -> None:
+        """Say more, in the same line."""
+        self.args = (f"{self}; {more}",)
+
 
 class DriverTimeoutError(DriverError):
     """An interrupt did not come in time."""

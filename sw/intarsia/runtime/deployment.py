@@ -1,6 +1,6 @@
 """A plan on chips: everything in its place, ready for inferences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +23,9 @@ CONTEXT = 0
 
 #: The chip of the plan whose doorbell begins an inference, and whose interrupt ends it.
 LEADER = 0
+
+#: Cycles in which something should happen; more than the chips' watchdogs need.
+STANDSTILL = 250_000
 
 #: Versions that there are; 0 is none.
 VERSIONS = 1 << 16
@@ -48,6 +51,11 @@ class Deployment:
     version : int
         Of every fragment, from 1 on. What is still under way for an earlier one is refused.
 
+    Members
+    -------
+    placement : Placement
+        The latest.
+
     Raises
     ------
     :exc:`intarsia.driver.errors.DriverError`
@@ -65,7 +73,7 @@ class Deployment:
 
     def deploy(self, placement: Placement) -> None:
         """Stop what runs, and bring the plan to its places again, which may be other ones."""
-        self._placement = placement
+        self.placement = placement
         for device in self._devices:
             device.stop(CONTEXT)
         for device in self._devices:
@@ -79,7 +87,11 @@ class Deployment:
             device.start(CONTEXT)
 
     def infer(
-        self, inputs: Mapping[str, np.ndarray], *, limit: int
+        self,
+        inputs: Mapping[str, np.ndarray],
+        *,
+        limit: int,
+        moved: Callable[[], bool] = lambda: True,
     ) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
         """One inference.
 
@@ -89,6 +101,9 @@ class Deployment:
             int8, by the names of the plan's inputs.
         limit : int
             Cycles after which to give up.
+        moved : callable
+            Asked every :data:`STANDSTILL` cycles whether any chip does something, or has done
+            since then. If not, and none interrupts, they are given up.
 
         Returns
         -------
@@ -105,17 +120,22 @@ class Deployment:
         """
         for end in self._plan.inputs:
             content = np.ascontiguousarray(inputs[end.tensor], np.int8).tobytes()
-            self._transport.store(HOST_NODE, self._placement.fragments[end.fragment], content)
+            self._transport.store(HOST_NODE, self.placement.fragments[end.fragment], content)
         begin = self._devices[LEADER].ring(CONTEXT)
-        interrupts = self._transport.wait(limit)
+        interrupts: Mapping[int, Interrupt] = {}
+        while limit > 0 and not interrupts:
+            interrupts = self._transport.wait(min(limit, STANDSTILL))
+            limit -= STANDSTILL
+            if not interrupts and not moved():
+                raise DriverTimeoutError(f"Nothing has happened for {STANDSTILL:,} cycles")
         self._raise_faults(interrupts)
         leader = self._devices[LEADER].chip
         if leader not in interrupts:
-            raise DriverTimeoutError(f"No inference was complete within {limit:,} cycles")
+            raise DriverTimeoutError("The inference was not complete in time")
         outputs = {}
         for end in self._plan.outputs:
             size = self._plan.fragments[end.fragment].size
-            base = self._placement.fragments[end.fragment]
+            base = self.placement.fragments[end.fragment]
             content = self._transport.load(HOST_NODE, base, size)
             outputs[end.tensor] = np.frombuffer(content, np.int8)
         return outputs, (begin, interrupts[leader].cycle)
@@ -162,7 +182,7 @@ class Deployment:
 
     def _prepare(self, chip: int, device: Device) -> None:
         device.set_owner(CONTEXT, self._plan.owner)
-        bases = self._placement.slots[chip]
+        bases = self.placement.slots[chip]
         for slot in self._plan.chips[chip].slots:
             device.set_slot(CONTEXT, slot.number, bases[slot.number], slot.size)
         device.remove_entries()
@@ -197,7 +217,7 @@ class Deployment:
                 )
 
     def _placed(self) -> Sequence[tuple[Fragment, int]]:
-        return list(zip(self._plan.fragments, self._placement.fragments, strict=True))
+        return list(zip(self._plan.fragments, self.placement.fragments, strict=True))
 
     def _entry(self, fragment: Fragment, base: int) -> bytes:
         """The map entry of a fragment."""

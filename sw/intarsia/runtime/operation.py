@@ -10,6 +10,7 @@ from intarsia.compiler.plan import Plan
 from intarsia.driver.errors import (
     ChipFaultError,
     DriverError,
+    DriverTimeoutError,
     NetworkError,
     SilentNodeError,
     SystemLostError,
@@ -17,17 +18,25 @@ from intarsia.driver.errors import (
 from intarsia.driver.roll_call import begin_anew
 from intarsia.driver.transport import Transport
 from intarsia.isa.faults import FaultCode
+from intarsia.runtime.blame import explain
 from intarsia.runtime.deployment import Deployment
 
 __all__ = ["Operation", "Restart"]
 
 Result = TypeVar("Result")
 
-#: Faults that are over when everything has been brought to its place again.
+#: Faults that are over when everything has been brought to its place again; and those that are if a
+#: chip had just lost its state.
 PASSING = (FaultCode.PARITY, FaultCode.LINK, FaultCode.TRANSACTION)
+LAPSES = (FaultCode.WATCHDOG, FaultCode.WRONG_NODE, FaultCode.SYNC)
 
-#: Restarts without anything done in between, after which the last error is raised.
-MOST_RESTARTS = 32
+#: Restarts without anything done in between, after which the last error is raised; in all, and for
+#: lapses.
+MOST_RESTARTS, MOST_LAPSES = 32, 1
+
+
+#: Phrases that explain an error.
+MOST_PHRASES = 6
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,8 @@ class Operation:
         Plan of the same network for some nodes.
     deploying : callable
         Called with the plan before it is brought to its places: nothing runs then.
+    standing : callable
+        Called when something went wrong: what chips are doing, a phrase for each.
 
     Members
     -------
@@ -83,9 +94,10 @@ class Operation:
         plan: Plan,
         replan: Callable[[Sequence[int]], Plan],
         deploying: Callable[[Plan], None],
+        standing: Callable[[], Sequence[str]],
     ) -> None:
         self._transport = transport
-        self._replan, self._deploying = replan, deploying
+        self._replan, self._deploying, self._standing = replan, deploying, standing
         self._deployment: Deployment | None = None
         self.plan = plan
         self.restarts: list[Restart] = []
@@ -101,15 +113,16 @@ class Operation:
             For what a restart does not cure.
         """
         before = len(self.restarts)
+        lapses = 0
         while True:
             try:
                 if self._deployment is None:
                     self._deployment = self._deploy()
                 return step(self._deployment)
             except DriverError as error:
-                if len(self.restarts) - before >= MOST_RESTARTS:
-                    raise
-                self._recover(error)
+                lapses += _lapse(error)
+                curable = lapses <= MOST_LAPSES and len(self.restarts) - before < MOST_RESTARTS
+                self._recover(error, curable=curable)
 
     def _deploy(self) -> Deployment:
         self._deploying(self.plan)
@@ -119,12 +132,13 @@ class Operation:
             self.restarts[-1] = replace(self.restarts[-1], resumed=self._transport.now)
         return deployment
 
-    def _recover(self, error: DriverError) -> None:
-        """Find out who is left, and plan for them; or raise."""
+    def _recover(self, error: DriverError, *, curable: bool) -> None:
+        """Find out who is left, and plan for them; raise `error` if all are, unless `curable`."""
         noticed = self._transport.now
+        self._explain(error)
         lost = begin_anew(self._transport, self.plan.nodes)
         called = self._transport.now
-        if not lost and not _passing(error):
+        if not lost and not (curable and _passing(error)):
             raise error
         left = [node for node in self.plan.nodes if node not in lost]
         told = "; ".join(lost.values())
@@ -138,9 +152,31 @@ class Operation:
         self._deployment = None
         self.restarts.append(Restart(str(error), tuple(lost), noticed, called))
 
+    def _explain(self, error: DriverError) -> None:
+        """Add to an error what it is about, and what chips were doing."""
+        if self._deployment is None:
+            return
+        told = []
+        if isinstance(error, ChipFaultError):
+            told.append(explain(error, self.plan, self._deployment.placement))
+        told += self._standing()
+        told = [text for text in told if text]
+        more = len(told) - MOST_PHRASES
+        if more > 0:
+            told[MOST_PHRASES:] = [f"and {more} more"]
+        if told:
+            error.add("; ".join(told))
+
 
 def _passing(error: DriverError) -> bool:
     """Whether the cause is over when all chips have been reset."""
     if isinstance(error, ChipFaultError):
-        return error.code in PASSING
-    return isinstance(error, NetworkError | SilentNodeError)
+        return error.code in (*PASSING, *LAPSES)
+    return isinstance(error, DriverTimeoutError | NetworkError | SilentNodeError)
+
+
+def _lapse(error: DriverError) -> bool:
+    """Whether a chip may have lost its state, or has done nothing ever since it was started."""
+    if isinstance(error, ChipFaultError):
+        return error.code in LAPSES
+    return isinstance(error, DriverTimeoutError)

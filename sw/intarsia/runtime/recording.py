@@ -12,7 +12,7 @@ from intarsia.isa.instruction import ControlOp, Stream
 from intarsia.model.program import Instruction, read_program
 from intarsia.runtime.timeline import Event
 
-__all__ = ["Recorder", "Recording", "Span", "counted"]
+__all__ = ["Recorder", "Recording", "Span", "counted", "traced"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Recorder:
 
     def __init__(self, programs: Iterable[bytes]) -> None:
         self._steps: list[dict[Stream, Iterator[Instruction]]] = [
-            {stream: _traced(code) for stream, code in read_program(program).items()}
+            {stream: traced(code) for stream, code in read_program(program).items()}
             for program in programs
         ]
         self._running: defaultdict[tuple[int, Stream], deque[tuple[int, Instruction]]]
@@ -151,7 +151,7 @@ def counted(
     return filled, total
 
 
-def _traced(code: Sequence[Instruction]) -> Iterator[Instruction]:
+def traced(code: Sequence[Instruction]) -> Iterator[Instruction]:
     """The instructions of a stream that chips report, as long as its program goes on."""
     at, rounds = 0, 0
     while at < len(code):
