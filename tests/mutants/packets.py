@@ -23,8 +23,8 @@ PACKETS = (
     Mutant(
         "link: requests go before control",
         "hw/intarsia/link/transmitter.py",
-        "choice.eq(Mux(ready.any(), ready & (~ready + 1), self.urgent << 3))",
-        "choice.eq(Mux(ready[2], 4, Mux(ready.any(), ready & (~ready + 1), self.urgent << 3)))",
+        "ready & (~ready + 1)",
+        "Mux(ready[3], 8, ready & (~ready + 1))",
         TRANSMITTER,
     ),
     Mutant(

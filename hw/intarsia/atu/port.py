@@ -1,14 +1,15 @@
-"""Questions to homes as packets, beside those of the remote queue."""
+"""Questions to homes as packets, and their answers."""
 
 from amaranth import *
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from intarsia.common.ports import PacketBeat
 from intarsia.isa.address import DATA_ID, NODE, LogicalAddress
 from intarsia.isa.fragment import FragmentEntry
 from intarsia.isa.packet import EXTENSION_BYTES, HEADER_BYTES, LINK_FORMAT, PacketHeader, PacketKind
-from intarsia.isa.topology import HOMES
+from intarsia.isa.registers import HomeWord
+from intarsia.isa.topology import HOME_ENTRIES, home_index, homes
 
 __all__ = ["NUMBER", "MapAnswer", "MapPort", "MapQuestion"]
 
@@ -25,6 +26,8 @@ class MapQuestion(data.Struct):
     data_id: DATA_ID
     fragment: 16
     number: NUMBER
+    backup: 1
+    """Its primary home has not answered."""
 
 
 class MapAnswer(data.Struct):
@@ -35,10 +38,9 @@ class MapAnswer(data.Struct):
 
 
 class MapPort(wiring.Component):
-    """Sends questions as MAP_LOOKUP, takes MAP_REPLY, and passes all other packets on.
+    """Sends questions as MAP_LOOKUP, takes MAP_REPLY, and passes all other replies on.
 
-    A question goes before the next packet of the remote queue. An answer that is not taken holds
-    up the replies behind it.
+    An answer that is not taken holds up the replies behind it.
 
     Parameters
     ----------
@@ -48,13 +50,15 @@ class MapPort(wiring.Component):
     -------
     node : In(16)
         This node.
+    home : In(stream.Signature(HomeWord, always_ready=True))
+        Who is asked. The homes are those of `isa.topology.homes` at power-up, and survive reset.
     question : In(stream.Signature(MapQuestion))
         Accepted with the last beat of its packet.
     answer : Out(stream.Signature(MapAnswer))
-    asks, answered : In, Out(stream.Signature(PacketBeat(link_bytes)))
-        Requests of the remote queue, and replies to it.
-    request, reply : Out, In(stream.Signature(PacketBeat(link_bytes)))
-        To and from the router.
+    forward : Out(stream.Signature(PacketBeat(link_bytes)))
+        Packets of class FORWARD, to the router.
+    reply, answered : In, Out(stream.Signature(PacketBeat(link_bytes)))
+        Replies from the router, and those to the remote queue.
     """
 
     def __init__(self, *, link_bytes):
@@ -62,12 +66,12 @@ class MapPort(wiring.Component):
         beat = stream.Signature(PacketBeat(link_bytes))
         super().__init__({
             "node": In(NODE),
+            "home": In(stream.Signature(HomeWord, always_ready=True)),
             "question": In(stream.Signature(MapQuestion)),
             "answer": Out(stream.Signature(MapAnswer)),
-            "asks": In(beat),
-            "answered": Out(beat),
-            "request": Out(beat),
+            "forward": Out(beat),
             "reply": In(beat),
+            "answered": Out(beat),
         })
 
     def elaborate(self, platform):
@@ -77,14 +81,23 @@ class MapPort(wiring.Component):
         return m
 
     def _send(self, m):
-        """Questions and what the remote queue asks for, a packet at a time."""
+        """A packet for each question."""
         width = 8 * self.link_bytes
         beats = HEADER_BYTES // self.link_bytes + -(-EXTENSION_BYTES // self.link_bytes)
         header = Signal(PacketHeader)
         address = Signal(LogicalAddress)
         question = self.question
+        m.submodules.homes = table = memory.Memory(
+            shape=NODE, depth=2 * HOME_ENTRIES, init=[pair[n] for n in range(2) for pair in homes()]
+        )
+        asked, write = table.read_port(domain="comb"), table.write_port()
+        index = home_index(question.p.data_id)
         m.d.comb += [
-            header.destination.eq(Array(HOMES)[question.p.data_id & (len(HOMES) - 1)]),
+            write.addr.eq(Cat(self.home.p.index, self.home.p.backup)),
+            write.data.eq(self.home.p.node),
+            write.en.eq(self.home.valid),
+            asked.addr.eq(index | question.p.backup * HOME_ENTRIES),
+            header.destination.eq(asked.data),
             header.kind.eq(PacketKind.MAP_LOOKUP),
             header.source.eq(self.node),
             header.transaction.eq(question.p.number),
@@ -93,26 +106,16 @@ class MapPort(wiring.Component):
             address.fragment.eq(question.p.fragment),
         ]
 
-        passing = Signal()
         place = Signal(range(beats))
-        with m.If(question.valid & ~passing):
-            m.d.comb += [
-                self.request.valid.eq(1),
-                self.request.p.data.eq(Cat(header, address).word_select(place, width)),
-                self.request.p.first.eq(place == 0),
-                self.request.p.last.eq(place == beats - 1),
-                question.ready.eq(self.request.ready & self.request.p.last),
-            ]
-            with m.If(self.request.ready):
-                m.d.sync += place.eq(Mux(self.request.p.last, 0, place + 1))
-        with m.Else():
-            m.d.comb += [
-                self.request.valid.eq(self.asks.valid),
-                self.request.p.eq(self.asks.p),
-                self.asks.ready.eq(self.request.ready),
-            ]
-            with m.If(self.asks.valid):
-                m.d.sync += passing.eq(~(self.request.ready & self.asks.p.last))
+        m.d.comb += [
+            self.forward.valid.eq(question.valid),
+            self.forward.p.data.eq(Cat(header, address).word_select(place, width)),
+            self.forward.p.first.eq(place == 0),
+            self.forward.p.last.eq(place == beats - 1),
+            question.ready.eq(self.forward.ready & self.forward.p.last),
+        ]
+        with m.If(question.valid & self.forward.ready):
+            m.d.sync += place.eq(Mux(self.forward.p.last, 0, place + 1))
 
     def _take(self, m):
         """Answers, and replies to the remote queue."""

@@ -87,6 +87,7 @@ class Chip(wiring.Component):
         connect(m, sequencer=sequencer.fault, registers=registers.fault)
         connect(m, registers=registers.route, router=router.route)
         connect(m, registers=registers.command, atu=atu.command)
+        connect(m, registers=registers.home, port=blocks["map_port"].home)
         m.d.comb += [
             self.irq.eq(registers.irq),
             sequencer.tick.eq(self.tick),
@@ -103,6 +104,7 @@ class Chip(wiring.Component):
                 for name in ("dma_remote", "dma_responder", "sync", "map_port")
             ),
             router.node.eq(registers.node),
+            atu.node.eq(registers.node),
         ]
 
     def _connect_engines(self, m, *, sequencer, conv, vector, dma_local, dma_remote, sync, **_):
@@ -134,14 +136,15 @@ class Chip(wiring.Component):
         connect(m, responder=dma_responder.lookup, atu=atu.responder)
         connect(m, atu=atu.question, port=asker.question)
         connect(m, port=asker.answer, atu=atu.answer)
-        connect(m, remote=dma_remote.request, port=asker.asks)
-        connect(m, port=asker.request, router=router.source_request)
+        connect(m, remote=dma_remote.request, router=router.source_request)
+        connect(m, port=asker.forward, router=router.source_forward)
         connect(m, responder=dma_responder.reply, router=router.source_reply)
         connect(m, sync=sync.send, router=router.source_control)
         connect(m, router=router.sink_request, responder=dma_responder.request)
         connect(m, router=router.sink_reply, port=asker.reply)
         connect(m, port=asker.answered, remote=dma_remote.reply)
         connect(m, router=router.sink_control, sync=sync.take)
+        m.d.comb += router.sink_forward.ready.eq(1)  # No node asks a chip.
         for p in range(self.config.link_ports):
             port = blocks[f"link{p}"]
             m.d.comb += port.tick.eq(self.tick)

@@ -92,6 +92,9 @@ class RemoteOp(enum.Enum, shape=8):
 
     READ = 64
     WRITE = 65
+    ACCUMULATE = 66
+    GATHER = 67
+    SCATTER = 68
 
 
 class ProgramHeader(data.Struct):

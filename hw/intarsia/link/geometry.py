@@ -11,15 +11,19 @@ from intarsia.isa.packet import (
     PacketHeader,
 )
 
-__all__ = ["CLASSES", "Geometry"]
+__all__ = ["CLASSES", "SHORT", "Geometry"]
 
 #: Classes that have buffers, in the order in which they are sent: who comes first waits for nobody
 #: behind it.
 CLASSES = {
     "control": MessageClass.CONTROL,
     "reply": MessageClass.REPLY,
+    "forward": MessageClass.FORWARD,
     "request": MessageClass.REQUEST,
 }
+
+#: Classes whose packets have no payload.
+SHORT = ("control", "forward")
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Geometry:
 
     @property
     def shortest_with_extension(self):
-        """Beats of a packet of class CONTROL, at most."""
+        """Beats of a packet of a class in `SHORT`, at most."""
         return self.header_beats + self.extension_beats
 
     def capacity(self, name):
@@ -68,13 +72,13 @@ class Geometry:
 
         Replies have room for the round trips of a link of 32 cycles.
         """
-        if name == "control":
+        if name in SHORT:
             return 64
         return {"reply": 512, "request": 256}[name] * (2 if self.link_bytes == 4 else 1)
 
     def demand(self, name):
         """Credits, in beats, that a packet of the class called `name` is sent with at least."""
-        return self.shortest_with_extension if name == "control" else self.longest
+        return self.shortest_with_extension if name in SHORT else self.longest
 
     @property
     def ring(self):

@@ -56,9 +56,9 @@ class LinkPort(wiring.Component):
         Timebase.
     tx, rx : Out(LinkPins(link_bytes)), In(LinkPins(link_bytes))
         The link.
-    send_control, send_reply, send_request : In(stream.Signature(PacketBeat(link_bytes)))
+    send_control, send_reply, … : In(stream.Signature(PacketBeat(link_bytes)))
         Packets to send. See :class:`Transmitter`.
-    take_control, take_reply, take_request : Out(stream.Signature(PacketBeat(link_bytes)))
+    take_control, take_reply, … : Out(stream.Signature(PacketBeat(link_bytes)))
         Packets received. See :class:`Receiver`.
     fault : Out(stream.Signature(FaultReport, always_ready=True))
     tx_activity, rx_activity : Out(Activity)

@@ -36,7 +36,7 @@ class Receiver(wiring.Component):
     -------
     valid, start, data : In(1), In(1), In(8 * link_bytes)
         The link.
-    control, reply, request : Out(stream.Signature(PacketBeat(link_bytes)))
+    control, reply, forward, request : Out(stream.Signature(PacketBeat(link_bytes)))
         Packets received.
     begin_control, end_control, … : Out(range(2 * capacity)), Out(range(2 * capacity))
         Positions of the buffer. See :class:`~intarsia.link.returns.Returns`.

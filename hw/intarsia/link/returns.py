@@ -54,7 +54,7 @@ class Returns(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        due, limits, plenty, some = {}, {}, Signal(3), Signal(3)
+        due, limits, plenty, some = {}, {}, Signal(len(CLASSES)), Signal(len(CLASSES))
         for n, name in enumerate(CLASSES):
             capacity = self.geometry.capacity(name)
             limits[name] = Signal(range(2 * capacity), name=f"limit_{name}")
@@ -66,14 +66,15 @@ class Returns(wiring.Component):
             ]
 
         # Among the classes that have most to return, the first one from `turn` on.
-        turn = Signal(range(3))
-        candidates = Signal(3)
-        chosen = Signal(3)
+        count = len(CLASSES)
+        turn = Signal(range(count))
+        candidates = Signal(count)
+        chosen = Signal(count)
         m.d.comb += candidates.eq(Mux(plenty.any(), plenty, some))
         with m.Switch(turn):
-            for first in range(3):
+            for first in range(count):
                 with m.Case(first):
-                    for n in reversed([(first + k) % 3 for k in range(3)]):
+                    for n in reversed([(first + k) % count for k in range(count)]):
                         with m.If(candidates[n]):
                             m.d.comb += chosen.eq(1 << n)
 
@@ -87,7 +88,7 @@ class Returns(wiring.Component):
                     self.units.eq(Mux(units > 63, 63, units)),
                 ]
         with m.If(self.returned):
-            m.d.sync += turn.eq(Mux(turn == 2, 0, turn + 1))
+            m.d.sync += turn.eq(Mux(turn == count - 1, 0, turn + 1))
         for n, name in enumerate(CLASSES):
             with m.If(~self.up):
                 m.d.sync += limits[name].eq(getattr(self, f"end_{name}"))

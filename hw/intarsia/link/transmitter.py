@@ -29,14 +29,15 @@ class Grant(data.Struct):
 
 
 class Transmitter(wiring.Component):
-    """Sends the packets of three classes over one link, again and again until they have arrived.
+    """Sends the packets of four classes over one link, again and again until they have arrived.
 
     A packet is taken in when its class has credits for the longest packet of that class; control
-    goes before reply, reply before request. It is stored in a ring, while its CRC is computed, and
-    leaves in one piece; so a producer may pause within a packet. A packet of n beats appears on the
-    link n + 2 cycles after its first beat was taken, at the earliest, and packets follow each other
-    without a gap. It stays in the ring until it is acknowledged. RETRY from the other end makes the
-    transmitter go back to the oldest packet that is not, and send all from there on once more.
+    goes before reply, reply before forward, forward before request. It is stored in a ring, while
+    its CRC is computed, and leaves in one piece; so a producer may pause within a packet. A packet
+    of n beats appears on the link n + 2 cycles after its first beat was taken, at the earliest, and
+    packets follow each other without a gap. It stays in the ring until it is acknowledged. RETRY
+    from the other end makes the transmitter go back to the oldest packet that is not, and send all
+    from there on once more.
 
     Credits for what was taken out of this side's receive buffers ride in the headers. Where there
     are enough to return and no packet is ready, a CREDIT packet takes them.
@@ -55,8 +56,8 @@ class Transmitter(wiring.Component):
 
     Members
     -------
-    control, reply, request : In(stream.Signature(PacketBeat(link_bytes)))
-        Packets to send; link fields and CRC of the header zero.
+    control, reply, forward, request : In(stream.Signature(PacketBeat(link_bytes)))
+        Packets to send. What the header says of another link, and its CRC, is replaced.
     up, dead, life, other : In(1), In(1), In(4), In(4)
         See :class:`~intarsia.link.session.Session`. Packets for a link that is dead are dropped.
     speak : In(1)
@@ -160,10 +161,11 @@ class Transmitter(wiring.Component):
 
         # ---- Which packet goes next
         balance = {name: Signal(12, name=f"balance_{name}") for name in CLASSES}
-        choice = Signal(4)  # one bit per class, and one for CREDIT
-        held = Signal(4)
-        current = Signal(4)
-        ready = Signal(3)
+        credit = len(CLASSES)
+        choice = Signal(credit + 1)  # one bit per class, and one for CREDIT
+        held = Signal.like(choice)
+        current = Signal.like(choice)
+        ready = Signal(credit)
         m.d.comb += ready.eq(
             Cat(
                 source.valid
@@ -173,7 +175,7 @@ class Transmitter(wiring.Component):
         )
         waiting = Cat(source.valid for _, source in self._sources())
         m.d.comb += [
-            choice.eq(Mux(ready.any(), ready & (~ready + 1), self.urgent << 3)),
+            choice.eq(Mux(ready.any(), ready & (~ready + 1), self.urgent << credit)),
             current.eq(Mux(place == 0, choice, held)),
         ]
 
@@ -195,7 +197,7 @@ class Transmitter(wiring.Component):
                     available.eq(source.valid),
                     source.ready.eq(space),
                 ]
-        with m.If(current[3]):
+        with m.If(current[credit]):
             first_beat, kind_bit = geometry.locate("kind")
             m.d.comb += [
                 available.eq(1),
@@ -210,8 +212,11 @@ class Transmitter(wiring.Component):
             self.destination.eq(beat.data),
         ]
 
+        # What a packet brings from another link, and what this one puts in its place.
+        foreign = Signal(width)
         fields = Signal(width)
         link_beat, link_bit = geometry.locate("sequence")
+        crc_beat, crc_bit = geometry.locate("crc")
         link_fields = Cat(
             sequence,
             Const(0, 8),
@@ -220,13 +225,16 @@ class Transmitter(wiring.Component):
             self.life,
             Const(geometry.format, 4),
         )
+        for at, first, last in ((crc_beat, crc_bit, crc_bit + 32), (link_beat, link_bit, width)):
+            with m.If(place == at):
+                m.d.comb += foreign[first:last].eq(~0)
         with m.If(place == link_beat):
             m.d.comb += fields.eq(link_fields << link_bit)
         m.submodules.crc = crc = Crc32(width=width)
         m.d.comb += [
             self.returned.eq(storing & (place == link_beat)),
             write.addr.eq(fill),
-            write.data.eq(Cat(beat.data | fields, beat.last)),
+            write.data.eq(Cat(beat.data & ~foreign | fields, beat.last)),
             write.en.eq(storing),
             crc.start.eq(storing & (place == 0)),
             crc.valid.eq(storing),
@@ -313,7 +321,6 @@ class Transmitter(wiring.Component):
         comes = Signal.like(index)  # of the beat that goes onto the link with the next cycle
         last_index = geometry.header_beats - 1
         m.d.comb += comes.eq(Mux(boundary, 0, Mux(index == last_index, index, index + 1)))
-        crc_beat, crc_bit = geometry.locate("crc")
         extra = Signal(width)  # what does not come from the ring
         summed = Signal()
         m.d.comb += [

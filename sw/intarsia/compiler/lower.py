@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from intarsia.compiler.boxes import Box
 from intarsia.compiler.layers import Site, copies
+from intarsia.compiler.stitch import stitched
 from intarsia.compiler.storage import Stored, hold
 from intarsia.compiler.supply import Strategy, supply
 from intarsia.compiler.transfers import reads, writes
@@ -254,11 +255,12 @@ class _Lowering:
         for access, more in zip(self._exported, exported, strict=True):
             access += more
         barriers = self._barrier(index, patient=False)
-        self._exported, self._fetches = exported, fetches
+        self._exported = exported
+        self._fetches = [list(stitched(reads)) for reads in fetches]
         for chip, barrier in enumerate(barriers):
-            for work in fetches[chip]:
+            for work in self._fetches[chip]:
                 work.after.append(barrier)
-            self._lowered.chips[chip].works += fetches[chip]
+            self._lowered.chips[chip].works += self._fetches[chip]
 
     def _barrier(self, layer: int, *, patient: bool) -> list[Work]:
         """SYNC on all chips, after what the last exchange fetched, and what the next one will."""

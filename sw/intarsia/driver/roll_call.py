@@ -10,7 +10,7 @@ from intarsia.isa.bits import encode
 from intarsia.isa.counters import TIMEBASE
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
 from intarsia.isa.packet import LINK_PATIENCE
-from intarsia.isa.topology import MEMORY_NODE, home
+from intarsia.isa.topology import MEMORY_NODE, home_index, homes
 
 __all__ = ["SETTLING", "begin_anew"]
 
@@ -75,6 +75,7 @@ def _tried(transport: Transport, step: Callable[[], None]) -> str | None:
 def _call(transport: Transport, chip: int) -> None:
     """Reach a chip by its control port, and by the network."""
     device = Device(transport, chip)
+    device.set_homes(homes())
     device.remove_entries()
     entry = {
         "data_id": PROBE,
@@ -84,9 +85,11 @@ def _call(transport: Transport, chip: int) -> None:
         "node": chip,
         "version": PROBE_VERSION,
         "size": PROBE_BYTES,
+        "replica": chip,
     }
     size = FragmentEntry.as_shape().size // 8
-    transport.keep(home(PROBE), encode(FragmentEntry, entry).to_bytes(size, "little"))
+    for home in homes()[home_index(PROBE)]:
+        transport.keep(home, encode(FragmentEntry, entry).to_bytes(size, "little"))
     _ask(transport, chip, write=True)
 
 

@@ -14,7 +14,7 @@ from intarsia.isa.bits import encode
 from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, home
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, home_index, homes
 
 __all__ = ["CONTEXT", "Deployment"]
 
@@ -68,7 +68,10 @@ class Deployment:
         self._transport = transport
         self._plan = plan
         self._version = (version - 1) % (VERSIONS - 1) + 1
+        self._homes = homes()
         self._devices = [Device(transport, node) for node in plan.nodes]
+        for device in self._devices:
+            device.set_homes(self._homes)
         self.deploy(placement)
 
     def deploy(self, placement: Placement) -> None:
@@ -164,7 +167,8 @@ class Deployment:
         """Content of the nodes that the host owns, and all map entries at their homes."""
         for fragment, base in self._placed():
             held = fragment.holder
-            self._transport.keep(home(fragment.data_id), self._entry(fragment, base))
+            for home in self._homes[home_index(fragment.data_id)]:
+                self._transport.keep(home, self._entry(fragment, base))
             if isinstance(held, NodeHolder):
                 node = NODES[held]
                 permissions = encode(Permissions, _permissions(fragment))
@@ -223,15 +227,17 @@ class Deployment:
         """The map entry of a fragment."""
         held = fragment.holder
         chip = isinstance(held, ChipHolder)
+        node = self._plan.nodes[held.chip] if chip else NODES[held]
         fields = {
             "data_id": fragment.data_id,
             "fragment": fragment.fragment,
             "permissions": _permissions(fragment),
             "entry_format": FRAGMENT_FORMAT,
             "base": base,
-            "node": self._plan.nodes[held.chip] if chip else NODES[held],
+            "node": node,
             "version": self._version,
             "size": fragment.size,
+            "replica": node,
         }
         return encode(FragmentEntry, fields).to_bytes(FragmentEntry.as_shape().size // 8, "little")
 

@@ -137,7 +137,9 @@ class MapServer:
             if self._valid.value == 1 and ready:
                 key = decode(LookupRequest, self._request.value.to_unsigned())
                 entry = self.entries.get((key["data_id"], key["fragment"]))
-                result = {"hit": 0} if entry is None else {"hit": 1} | entry
+                result = (
+                    {"hit": 0} if entry is None else {"hit": 1, "replica": entry["node"]} | entry
+                )
                 coming.append(encode(LookupResult, result))
                 self.asked += 1
             await RisingEdge(self._clk)

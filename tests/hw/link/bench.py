@@ -16,6 +16,7 @@ from tests.hw.link.pair import ENDS, LinkPair
 KINDS = {
     "control": [PacketKind.SYNC_ARRIVE, PacketKind.SYNC_RELEASE],
     "reply": [PacketKind.READ_REPLY, PacketKind.WRITE_ACK, PacketKind.ERROR],
+    "forward": [PacketKind.MAP_LOOKUP],
     "request": [PacketKind.READ, PacketKind.WRITE],
 }
 

@@ -44,7 +44,7 @@ async def disturb(dut, end, *, flips, drops):
 @cocotb.test(timeout_time=3, timeout_unit="ms")
 @cocotb.parametrize((
     ("flips", "drops", "pause"),
-    [(0.002, 0.0, 0.0), (0.0, 0.05, 0.3), (0.001, 0.02, 0.5)],
+    [(0.001, 0.0, 0.0), (0.0, 0.05, 0.3), (0.001, 0.02, 0.5)],
 ))
 async def all_come_once_and_in_order(dut, flips, drops, pause):
     """Both directions and all classes, with stalls at all of their ends."""

@@ -9,6 +9,7 @@ from cocotb.utils import get_sim_time
 
 from intarsia.bench import start
 from intarsia.isa.packet import PacketKind
+from intarsia.link.geometry import SHORT
 from intarsia.link.port import LinkPort
 from tests.hw.link.bench import KINDS, Bench
 from tests.hw.link.pair import LinkPair
@@ -17,7 +18,7 @@ from tests.hw.link.pair import LinkPair
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(pause=[0.0, 0.5])
 async def keeps_packets_whole_and_in_order(dut, pause):
-    """All kinds and lengths, three classes at once, more than the buffers hold, both ways."""
+    """All kinds and lengths, all classes at once, more than the buffers hold, both ways."""
     await start(dut)
     bench = Bench(dut, pause=pause)
     for end in ("near", "far"):
@@ -46,16 +47,16 @@ async def bulk_fills_the_link(dut, length, share):
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def classes_pass_each_other(dut):
-    """Requests that nobody takes hold up neither replies nor control."""
+    """Requests that nobody takes hold up nothing else."""
     await start(dut)
     bench = Bench(dut)
     bench.sinks["near", "request"]._pause = 1.1
     for _ in range(12):
         bench.send("near", "request", PacketKind.WRITE, 1024)
-    for name in ("reply", "control"):
+    for name in ("forward", "reply", "control"):
         for _ in range(30):
             bench.send("near", name, KINDS[name][0], 0)
-    for name in ("reply", "control"):
+    for name in ("forward", "reply", "control"):
         for _ in range(30):
             await bench.expect("near", name)
     assert bench.faults == []
@@ -66,10 +67,10 @@ async def credits_go_round(dut):
     """Sinks so slow that buffers are full most of the time, for many times what they hold."""
     await start(dut)
     bench = Bench(dut)
-    for name, count in (("control", 60), ("reply", 12), ("request", 8)):
+    for name, count in (("control", 60), ("reply", 12), ("forward", 60), ("request", 8)):
         for _ in range(count):
             kind = KINDS[name][0]
-            bench.send("near", name, kind, 0 if name == "control" else 1024)
+            bench.send("near", name, kind, 0 if name in SHORT else 1024)
         bench.sinks["near", name]._pause = random.choice([0.3, 0.6, 0.8])
     await bench.expect_all()
     assert bench.faults == []

@@ -101,6 +101,7 @@ async def good_packets_pass(dut):
     packets = {
         "reply": bench.packet(),
         "request": bench.packet(PacketKind.WRITE, 1024),
+        "forward": bench.packet(PacketKind.MAP_LOOKUP, 0),
         "control": bench.packet(PacketKind.SYNC_ARRIVE, 0),
     }
     await bench.put(*packets.values())
@@ -110,7 +111,7 @@ async def good_packets_pass(dut):
     assert bench.faults == []
     ends = {name: len(beats) for name, beats in packets.items()}
     assert (bench.positions("begin"), bench.positions("end")) == (ends, ends)
-    assert (dut.expected.value, bench.accepted, bench.retries) == (3, 3, 0)
+    assert (dut.expected.value, bench.accepted, bench.retries) == (4, 4, 0)
 
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
@@ -130,8 +131,8 @@ async def credits_are_passed_on(dut):
 
 WRONG = {
     "format": {"link_format": 1},
-    "kind": {"kind": 20},
-    "class": {"kind": 8},
+    "kind": {"kind": 23},
+    "class": {"kind": 15},
     "length": {"length": 1100},
 }
 

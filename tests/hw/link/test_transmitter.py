@@ -12,12 +12,13 @@ from intarsia.isa.counters import Activity
 from intarsia.isa.packet import CREDIT_UNIT, NOTICES, MessageClass, PacketKind
 from intarsia.link.geometry import CLASSES
 from intarsia.link.transmitter import Grant, Transmitter
-from tests.hw.link.packets import essence, make, opened
+from tests.hw.link.packets import essence, make, opened, sealed
 
 #: A packet of each class that is as long as they come.
 LONGEST = {
     "control": (PacketKind.SYNC_ARRIVE, 0),
     "reply": (PacketKind.READ_REPLY, 1024),
+    "forward": (PacketKind.MAP_LOOKUP, 0),
     "request": (PacketKind.WRITE, 1024),
 }
 
@@ -66,7 +67,9 @@ class Bench:
         where.get(header["kind"], self.packets).append((header, beats))
 
     def send(self, name, kind=None, length=0):
+        """Queue a packet that comes from another link."""
         beats = make(random, *((kind, length) if kind else LONGEST[name]), self.link_bytes)
+        beats = sealed(beats, self.link_bytes, sequence=99, acknowledge=7, credits=5, epoch=15)
         self.sources[name].send(*beats)
         return beats
 
@@ -142,13 +145,13 @@ async def waits_for_credits(dut, name):
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
 async def serves_the_last_class_first(dut):
-    """Control goes before reply, reply before request, however long the others wait."""
+    """Control, reply, forward, request: however long those behind wait."""
     bench = await begin(dut)
     for name in CLASSES:
         await bench.grant(name, 1000)
     bench.send("reply")
     await ClockCycles(dut.clk, 10)  # All others come while that is taken in.
-    for name in ("request", "reply", "control"):
+    for name in reversed(CLASSES):
         for _ in range(3):
             bench.send(name, LONGEST[name][0], 0)
     await ClockCycles(dut.clk, 700)
@@ -156,6 +159,7 @@ async def serves_the_last_class_first(dut):
     assert kinds[1:] == [
         *[PacketKind.SYNC_ARRIVE] * 3,
         *[PacketKind.READ_REPLY] * 3,
+        *[PacketKind.MAP_LOOKUP] * 3,
         *[PacketKind.WRITE] * 3,
     ]
 
@@ -325,7 +329,7 @@ async def drops_what_is_for_a_dead_link(dut):
         bench.send(name)
         bench.send(name)
     await ClockCycles(dut.clk, 1700)
-    assert bench.dropped == [5] * 6
+    assert bench.dropped == [5] * 2 * len(CLASSES)
     assert not any(source._pending for source in bench.sources.values())
 
     dut.up.value = 1
@@ -338,7 +342,7 @@ async def drops_what_is_for_a_dead_link(dut):
     ((header, beats),) = bench.packets
     assert essence(beats, bench.link_bytes) == essence(whole, bench.link_bytes)
     assert header["sequence"] == 0
-    assert len(bench.dropped) == 6
+    assert len(bench.dropped) == 2 * len(CLASSES)
 
 
 @pytest.mark.parametrize("link_bytes", [4, 16])

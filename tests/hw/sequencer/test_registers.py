@@ -34,7 +34,7 @@ WIDTHS = {
     **{Register[f"ENTRY{n}"]: 32 for n in range(8)},
 }
 
-STROBES = ("start", "stop", "ring", "slot", "route")
+STROBES = ("start", "stop", "ring", "slot", "route", "home")
 
 OKAY, SLVERR = AxiResp.OKAY, AxiResp.SLVERR
 
@@ -176,6 +176,14 @@ async def gives_orders(dut):
     await bench.write(Register.ROUTE, 3 << 16 | 0xBEEF)
     [(_, route)] = bench.orders
     assert (route.node, route.port) == (0xBEEF, 3)
+    bench.orders.clear()
+    await bench.write(Register.HOME, 0xBEEF << 16 | 0b1101)
+    [(name, home)] = bench.orders
+    assert name == "home" and (home.node, home.backup, home.index) == (0xBEEF, 1, 5)
+    for name, register in (("home_base", Register.HOME_BASE), ("home_size", Register.HOME_SIZE)):
+        value = bench.random.getrandbits(24)
+        await bench.write(register, 0xFF << 24 | value)
+        assert dut[name].value.to_unsigned() == value
     owners = [bench.random.getrandbits(12) for _ in range(contexts)]
     for context, owner in enumerate(owners):
         await bench.write(Register.OWNER_CONTEXT, context)

@@ -86,20 +86,30 @@ void Endpoint::serve(uint64_t now) {
                           std::to_string(packet.source) +
                           " sent it a message for sync ports, and it has none");
     }
+    // The map is no part of the memory: questions wait for no request.
+    while (end_.front(isa::MessageClass::FORWARD)) {
+        const Packet question = end_.pop(isa::MessageClass::FORWARD);
+        end_.release(question);
+        schedule(now + latency_, look_up(question));
+    }
     // One request at a time moves its bytes; replies follow each other by the latency.
     while (now >= free_at_ && end_.front(isa::MessageClass::REQUEST)) {
         const Packet request = end_.pop(isa::MessageClass::REQUEST);
         end_.release(request);
         const unsigned width = end_.link_bytes();
         free_at_ = now + (request.length + width - 1) / width;
-        const bool asks = request.kind == PacketKind::MAP_LOOKUP;
-        replies_.push_back(
-            {free_at_ + latency_, asks ? look_up(request) : answer(request, free_at_)});
+        schedule(free_at_ + latency_, answer(request, free_at_));
     }
     while (!replies_.empty() && replies_.front().due <= now) {
         end_.push(std::move(replies_.front().packet));
         replies_.pop_front();
     }
+}
+
+void Endpoint::schedule(uint64_t due, Packet reply) {
+    const auto later = [](uint64_t cycle, const Reply& other) { return cycle < other.due; };
+    const auto place = std::upper_bound(replies_.begin(), replies_.end(), due, later);
+    replies_.insert(place, {due, std::move(reply)});
 }
 
 Packet Endpoint::answer(const Packet& request, uint64_t now) {

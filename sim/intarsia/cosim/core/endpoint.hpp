@@ -61,6 +61,7 @@ private:
     };
 
     void serve(uint64_t now);
+    void schedule(uint64_t due, Packet reply);
     Packet answer(const Packet& request, uint64_t now);
     Packet look_up(const Packet& request) const;
     void finish(const Packet& reply);
@@ -72,7 +73,7 @@ private:
     std::vector<uint8_t> memory_;
     std::map<std::pair<uint64_t, uint16_t>, Region> regions_;
     std::map<std::pair<uint64_t, uint16_t>, std::vector<uint8_t>> entries_;
-    std::deque<Reply> replies_;
+    std::deque<Reply> replies_;  // by the cycle in which they are due
     std::deque<std::pair<Packet, uint64_t>> queued_;   // request, address here
     std::map<uint16_t, std::pair<Packet, uint64_t>> waiting_;
     uint16_t next_transaction_ = 0;

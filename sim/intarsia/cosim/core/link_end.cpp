@@ -202,9 +202,8 @@ void LinkEnd::heed(const uint8_t* notice, PacketKind kind) {
         if (get(notice, header::CREDITS) != life_) return;
         up_ = true;
         silence_ = 0;
-        // What is free is announced. Chips have no buffers for the class FORWARD yet.
-        for (unsigned n = 0; n < CLASSES; ++n)
-            returns_[n] = n == index(isa::MessageClass::FORWARD) ? 0 : CAPACITY - held_[n];
+        // What is free is announced.
+        for (unsigned n = 0; n < CLASSES; ++n) returns_[n] = CAPACITY - held_[n];
         return;
     }
     if (hello && !same) {
