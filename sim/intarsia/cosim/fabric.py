@@ -2,6 +2,7 @@
 
 import ctypes
 import enum
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from intarsia.cosim.build import chip_library
 from intarsia.cosim.faults import NO_FAULTS, Faults
 from intarsia.cosim.native import TraceEvent, core
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODES
 
 __all__ = ["Fabric", "FabricError", "Reason", "SilenceError"]
 
@@ -19,6 +20,12 @@ MEMORY_LINK_BYTES = 16
 
 class FabricError(RuntimeError):
     """Something went wrong in a node that is a model, or time ran out; the message says where."""
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """Nodes that the lines of the message begin with."""
+        found = re.findall(r"^(?:hub, port of )?node (\d+):", str(self), re.MULTILINE)
+        return tuple(dict.fromkeys(int(node) for node in found))
 
 
 class SilenceError(FabricError):
@@ -47,8 +54,10 @@ class Fabric:
         One per chip; chips may differ.
     link_latency : int
         Cycles that a beat takes from one end of a link to the other.
+    memories : int
+        Memory nodes, 1 or 2.
     memory_bytes, host_bytes : int
-        Sizes of the memory node and of the host node.
+        Sizes of each memory node, and of the host node.
     memory_latency : int
         Cycles from a request's turn at such a node until its reply leaves.
     faults : Faults
@@ -67,13 +76,14 @@ class Fabric:
         configs: Sequence[ChipConfig],
         *,
         link_latency: int = 32,
+        memories: int = 1,
         memory_bytes: int = 64 << 20,
         host_bytes: int = 64 << 20,
         memory_latency: int = 32,
         faults: Faults = NO_FAULTS,
     ) -> None:
         self.configs, self.faults = tuple(configs), faults
-        faults.check(len(self.configs))
+        faults.check(len(self.configs), memories)
         libraries: dict[ChipConfig, Path] = {}
         for config in self.configs:
             if config not in libraries:
@@ -82,7 +92,8 @@ class Fabric:
         self._fabric = self._core.create(link_latency)
         for config in self.configs:
             self._core.add_chip(self._fabric, str(libraries[config]).encode())
-        for node, size in ((MEMORY_NODE, memory_bytes), (HOST_NODE, host_bytes)):
+        sizes = dict.fromkeys(MEMORY_NODES[:memories], memory_bytes) | {HOST_NODE: host_bytes}
+        for node, size in sizes.items():
             self._core.add_memory(self._fabric, node, size, MEMORY_LINK_BYTES, memory_latency)
         if faults.ber or faults.drop:
             self._core.disturb(self._fabric, faults.ber, faults.drop, faults.seed)
@@ -152,6 +163,10 @@ class Fabric:
         """
         self._core.abandon(self._fabric, HOST_NODE)
         self._core.run(self._fabric, cycles, 8, 0)
+        self.heed()
+
+    def heed(self) -> None:
+        """Forget what nodes and links have reported."""
         self._core.heed(self._fabric)
 
     def reset(self, chip: int) -> None:

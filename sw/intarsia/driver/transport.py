@@ -108,6 +108,10 @@ class Transport(Protocol):
         """
         ...
 
+    def heed(self) -> None:
+        """What nodes and links have reported so far is known, and not to be raised again."""
+        ...
+
     def wait(self, cycles: int) -> dict[int, Interrupt]:
         """Wait for interrupts, for at most `cycles` cycles.
 

@@ -1,20 +1,20 @@
 """A plan on chips: everything in its place, ready for inferences."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from intarsia.compiler.placement import Placement
-from intarsia.compiler.plan import ChipHolder, Fragment, FragmentKind, NodeHolder, Plan
+from intarsia.compiler.plan import ChipHolder, FragmentKind, Plan
 from intarsia.driver.device import Device
-from intarsia.driver.errors import ChipFaultError, DriverTimeoutError
+from intarsia.driver.errors import ChipFaultError, DriverTimeoutError, NetworkError
 from intarsia.driver.transport import Interrupt, Transport
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.faults import FaultCode
-from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, home_index, homes
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, homes
+from intarsia.runtime.stock import Stock
 
 __all__ = ["CONTEXT", "Deployment"]
 
@@ -33,8 +33,6 @@ VERSIONS = 1 << 16
 #: Faults that follow from what happened elsewhere.
 INDIRECT = (FaultCode.WATCHDOG, FaultCode.LINK)
 
-NODES = {NodeHolder.MEMORY: MEMORY_NODE, NodeHolder.HOST: HOST_NODE}
-
 
 class Deployment:
     """Puts `plan` onto the chips behind `transport`, at the places of `placement`, and starts it.
@@ -50,11 +48,18 @@ class Deployment:
     placement : Placement
     version : int
         Of every fragment, from 1 on. What is still under way for an earlier one is refused.
+    stores : sequence of int
+        Nodes that hold weights; the second one, their replicas. They keep the map, with the host.
+    fenced : iterable of int
+        Nodes that count as dead.
 
     Members
     -------
     placement : Placement
         The latest.
+    lost : dict of int to int
+        Stores that were lost since then, each with the cycle in which that was noticed. Chips were
+        told, and go on with replicas; new ones lie at the host.
 
     Raises
     ------
@@ -63,15 +68,22 @@ class Deployment:
     """
 
     def __init__(
-        self, transport: Transport, plan: Plan, placement: Placement, *, version: int = 1
+        self,
+        transport: Transport,
+        plan: Plan,
+        placement: Placement,
+        *,
+        version: int = 1,
+        stores: Sequence[int] = (MEMORY_NODE,),
+        fenced: Iterable[int] = (),
     ) -> None:
         self._transport = transport
         self._plan = plan
         self._version = (version - 1) % (VERSIONS - 1) + 1
-        self._homes = homes()
+        self._stores = tuple(stores)
+        self._fenced = tuple(fenced)
+        self.lost: dict[int, int] = {}
         self._devices = [Device(transport, node) for node in plan.nodes]
-        for device in self._devices:
-            device.set_homes(self._homes)
         self.deploy(placement)
 
     def deploy(self, placement: Placement) -> None:
@@ -81,7 +93,7 @@ class Deployment:
             device.stop(CONTEXT)
         for device in self._devices:
             device.dismiss()
-        self._fill_nodes()
+        self._store_at(self._stores)
         for chip, device in enumerate(self._devices):
             self._prepare(chip, device)
         self._write_programs()
@@ -127,7 +139,7 @@ class Deployment:
         begin = self._devices[LEADER].ring(CONTEXT)
         interrupts: Mapping[int, Interrupt] = {}
         while limit > 0 and not interrupts:
-            interrupts = self._transport.wait(min(limit, STANDSTILL))
+            interrupts = self._wait(min(limit, STANDSTILL))
             limit -= STANDSTILL
             if not interrupts and not moved():
                 raise DriverTimeoutError(f"Nothing has happened for {STANDSTILL:,} cycles")
@@ -151,6 +163,39 @@ class Deployment:
         """Cycles counted by each chip since it was reset, by engine and activity."""
         return [device.counters() for device in self._devices]
 
+    def _wait(self, cycles: int) -> Mapping[int, Interrupt]:
+        """Wait for interrupts. Chips go on where a store is lost that another one can replace."""
+        end = self._transport.now + cycles
+        while True:
+            try:
+                return self._transport.wait(max(end - self._transport.now, 0))
+            except NetworkError as error:
+                for node in error.nodes:
+                    if node not in self.lost and not self._replace(node):
+                        raise
+                self._transport.heed()
+
+    def _replace(self, store: int) -> bool:
+        """Let the other store, and the host, take over. Whether there is another one."""
+        left = tuple(node for node in self._stores if node != store)
+        if not left or store not in self._stores or store == HOST_NODE:
+            return False
+        self.lost[store] = self._transport.now
+        self._store_at(dict.fromkeys((*left, HOST_NODE)))
+        for device in self._devices:
+            device.fence(store)
+            device.set_homes(self._homes)
+        return True
+
+    def _store_at(self, stores: Iterable[int]) -> None:
+        """Bring constant fragments to `stores`, and the map to them and to the host."""
+        self._stores = tuple(stores)
+        self._homes = homes(tuple(dict.fromkeys((*self._stores, HOST_NODE))))
+        self._stock = Stock(
+            self._transport, self._plan, self.placement, self._stores, self._version
+        )
+        self._stock.fill(self._homes)
+
     def _raise_faults(self, interrupts: Mapping[int, Interrupt]) -> None:
         """Raise the fault that tells most, if there is one."""
         found: list[ChipFaultError] = []
@@ -163,28 +208,10 @@ class Deployment:
         for error in sorted(found, key=lambda error: error.code in INDIRECT):
             raise error
 
-    def _fill_nodes(self) -> None:
-        """Content of the nodes that the host owns, and all map entries at their homes."""
-        for fragment, base in self._placed():
-            held = fragment.holder
-            for home in self._homes[home_index(fragment.data_id)]:
-                self._transport.keep(home, self._entry(fragment, base))
-            if isinstance(held, NodeHolder):
-                node = NODES[held]
-                permissions = encode(Permissions, _permissions(fragment))
-                self._transport.place(
-                    node,
-                    fragment.data_id,
-                    fragment.fragment,
-                    base,
-                    fragment.size,
-                    self._version,
-                    permissions,
-                )
-                if fragment.content is not None:
-                    self._transport.store(node, base, fragment.content)
-
     def _prepare(self, chip: int, device: Device) -> None:
+        for node in self._fenced:
+            device.fence(node)
+        device.set_homes(self._homes)
         device.set_owner(CONTEXT, self._plan.owner)
         bases = self.placement.slots[chip]
         for slot in self._plan.chips[chip].slots:
@@ -192,18 +219,11 @@ class Deployment:
         device.remove_entries()
 
     def _write_programs(self) -> None:
-        scratch = max(
-            (
-                base + fragment.size
-                for fragment, base in self._placed()
-                if fragment.holder is NodeHolder.HOST
-            ),
-            default=0,
-        )
-        for fragment, _ in self._placed():
+        """Programs travel through the host's memory, one after another."""
+        for fragment, _ in self._stock.placed():
             if fragment.kind is FragmentKind.PROGRAM:
                 assert isinstance(fragment.holder, ChipHolder) and fragment.content is not None
-                self._transport.store(HOST_NODE, scratch, fragment.content)
+                self._transport.store(HOST_NODE, self._stock.free, fragment.content)
                 address = encode(
                     LogicalAddress,
                     {
@@ -216,31 +236,6 @@ class Deployment:
                     write=True,
                     node=self._plan.nodes[fragment.holder.chip],
                     logical_address=address.to_bytes(12, "little"),
-                    local=scratch,
+                    local=self._stock.free,
                     size=len(fragment.content),
                 )
-
-    def _placed(self) -> Sequence[tuple[Fragment, int]]:
-        return list(zip(self._plan.fragments, self.placement.fragments, strict=True))
-
-    def _entry(self, fragment: Fragment, base: int) -> bytes:
-        """The map entry of a fragment."""
-        held = fragment.holder
-        chip = isinstance(held, ChipHolder)
-        node = self._plan.nodes[held.chip] if chip else NODES[held]
-        fields = {
-            "data_id": fragment.data_id,
-            "fragment": fragment.fragment,
-            "permissions": _permissions(fragment),
-            "entry_format": FRAGMENT_FORMAT,
-            "base": base,
-            "node": node,
-            "version": self._version,
-            "size": fragment.size,
-            "replica": node,
-        }
-        return encode(FragmentEntry, fields).to_bytes(FragmentEntry.as_shape().size // 8, "little")
-
-
-def _permissions(fragment: Fragment) -> dict[str, int]:
-    return {"read": int(fragment.read), "write": int(fragment.write)}

@@ -7,7 +7,7 @@ from itertools import islice
 from intarsia.compiler.plan import ChipHolder, Fragment, NodeHolder, Plan
 from intarsia.isa.instruction import ControlOp, Stream
 from intarsia.model.program import Instruction, read_program
-from intarsia.runtime.recording import traced
+from intarsia.runtime.recording import traced, transfers
 from intarsia.runtime.timeline import Event
 
 __all__ = ["Progress", "fragment_name"]
@@ -67,12 +67,14 @@ class Progress:
         for stream in (Stream.CONV, Stream.VECTOR, Stream.LOCAL, Stream.REMOTE):
             at = self._under_way(chip, stream)
             if at is not None:
-                return f"has {at.opcode.name} under way ({self._layer(at)}{self._about(at)})"
+                return f"has {at.opcode.name} under way ({self._layer(at)}{self._about(chip, at)})"
         at = self._under_way(chip, Stream.CONTROL)
         if at is not None and at.opcode is ControlOp.DOORBELL:
             return ""
         coming = (self._next(chip, stream) for stream in Stream)
-        waiting = [f"{at.opcode.name} ({self._layer(at)}{self._about(at)})" for at in coming if at]
+        waiting = [
+            f"{at.opcode.name} ({self._layer(at)}{self._about(chip, at)})" for at in coming if at
+        ]
         return f"waits for tokens to begin {', '.join(waiting)}" if waiting else ""
 
     def _sync(self, chip: int) -> Instruction | None:
@@ -93,12 +95,11 @@ class Progress:
     def _layer(self, at: Instruction) -> str:
         return f"layer {self._plan.layers[at.layer].name!r}"
 
-    def _about(self, at: Instruction) -> str:
-        """What a transfer moves, and where from or to."""
-        if at.stream is not Stream.REMOTE or at.body is None:
-            return ""
-        name = fragment_name(self._plan, at.body.data_id, at.body.fragment)
-        return f", {name}" if name else ""
+    def _about(self, chip: int, at: Instruction) -> str:
+        """What an instruction moves, and where from or to."""
+        moved = transfers(at, self._plan.chips[chip].program)
+        names = [fragment_name(self._plan, item.data_id, item.fragment) for item in moved]
+        return "".join(f", {name}" for name in dict.fromkeys(names) if name)
 
 
 def fragment_name(plan: Plan, data_id: int, fragment: int) -> str:

@@ -60,6 +60,8 @@ class Session:
         How convolutions are split over the chips.
     link_latency : int
         Cycles that a beat takes over a link.
+    replicas : int
+        Memory nodes that hold weights, 1 or 2: with 2, one of them may die.
     faults : Faults or str
         What happens to links and nodes; a string as
         :func:`~intarsia.cosim.faults.parse_faults` reads it. Chips that die are left out from then
@@ -90,6 +92,7 @@ class Session:
         mode: Mode | str | None = None,
         partition: str = "auto",
         link_latency: int = 32,
+        replicas: int = 1,
         faults: Faults | str = NO_FAULTS,
         record: bool = False,
     ) -> None:
@@ -102,7 +105,8 @@ class Session:
         self.mode = Mode(mode)
         self._config = configuration(config)
         self._faults = parse_faults(faults) if isinstance(faults, str) else faults
-        self._faults.check(chips)
+        self._faults.check(chips, replicas)
+        self._replicas = replicas
         self._chips, self._partition, self._latency = chips, partition, link_latency
         self._plan = self._planned(range(chips))
         self._transport: SimulatedTransport | None = None
@@ -116,10 +120,17 @@ class Session:
 
     def __enter__(self) -> Self:
         configs = [self._config] * self._chips
-        fabric = Fabric(configs, link_latency=self._latency, faults=self._faults)
+        fabric = Fabric(
+            configs, link_latency=self._latency, memories=self._replicas, faults=self._faults
+        )
         self._transport = SimulatedTransport(fabric)
         self._operation = Operation(
-            self._transport, self._plan, self._planned, self._begin, self._waits
+            self._transport,
+            self._plan,
+            self._planned,
+            self._begin,
+            self._waits,
+            replicas=self._replicas,
         )
         self._do(lambda _: None)
         return self
@@ -276,7 +287,7 @@ class Session:
         try:
             return self._operation.do(step)
         finally:
-            self._tally.add_restarts(self._operation.restarts, self._faults)
+            self._tally.add_losses(self._operation, self._faults)
 
     def _begin(self, plan: Plan) -> None:
         """Chips are about to run other programs, from their start."""

@@ -37,6 +37,7 @@ KEYS = [
     "restarts",
     "killed",
     "recoveries",
+    "failovers",
     "packets",
     "atu",
     "layers",
