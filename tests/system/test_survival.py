@@ -27,10 +27,10 @@ DEATHS = int(os.environ.get("INTARSIA_DEATHS", "0"))
 LATENCY = 1_000_000
 
 
-def infer(faults, count=IMAGES, chips=CHIPS):
+def infer(faults, count=IMAGES, replicas=1):
     """Report of some inferences of digits, whose outputs are all right."""
     images, _ = data.held_out()
-    with Session(MODEL, chips=chips, config="tiny", faults=faults) as session:
+    with Session(MODEL, chips=CHIPS, config="tiny", replicas=replicas, faults=faults) as session:
         session.run(images[:count], check=True)
         report = session.report
     assert report["mismatches"] == 0
@@ -81,6 +81,29 @@ def test_everything_at_once():
     report = infer("ber=1e-6,drop=1e-3,kill=chip1@40000,sram_flip=20@1000..60000,seed=4")
     assert report["killed"] == [1]
     assert report["packets"]["repeated"] > 0
+
+
+@pytest.mark.parametrize("memory", ["memory", "memory1"])
+def test_a_memory_node_dies(memory, clean):
+    """Programs go on with the replicas of their weights."""
+    report = infer(f"kill={memory}@15000..40000", replicas=2)
+    assert report["restarts"] == 0
+    [failover] = report["failovers"]
+    assert report["killed"] == [failover["node"]]
+    assert failover["latency"] < LATENCY
+    assert report["output_sha256"] == clean["output_sha256"]
+
+
+def test_replicas_are_laid_anew():
+    """Both memory nodes die, one after the other; then the host has the weights."""
+    report = infer("kill=memory@20000,kill=memory1@100000", replicas=2, count=6)
+    assert report["killed"] == [32, 34]
+    assert report["restarts"] == 0
+
+
+def test_a_memory_node_and_a_chip_die():
+    report = infer("kill=memory@30000,kill=chip2@30000", replicas=2)
+    assert sorted(report["killed"]) == [2, 32]
 
 
 def test_equal_seeds_give_equal_histories():

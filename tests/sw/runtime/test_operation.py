@@ -14,6 +14,7 @@ from intarsia.driver.errors import (
 )
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.faults import FaultCode, FaultReport
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODES
 from intarsia.runtime import operation
 from intarsia.runtime.operation import MOST_RESTARTS, Operation
 
@@ -47,16 +48,17 @@ def system(monkeypatch):
     """An operation over three chips; `dead` holds those that do not answer the next roll call."""
     dead, deployed = [], []
 
-    def begin_anew(_, chips):
-        found = {chip: f"{chip} is dead" for chip in chips if chip in dead}
+    def begin_anew(_, chips, memories):
+        found = {node: f"{node} is dead" for node in (*memories, *chips) if node in dead}
         dead.clear()
         return found
 
     class Deployment:
         placement = None
 
-        def __init__(self, _, plan, placement, *, version):
+        def __init__(self, _, plan, placement, *, version, stores, fenced):
             deployed.append((plan.nodes, version))
+            self.lost, self.stores, self.fenced = {}, stores, fenced
 
     monkeypatch.setattr(operation, "begin_anew", begin_anew)
     monkeypatch.setattr(operation, "Deployment", Deployment)
@@ -68,7 +70,9 @@ def system(monkeypatch):
             raise CompileError("too few")
         return Plan(tuple(nodes))
 
-    made = Operation(Transport(), Plan((0, 1, 2)), replan, lambda _: None, lambda: ["stands"])
+    made = Operation(
+        Transport(), Plan((0, 1, 2)), replan, lambda _: None, lambda: ["stands"], replicas=2
+    )
     return made, dead, deployed
 
 
@@ -146,6 +150,30 @@ def test_too_few_chips_are_named(system):
     made, dead, _ = system
     dead += [0, 2]
     with pytest.raises(SystemLostError, match="0 is dead; 2 is dead; on what is left: too few"):
+        made.do(failing(DriverError("x")))
+
+
+def test_those_that_are_left_know_who_is_dead(system):
+    made, dead, _ = system
+    dead.append(1)
+    made.do(failing(NetworkError("silent")))
+    assert made.do(lambda deployment: deployment.fenced) == [1]
+    assert made.lost == {1: made.restarts[0].noticed}
+
+
+def test_memory_nodes_that_die_need_no_restart(system):
+    made, _, _ = system
+    made.do(lambda deployment: deployment.lost.update({MEMORY_NODES[0]: 77}))
+    assert made.lost == {MEMORY_NODES[0]: 77}
+    assert made.restarts == []
+    made.do(failing(fault(FaultCode.PARITY)))
+    assert made.do(lambda deployment: deployment.stores) == (MEMORY_NODES[1], HOST_NODE)
+
+
+def test_the_last_memory_node_is_named(system):
+    made, dead, _ = system
+    dead += MEMORY_NODES
+    with pytest.raises(SystemLostError, match="32 is dead; 34 is dead"):
         made.do(failing(DriverError("x")))
 
 
