@@ -30,11 +30,12 @@ class Damage(data.Struct):
 class Gather(wiring.Component):
     """Reads spans of memory, and passes them on as dense beats; the last one is zero filled.
 
-    Reads up to a few beats ahead. As long as these are taken and the memory grants every request,
-    one beat comes per cycle, and one cycle is lost for each row that begins within a beat.
+    Reads up to a few beats ahead; where none waits, a beat comes with the data of its last piece.
+    As long as these are taken and the memory grants every request, one beat comes per cycle, and
+    one cycle is lost for each row that begins within a beat.
 
     Damaged bytes are passed on like others: a packet that has begun can't be taken back. They are
-    reported as soon as they are read, before the last beat of their span has left.
+    reported as soon as they are read, in the cycle after the last beat of their span at the latest.
 
     Parameters
     ----------
@@ -115,11 +116,14 @@ class Gather(wiring.Component):
             )
             m.d.sync += pending.eq(Mux(came.ends, 0, merged))
 
+        # Beats that wait, or else the one that comes.
+        comes = Signal()
         m.d.comb += [
+            comes.eq(self.read.data.valid & came.ends),
             beats.w_data.eq(merged),
-            beats.w_en.eq(self.read.data.valid & came.ends),
-            self.beat.p.eq(beats.r_data),
-            self.beat.valid.eq(beats.r_rdy),
+            beats.w_en.eq(comes & (beats.r_rdy | ~self.beat.ready)),
+            self.beat.p.eq(Mux(beats.r_rdy, beats.r_data, merged)),
+            self.beat.valid.eq(beats.r_rdy | comes),
             beats.r_en.eq(self.beat.ready),
         ]
         taken = Signal()

@@ -50,7 +50,7 @@ class RemoteQueue(wiring.Component):
         Owner whose tensors each context may use.
     tick : In(1)
         Timebase.
-    fence : In(stream.Signature(FenceWord, always_ready=True))
+    fence : In(stream.Signature(FenceWord))
         Nodes that are dead, or alive again.
     lookup : Out(Lookup())
     request : Out(stream.Signature(PacketBeat(link_bytes)))
@@ -70,7 +70,7 @@ class RemoteQueue(wiring.Component):
             "node": In(NODE),
             "owners": In(data.ArrayLayout(OWNER_BITS, config.contexts)),
             "tick": In(1),
-            "fence": In(stream.Signature(FenceWord, always_ready=True)),
+            "fence": In(stream.Signature(FenceWord)),
             "lookup": Out(Lookup()),
             "request": Out(stream.Signature(PacketBeat(config.link_bytes))),
             "reply": In(stream.Signature(PacketBeat(config.link_bytes))),
@@ -108,8 +108,9 @@ class RemoteQueue(wiring.Component):
             transactions.tick.eq(self.tick),
             *(
                 getattr(sender, name).eq(getattr(transactions, name))
-                for name in ("due", "again", "half", "expired", "found", "target")
+                for name in ("again", "half", "expired", "found", "target")
             ),
+            sender.due.eq(transactions.due & fence.ready),
             transactions.take.eq(sender.take),
             *(
                 getattr(transactions, name).eq(getattr(receiver, name))

@@ -8,6 +8,7 @@ __all__ = [
     "MEMORY_NODE",
     "MEMORY_NODES",
     "ROUTES",
+    "SHARER_PATIENCE",
     "Homes",
     "home_index",
     "homes",
@@ -27,6 +28,9 @@ MEMORY_NODES = (MEMORY_NODE, 34)
 
 #: Entries of a node's table of homes; see `home_index`.
 HOME_ENTRIES = 8
+
+#: Pulses of the timebase that nodes may take to say that they have forgotten an entry.
+SHARER_PATIENCE = 24
 
 #: Primary and backup home of tensors, by `home_index`.
 Homes = Sequence[tuple[int, int]]

@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 #: Reporters of faults besides the streams.
-REPORTERS = {8: "responder", 9: "link", 10: "sync port"}
+REPORTERS = {8: "responder", 9: "link", 10: "sync port", 11: "home"}
 
 
 class DriverError(RuntimeError):
