@@ -1,5 +1,6 @@
 """A plan on chips: everything in its place, ready for inferences."""
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -183,14 +184,22 @@ class Deployment:
         self.lost[store] = self._transport.now
         self._store_at(dict.fromkeys((*left, HOST_NODE)))
         for device in self._devices:
-            device.fence(store)
-            device.set_homes(self._homes)
+            self._fence(device)
         return True
+
+    def _fence(self, device: Device) -> None:
+        """Tell a chip who is dead, and who keeps the map."""
+        for node in (*self._fenced, *self.lost):
+            device.fence(node)
+        device.set_homes(self._homes)
 
     def _store_at(self, stores: Iterable[int]) -> None:
         """Bring constant fragments to `stores`, and the map to them and to the host."""
         self._stores = tuple(stores)
-        self._homes = homes(tuple(dict.fromkeys((*self._stores, HOST_NODE))))
+        keepers = tuple(dict.fromkeys((*self._stores, HOST_NODE)))
+        self._homes = homes(keepers)
+        for home, node in itertools.product(keepers, (*self._fenced, *self.lost)):
+            self._transport.fence(home, node, True)
         self._stock = Stock(
             self._transport, self._plan, self.placement, self._stores, self._version
         )
@@ -209,9 +218,7 @@ class Deployment:
             raise error
 
     def _prepare(self, chip: int, device: Device) -> None:
-        for node in self._fenced:
-            device.fence(node)
-        device.set_homes(self._homes)
+        self._fence(device)
         device.set_owner(CONTEXT, self._plan.owner)
         bases = self.placement.slots[chip]
         for slot in self._plan.chips[chip].slots:
