@@ -2,6 +2,7 @@
 
 import ctypes
 import enum
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from intarsia.isa.bits import encode
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.topologies import HUB, Topology
 from intarsia.isa.topologies import topology as build_topology
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODES
 
 __all__ = ["Fabric", "FabricError", "Reason", "SilenceError"]
 
@@ -24,6 +25,12 @@ MEMORY_LINK_BYTES = 16
 
 class FabricError(RuntimeError):
     """Something went wrong in a node that is a model, or time ran out; the message says where."""
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """Nodes that the lines of the message begin with."""
+        found = re.findall(r"^(?:hub, port of )?node (\d+):", str(self), re.MULTILINE)
+        return tuple(dict.fromkeys(int(node) for node in found))
 
 
 class SilenceError(FabricError):
@@ -52,8 +59,10 @@ class Fabric:
         One per chip; chips may differ.
     link_latency : int
         Cycles that a beat takes from one end of a link to the other.
+    memories : int
+        Memory nodes, 1 or 2.
     memory_bytes, host_bytes : int
-        Sizes of the memory node and of the host node.
+        Sizes of each memory node, and of the host node.
     memory_latency : int
         Cycles from a request's turn at such a node until its reply leaves.
     faults : Faults
@@ -79,6 +88,7 @@ class Fabric:
         configs: Sequence[ChipConfig],
         *,
         link_latency: int = 32,
+        memories: int = 1,
         memory_bytes: int = 64 << 20,
         host_bytes: int = 64 << 20,
         memory_latency: int = 32,
@@ -87,8 +97,8 @@ class Fabric:
         library: Callable[[ChipConfig], Path] = chip_library,
     ) -> None:
         self.configs, self.faults = tuple(configs), faults
-        faults.check(len(self.configs))
-        self.topology = topology or build_topology("star", len(self.configs))
+        faults.check(len(self.configs), memories)
+        self.topology = topology or build_topology("star", len(self.configs), memories)
         self.topology.check(self.configs)
         libraries: dict[ChipConfig, Path] = {}
         for config in self.configs:
@@ -98,7 +108,8 @@ class Fabric:
         self._fabric = self._core.create(link_latency)
         for config in self.configs:
             self._core.add_chip(self._fabric, str(libraries[config]).encode())
-        for node, size in ((MEMORY_NODE, memory_bytes), (HOST_NODE, host_bytes)):
+        sizes = dict.fromkeys(MEMORY_NODES[:memories], memory_bytes) | {HOST_NODE: host_bytes}
+        for node, size in sizes.items():
             self._core.add_memory(self._fabric, node, size, MEMORY_LINK_BYTES, memory_latency)
         for link in self.topology.links:
             near, far = sorted(link, key=lambda end: end.node == HUB)
@@ -173,6 +184,10 @@ class Fabric:
         """
         self._core.abandon(self._fabric, HOST_NODE)
         self._core.run(self._fabric, cycles, 8, 0)
+        self.heed()
+
+    def heed(self) -> None:
+        """Forget what nodes and links have reported."""
         self._core.heed(self._fabric)
 
     def reset(self, chip: int) -> None:

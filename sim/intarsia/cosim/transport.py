@@ -101,6 +101,10 @@ class SimulatedTransport:
         """Let cycles pass, and drop what is reported in the meantime."""
         self.fabric.rest(cycles)
 
+    def heed(self) -> None:
+        """What models have reported is known."""
+        self.fabric.heed()
+
     def errand(self, errand: Errand) -> int:
         """Queue something to be done after all errands before it. Returns its number."""
         return self.fabric.errand(errand)
@@ -131,7 +135,7 @@ def _driven(node: int | None = None) -> Iterator[None]:
         assert node is not None
         raise SilentNodeError(node, str(error)) from error
     except FabricError as error:
-        raise NetworkError(str(error).replace("\n", "; ")) from error
+        raise NetworkError(str(error).replace("\n", "; "), error.nodes) from error
 
 
 def _interrupt(bits: int, cycle: int) -> Interrupt:

@@ -201,6 +201,10 @@ class Transport(Protocol):
         """
         ...
 
+    def heed(self) -> None:
+        """What nodes and links have reported so far is known, and not to be raised again."""
+        ...
+
     def errand(self, errand: Errand) -> int:
         """Queue something to be done after all errands before it. Returns its number."""
         ...
