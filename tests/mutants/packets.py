@@ -23,8 +23,8 @@ PACKETS = (
     Mutant(
         "link: requests go before control",
         "hw/intarsia/link/transmitter.py",
-        "choice.eq(Mux(ready.any(), ready & (~ready + 1), self.urgent << credit))",
-        "choice.eq(Mux(ready[3], 8, Mux(ready.any(), ready & (~ready + 1), self.urgent << credit)))",
+        "ready & (~ready + 1)",
+        "Mux(ready[3], 8, ready & (~ready + 1))",
         TRANSMITTER,
     ),
     Mutant(

@@ -7,6 +7,7 @@ __all__ = [
     "HOST_NODE",
     "MEMORY_NODE",
     "ROUTES",
+    "SHARER_PATIENCE",
     "Homes",
     "home_index",
     "homes",
@@ -23,6 +24,9 @@ HOST_NODE = 33
 
 #: Entries of a node's table of homes; see `home_index`.
 HOME_ENTRIES = 8
+
+#: Pulses of the timebase that nodes may take to say that they have forgotten an entry.
+SHARER_PATIENCE = 24
 
 #: Primary and backup home of tensors, by `home_index`.
 Homes = Sequence[tuple[int, int]]

@@ -1,4 +1,4 @@
-"""Router: from the chip's packet sources to its ports, and from the ports to its sinks."""
+"""Router: from the chip's packet sources and its ports to its sinks and its ports."""
 
 from amaranth import *
 from amaranth.lib import memory, stream, wiring
@@ -16,13 +16,15 @@ __all__ = ["Router"]
 
 
 class Router(wiring.Component):
-    """Brings packets to the port of their destination, and those that arrive to their sinks.
+    """Brings packets to the port of their destination, and those for this chip to their sinks.
 
     There is one source and one sink per class. A packet to the chip's own node goes from source to
-    sink without a link. A sink takes packets whole, from ports (and the source) in turn. A packet
-    that arrives for another node is dropped and reported (WRONG_NODE).
+    sink without a link. One that arrives for another node leaves again by the port that its route
+    names. Sinks and ports take packets whole, from sources and ports in turn. A packet is dropped
+    and reported (WRONG_NODE) whose route leads to no port, or back to the one that it came by.
 
-    Beats pass within the cycle, one per cycle, without a gap between packets.
+    Beats pass within the cycle, one per cycle, without a gap between packets; but a packet that is
+    passed on waits for one cycle, in which its route is looked up.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ class Router(wiring.Component):
     send{p}_control, … : Out(stream.Signature(PacketBeat(link_bytes)))
         To port p.
     take{p}_control, … : In(stream.Signature(PacketBeat(link_bytes)))
-        From port p.
+        From port p, which has the whole packet by then.
     fault : Out(stream.Signature(FaultReport, always_ready=True))
     """
 
@@ -56,26 +58,38 @@ class Router(wiring.Component):
             **{f"take{p}_{name}": In(beat) for p in range(ports) for name in CLASSES},
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
         })
+        # Where a packet goes: to a port, nowhere, or to the sink.
+        self._nowhere, self._sink = ports, ports + 1
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.routes = routes = memory.Memory(
-            shape=range(max(2, self.ports)), depth=ROUTES, init=[]
+            shape=range(self.ports + 1), depth=ROUTES, init=[]
         )
         write = routes.write_port()
+        known = self.route.p.port < self.ports
         m.d.comb += [
             write.addr.eq(self.route.p.node),
-            write.data.eq(self.route.p.port),
+            write.data.eq(Mux(known, self.route.p.port, self._nowhere)),
             write.en.eq(self.route.valid),
         ]
-        lost = {}
+
+        # By class: where the packet of each input goes, and what is said about what goes nowhere.
+        ways = {name: [] for name in CLASSES}
+        lost = []
+        for port in range(self.ports):
+            arrivals, loss = self._arrive(m, port, routes)
+            lost.append(loss)
+            for name, way in zip(CLASSES, arrivals, strict=True):
+                ways[name].append(way)
         for name in CLASSES:
-            loop = stream.Signature(PacketBeat(self.link_bytes)).create(path=(f"loop_{name}",))
-            self._leave(m, name, routes, loop)
-            lost[name] = self._arrive(m, name, loop)
+            way, loss = self._depart(m, name, routes)
+            lost.append(loss)
+            ways[name].append(way)
+            self._join(m, name, ways[name])
 
         # At most one report is made in a cycle; a second loss of the same kind adds nothing.
-        for valid, destination in lost.values():
+        for valid, destination in lost:
             with m.If(valid):
                 m.d.comb += [
                     self.fault.valid.eq(1),
@@ -85,66 +99,109 @@ class Router(wiring.Component):
                 ]
         return m
 
-    def _leave(self, m, name, routes, loop):
-        """From the source of a class to a port, or into `loop`."""
+    def _depart(self, m, name, routes):
+        """Where the packet of a class's source goes. Also returns losses: (valid, destination)."""
         source = getattr(self, f"source_{name}")
-        outputs = [*(getattr(self, f"send{p}_{name}") for p in range(self.ports)), loop]
         header = Signal(PacketHeader, name=f"{name}_header")
-        m.d.comb += header.eq(source.p.data)
-
         read = routes.read_port(domain="comb")
-        held = Signal(range(self.ports + 1), name=f"{name}_held")
-        chosen = Signal.like(held, name=f"{name}_leaves_by")
-        looked_up = Mux(header.destination == self.node, self.ports, read.data)
+        held = Signal(range(self.ports + 2), name=f"{name}_held")
+        way = Signal.like(held, name=f"{name}_way")
+        looked_up = Mux(header.destination == self.node, self._sink, read.data)
         m.d.comb += [
+            header.eq(source.p.data),
             read.addr.eq(header.destination),
-            chosen.eq(Mux(source.p.first, looked_up, held)),
+            way.eq(Mux(source.p.first, looked_up, held)),
         ]
         with m.If(source.valid):
-            m.d.sync += held.eq(chosen)
-        for port, output in enumerate(outputs):
-            m.d.comb += output.p.eq(source.p)
-            with m.If(chosen == port):
-                m.d.comb += [output.valid.eq(source.valid), source.ready.eq(output.ready)]
+            m.d.sync += held.eq(way)
+        lost = source.valid & source.p.first & (way == self._nowhere)
+        return way, (lost, header.destination)
 
-    def _arrive(self, m, name, loop):
-        """From ports and `loop` to the sink of a class. Returns losses: (valid, destination)."""
-        sink = getattr(self, f"sink_{name}")
-        inputs = [*(getattr(self, f"take{p}_{name}") for p in range(self.ports)), loop]
+    def _arrive(self, m, port, routes):
+        """Where the packets go that a port has, by class. Also returns losses.
 
-        # The input whose packet is passing, or the next one after it that has a packet.
-        holding = Signal(name=f"{name}_holding")
-        holder = Signal(range(len(inputs)), name=f"{name}_holder")
-        chosen = Signal.like(holder, name=f"{name}_chosen")
-        m.d.comb += chosen.eq(holder)
-        with m.If(~holding), m.Switch(holder):
-            for last in range(len(inputs)):
-                with m.Case(last):
-                    for k in reversed(range(1, len(inputs))):
-                        with m.If(inputs[(last + k) % len(inputs)].valid):
-                            m.d.comb += chosen.eq((last + k) % len(inputs))
-
-        header = Signal(PacketHeader, name=f"{name}_arrived")
-        mine = Signal(name=f"{name}_mine")
-        passing = Signal(name=f"{name}_passing")
-        dropped = Signal(name=f"{name}_dropped")
-        valid = Signal(name=f"{name}_valid")
+        Those for this chip are known as such at once. The routes of others are looked up one by
+        one, and remembered.
+        """
+        read = routes.read_port(domain="comb")
+        asking = Signal(len(CLASSES), name=f"asking{port}")
+        found = Signal(range(self.ports + 1), name=f"found{port}")
+        destination = Signal(NODE, name=f"destination{port}")
         m.d.comb += [
-            header.eq(sink.p.data),
-            mine.eq(Mux(sink.p.first, header.destination == self.node, ~dropped)),
-            sink.valid.eq(valid & mine),
-            passing.eq(valid & (sink.ready | ~mine)),
+            read.addr.eq(destination),
+            found.eq(Mux(read.data == port, self._nowhere, read.data)),
         ]
-        with m.Switch(chosen):
-            for n, source in enumerate(inputs):
-                with m.Case(n):
-                    m.d.comb += [
-                        sink.p.eq(source.p),
-                        valid.eq(source.valid),
-                        source.ready.eq(sink.ready | ~mine),
-                    ]
-        with m.If(valid):
-            m.d.sync += [holding.eq(~(passing & sink.p.last)), holder.eq(chosen)]
-            with m.If(sink.p.first):
-                m.d.sync += dropped.eq(~mine)
-        return valid & sink.p.first & ~mine, header.destination
+        ways = []
+        for n, name in enumerate(CLASSES):
+            take = getattr(self, f"take{port}_{name}")
+            label = f"{port}_{name}"
+            header = Signal(PacketHeader, name=f"arrived{label}")
+            mine = Signal(name=f"mine{label}")
+            looked_up = Signal(name=f"looked_up{label}")
+            held = Signal(range(self.ports + 2), name=f"held{label}")
+            way = Signal(range(self.ports + 3), name=f"way{label}")
+            ways.append(way)
+            m.d.comb += header.eq(take.p.data)
+            with m.If(take.valid):
+                m.d.comb += [
+                    mine.eq(take.p.first & (header.destination == self.node)),
+                    asking[n].eq(take.p.first & ~mine & ~looked_up),
+                    way.eq(Mux(mine, self._sink, Mux(asking[n], self._sink + 1, held))),
+                ]
+                with m.If(mine):
+                    m.d.sync += held.eq(self._sink)
+            with m.If(asking[n] & ~asking[:n].any()):
+                m.d.comb += destination.eq(header.destination)
+                m.d.sync += [looked_up.eq(1), held.eq(found)]
+            with m.Elif(take.valid & take.ready):
+                m.d.sync += looked_up.eq(0)
+        return ways, (asking.any() & (found == self._nowhere), destination)
+
+    def _join(self, m, name, ways):
+        """Brings the packets of a class from all inputs to where they go."""
+        inputs = [*(getattr(self, f"take{p}_{name}") for p in range(self.ports))]
+        inputs.append(getattr(self, f"source_{name}"))
+        outputs = {p: getattr(self, f"send{p}_{name}") for p in range(self.ports)}
+        outputs[self._sink] = getattr(self, f"sink_{name}")
+
+        takes = {n: [way == self._nowhere] for n, way in enumerate(ways)}
+        for place, output in outputs.items():
+            # A port never sends what it has received.
+            chosen_from = [n for n in takes if n != place]
+            label = f"{name}_{place}"
+            wanted = Signal(len(chosen_from), name=f"wanted_{label}")
+            m.d.comb += wanted.eq(Cat(inputs[n].valid & (ways[n] == place) for n in chosen_from))
+            taken = self._take_turns(m, label, wanted, [inputs[n] for n in chosen_from], output)
+            for n, bit in zip(chosen_from, taken, strict=True):
+                takes[n].append(bit)
+        for n, source in enumerate(inputs):
+            m.d.comb += source.ready.eq(Cat(takes[n]).any())
+
+    def _take_turns(self, m, label, wanted, inputs, output):
+        """Brings packets to `output`, from those of `inputs` that are `wanted`, whole and in turn.
+
+        Returns, a bit per input, whether its beat is taken.
+        """
+        holding = Signal(name=f"holding_{label}")
+        holder = Signal(range(len(inputs)), name=f"holder_{label}")
+        chosen = Signal.like(holder, name=f"chosen_{label}")
+        taken = Signal(len(inputs), name=f"taken_{label}")
+        with m.If(wanted.any()):
+            m.d.comb += chosen.eq(holder)
+            with m.If(~holding), m.Switch(holder):
+                for last in range(len(inputs)):
+                    with m.Case(last):
+                        for k in reversed(range(1, len(inputs) + 1)):
+                            with m.If(wanted[(last + k) % len(inputs)]):
+                                m.d.comb += chosen.eq((last + k) % len(inputs))
+            with m.Switch(chosen):
+                for n, source in enumerate(inputs):
+                    with m.Case(n):
+                        m.d.comb += [
+                            output.p.eq(source.p),
+                            output.valid.eq(wanted[n]),
+                            taken[n].eq(output.ready),
+                        ]
+        with m.If(output.valid):
+            m.d.sync += [holding.eq(~(output.ready & output.p.last)), holder.eq(chosen)]
+        return taken

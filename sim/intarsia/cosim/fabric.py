@@ -8,6 +8,9 @@ from pathlib import Path
 from intarsia.cosim.build import chip_library
 from intarsia.cosim.faults import NO_FAULTS, Faults
 from intarsia.cosim.native import TraceEvent, core
+from intarsia.driver.transport import Errand, ErrandKind, Standing, State
+from intarsia.isa.address import LogicalAddress
+from intarsia.isa.bits import encode
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
 
@@ -203,6 +206,46 @@ class Fabric:
                 f"Node {node} has not answered the host's {'WRITE' if write else 'READ'} of "
                 f"{size} bytes within {limit} cycles"
             )
+
+    def fence(self, home: int, node: int, fenced: bool) -> None:
+        """Let the memory node or host node, as a home, wait for `node` no more, or again."""
+        self._core.fence(self._fabric, home, node, int(fenced))
+
+    def errand(self, errand: Errand) -> int:
+        """Queue what the host node shall do while time passes. Returns its number."""
+        if errand.kind is ErrandKind.PLACE:
+            if errand.region is None:
+                raise FabricError("An errand that places a fragment needs its region")
+            *place, gone = errand.region
+            when = errand.group, errand.earliest
+            about = errand.node, errand.data_id, errand.fragment
+            return self._core.errand_place(
+                self._fabric, HOST_NODE, *when, *about, *place, int(gone)
+            )
+        fields = {
+            "data_id": errand.data_id,
+            "fragment": errand.fragment,
+            "version": errand.version,
+            "offset": errand.below,
+        }
+        return self._core.errand(
+            self._fabric,
+            HOST_NODE,
+            errand.kind,
+            errand.group,
+            errand.earliest,
+            errand.node,
+            encode(LogicalAddress, fields).to_bytes(12, "little"),
+            errand.local,
+            errand.size,
+            errand.entry,
+        )
+
+    def standing(self, number: int) -> Standing:
+        """How an errand stands."""
+        cycle, what = ctypes.c_uint64(), ctypes.c_char_p()
+        state = self._core.errand_standing(self._fabric, HOST_NODE, number, cycle, what)
+        return Standing(State(state), cycle.value, (what.value or b"").decode())
 
     def events(self, chip: int) -> list[tuple[int, int, int, int, bool]]:
         """What streams of a chip began and finished since the last call.

@@ -2,7 +2,7 @@
 
 from intarsia.cosim.fabric import Fabric, Reason
 from intarsia.driver.errors import DriverError
-from intarsia.driver.transport import Interrupt
+from intarsia.driver.transport import Errand, Interrupt, Standing
 from intarsia.isa.bits import decode
 from intarsia.isa.registers import InterruptWord
 
@@ -80,6 +80,18 @@ class SimulatedTransport:
         self.fabric.transfer(
             write=write, node=node, logical_address=logical_address, local=local, size=size
         )
+
+    def errand(self, errand: Errand) -> int:
+        """Queue something to be done after all errands before it. Returns its number."""
+        return self.fabric.errand(errand)
+
+    def standing(self, number: int) -> Standing:
+        """How an errand stands."""
+        return self.fabric.standing(number)
+
+    def fence(self, home: int, node: int, fenced: bool) -> None:
+        """Tell the memory node or the host node that, as a home, it shall not wait for `node`."""
+        self.fabric.fence(home, node, fenced)
 
     def wait(self, cycles: int) -> dict[int, Interrupt]:
         """Wait for interrupts, for at most `cycles` cycles."""

@@ -8,7 +8,7 @@ from intarsia.isa.instruction import Stream
 __all__ = ["ChipFaultError", "DriverError", "DriverTimeoutError"]
 
 #: Reporters of faults besides the streams.
-REPORTERS = {8: "responder", 9: "link", 10: "sync port"}
+REPORTERS = {8: "responder", 9: "link", 10: "sync port", 11: "home"}
 
 
 class DriverError(RuntimeError):

@@ -4,7 +4,7 @@ import random
 
 import cocotb
 import pytest
-from cocotb.triggers import FallingEdge
+from cocotb.triggers import ClockCycles, FallingEdge
 from cocotb.utils import get_sim_time
 
 from intarsia.bench import MemoryServer, parameters, start
@@ -37,7 +37,9 @@ class Bench:
         responder = Responder(**parameters())
         self.config = responder.config
         link_bytes = self.config.link_bytes
+        self.dut = dut
         dut.node.value = NODE
+        dut.fence__valid.value = 0
         self.request = PacketSource(dut, responder.request, link_bytes, pause=pause)
         self.reply = PacketSink(dut, responder.reply, link_bytes, pause=pause)
         self.map = MapServer(dut, responder.lookup, pause=pause)
@@ -200,6 +202,7 @@ async def reports_damage(dut):
     step = bench.config.link_bytes
     bench.memory.damaged |= {bench.base + 3 * step + 1, bench.base + 200}
     await bench.expect(bench.send(PacketKind.READ, 0, 64))
+    await ClockCycles(dut.clk, 2)  # a report may follow the last beat
     [fault] = bench.faults.seen
     report = dict(code=FaultCode.PARITY, engine=RESPONDER, address=bench.base + 3 * step)
     assert fault == decode(FaultReport, encode(FaultReport, report))

@@ -150,21 +150,98 @@ async def takes_turns_without_a_gap(dut):
     assert cycles == beats * (len(packets) - 1)
 
 
+@cocotb.test(timeout_time=200, timeout_unit="us")
+@cocotb.parametrize(pause=[0.0, 0.5])
+async def packets_are_passed_on(dut, pause):
+    """From all ports to sinks and other ports, among what the chip sends; in order from each."""
+    bench = await begin(dut, pause=pause)
+    table = {node: node % bench.ports for node in range(10, 10 + 2 * bench.ports)}
+    for node, port in table.items():
+        await bench.route(node, port)
+    expected = {where: {} for where in bench.outputs}
+    for number in range(100):
+        name = random.choice(list(CLASSES))
+        port = random.randrange(-1, bench.ports)
+        came_by = f"source_{name}" if port < 0 else f"take{port}_{name}"
+        node = random.choice([NODE, *(node for node in table if table[node] != port)])
+        where = f"sink_{name}" if node == NODE else f"send{table[node]}_{name}"
+        beats = bench.send(came_by, name, node, source=number)
+        queue = expected[where].setdefault(came_by, [])
+        queue.append(essence(beats, bench.link_bytes))
+    for where, queues in expected.items():
+        for _ in range(sum(map(len, queues.values()))):
+            packet = await bench.receive(where)
+            [queue] = [queue for queue in queues.values() if queue[:1] == [packet]]
+            queue.pop(0)
+    await bench.quiet()
+    assert bench.faults == []
+
+
 @cocotb.test(timeout_time=100, timeout_unit="us")
+async def ports_are_shared_fairly(dut):
+    """What comes from other ports and from the chip takes turns, and leaves without a gap."""
+    bench = await begin(dut)
+    way = bench.ports - 1
+    await bench.route(21, way)
+    inputs = ["source_reply", *(f"take{p}_reply" for p in range(way))]
+    packets = {
+        essence(bench.send(where, "reply", 21, source=n), bench.link_bytes)[0]: where
+        for n, where in enumerate(inputs * 5)
+    }
+    order = [packets[(await bench.receive(f"send{way}_reply"))[0]]]
+    begin_time = get_sim_time("ns")
+    for _ in range(len(packets) - 1):
+        order.append(packets[(await bench.receive(f"send{way}_reply"))[0]])
+    cycles = round((get_sim_time("ns") - begin_time) / 10)
+    assert order == order[: len(inputs)] * 5
+    beats = len(make(random, *KINDS["reply"], bench.link_bytes))
+    assert cycles == beats * (len(packets) - 1)
+
+
+@cocotb.test(timeout_time=100, timeout_unit="us")
+async def ports_that_wait_hold_up_no_others(dut):
+    """Nor other classes of what came by the same port."""
+    bench = await begin(dut)
+    last = bench.ports - 1
+    await bench.route(20, 0)
+    await bench.route(21, last)
+    bench.outputs["send0_reply"]._pause = 1.1
+    stuck = bench.send(f"take{last}_reply", "reply", 20), bench.send("source_reply", "reply", 20)
+    for name in CLASSES:
+        if name != "reply":
+            await bench.expect(f"send0_{name}", bench.send(f"take{last}_{name}", name, 20))
+            await bench.expect(f"sink_{name}", bench.send(f"take{last}_{name}", name, NODE))
+    await bench.expect(f"send{last}_reply", bench.send("take0_reply", "reply", 21))
+    await bench.expect("sink_reply", bench.send("take0_reply", "reply", NODE))
+    bench.outputs["send0_reply"]._pause = 0.0
+    found = [await bench.receive("send0_reply") for _ in stuck]
+    assert sorted(found) == sorted(essence(beats, bench.link_bytes) for beats in stuck)
+
+
+@cocotb.test(timeout_time=200, timeout_unit="us")
 @cocotb.parametrize(pause=[0.0, 0.5])
 async def strays_are_dropped_and_reported(dut, pause):
-    """A packet for another node, between two for this one, on each port."""
+    """Those that would leave as they came, or by no port, between two for this node."""
     bench = await begin(dut, pause=pause)
+    strays = []
+    await bench.route(20, bench.ports)
     for port in range(bench.ports):
+        await bench.route(NODE + ROUTES, port)
         for name in CLASSES:
-            where = f"take{port}_{name}"
-            wanted = [bench.send(where, name, NODE)]
-            bench.send(where, name, NODE + ROUTES)
-            wanted.append(bench.send(where, name, NODE))
-            for beats in wanted:
-                await bench.expect(f"sink_{name}", beats)
+            for stray in (NODE + ROUTES, 20):
+                where = f"take{port}_{name}"
+                wanted = [bench.send(where, name, NODE)]
+                bench.send(where, name, stray)
+                wanted.append(bench.send(where, name, NODE))
+                for beats in wanted:
+                    await bench.expect(f"sink_{name}", beats)
+                strays.append(stray)
+    for name in CLASSES:
+        bench.send(f"source_{name}", name, 20)
+        await bench.expect(f"sink_{name}", bench.send(f"source_{name}", name, NODE))
+        strays.append(20)
     await bench.quiet()
-    assert bench.faults == [NODE + ROUTES] * bench.ports * len(CLASSES)
+    assert bench.faults == strays
 
 
 @cocotb.test(timeout_time=100, timeout_unit="us")

@@ -11,8 +11,9 @@ from intarsia.isa.bits import encode
 from intarsia.isa.counters import Activity
 from intarsia.isa.packet import CREDIT_UNIT, NOTICES, MessageClass, PacketKind
 from intarsia.link.geometry import CLASSES
-from intarsia.link.transmitter import Grant, Transmitter
-from tests.hw.link.packets import essence, make, opened
+from intarsia.link.grant import Grant
+from intarsia.link.transmitter import Transmitter
+from tests.hw.link.packets import essence, make, opened, sealed
 
 #: A packet of each class that is as long as they come.
 LONGEST = {
@@ -67,7 +68,9 @@ class Bench:
         where.get(header["kind"], self.packets).append((header, beats))
 
     def send(self, name, kind=None, length=0):
+        """Queue a packet that comes from another link."""
         beats = make(random, *((kind, length) if kind else LONGEST[name]), self.link_bytes)
+        beats = sealed(beats, self.link_bytes, sequence=99, acknowledge=7, credits=5, epoch=15)
         self.sources[name].send(*beats)
         return beats
 
