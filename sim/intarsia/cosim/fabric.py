@@ -268,8 +268,11 @@ class Fabric:
         """Let the memory node or host node, as a home, wait for `node` no more, or again."""
         self._core.fence(self._fabric, home, node, int(fenced))
 
-    def errand(self, errand: Errand) -> int:
-        """Queue what the host node shall do while time passes. Returns its number."""
+    def errand(self, errand: Errand, *, source: int = HOST_NODE) -> int:
+        """Queue what the host node, or the memory node, shall do while time passes.
+
+        Returns its number among those of that node.
+        """
         if errand.kind is ErrandKind.PLACE:
             if errand.region is None:
                 raise FabricError("An errand that places a fragment needs its region")
@@ -277,7 +280,7 @@ class Fabric:
             when = errand.group, errand.earliest
             about = errand.node, errand.data_id, errand.fragment
             return self._core.errand_place(
-                self._fabric, HOST_NODE, *when, *about, *place, int(gone)
+                self._fabric, source, *when, *about, *place, int(gone)
             )
         fields = {
             "data_id": errand.data_id,
@@ -287,7 +290,7 @@ class Fabric:
         }
         return self._core.errand(
             self._fabric,
-            HOST_NODE,
+            source,
             errand.kind,
             errand.group,
             errand.earliest,
@@ -298,10 +301,10 @@ class Fabric:
             errand.entry,
         )
 
-    def standing(self, number: int) -> Standing:
-        """How an errand stands."""
+    def standing(self, number: int, *, source: int = HOST_NODE) -> Standing:
+        """How an errand of the host node, or of the memory node, stands."""
         cycle, what = ctypes.c_uint64(), ctypes.c_char_p()
-        state = self._core.errand_standing(self._fabric, HOST_NODE, number, cycle, what)
+        state = self._core.errand_standing(self._fabric, source, number, cycle, what)
         return Standing(State(state), cycle.value, (what.value or b"").decode())
 
     def events(self, chip: int) -> list[tuple[int, int, int, int, bool]]:

@@ -37,7 +37,9 @@ class Bench:
         responder = Responder(**parameters())
         self.config = responder.config
         link_bytes = self.config.link_bytes
+        self.dut = dut
         dut.node.value = NODE
+        dut.fence__valid.value = 0
         self.request = PacketSource(dut, responder.request, link_bytes, pause=pause)
         self.reply = PacketSink(dut, responder.reply, link_bytes, pause=pause)
         self.map = MapServer(dut, responder.lookup, pause=pause)
