@@ -99,6 +99,9 @@ class Chip(wiring.Component):
         connect(m, registers=registers.route, router=router.route)
         connect(m, registers=registers.command, atu=atu.command)
         connect(m, registers=registers.home, port=blocks["map_port"].home)
+        connect(m, registers=registers.fence, remote=blocks["dma_remote"].fence)
+        fence = blocks["dma_responder"].fence
+        m.d.comb += [fence.valid.eq(registers.fence.valid), fence.p.eq(registers.fence.p)]
         m.d.comb += [
             self.irq.eq(registers.irq),
             sequencer.tick.eq(self.tick),
@@ -106,6 +109,7 @@ class Chip(wiring.Component):
             home.tick.eq(self.tick),
             home.base.eq(registers.home_base),
             home.size.eq(registers.home_size),
+            blocks["dma_remote"].tick.eq(self.tick),
             sequencer.limit.eq(registers.limit),
             registers.running.eq(sequencer.running),
             registers.faulted.eq(sequencer.faulted),

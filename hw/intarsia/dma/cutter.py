@@ -28,6 +28,9 @@ KINDS = {
 
 STITCHES = (RemoteOp.GATHER, RemoteOp.SCATTER)
 
+#: Bits of the descriptor of a stitch, which are the first ones of a job's.
+STITCH_BITS = StitchDescriptor.as_shape().size
+
 #: Bytes of a sum, and fields that are whole sums for ACCUMULATE.
 SUM_BYTES = 4
 DISTANCES = ("remote_pitch", "row_bytes", "offset")
@@ -44,37 +47,41 @@ class _Work:
     -------
     opcode, context : Signal
         Of the job.
+    stitches : Value
+        It has a list.
     record : Signal
-        The job's transfer, or that of the list. What was cut has left its offsets and rows.
+        The transfer. What was cut of it has left its offsets.
     offset : Value
         That at the other side, with all its bits.
-    left : Signal
-        Bytes to the end of the row.
-    stitch : View
-        The job itself, before a record takes its place.
-    base, count : Signal
-        Of a list: where local addresses count from, and records from this one on.
-    spare : Signal
-        Words of the job behind `record` that are not zero.
+    rows, remote_pitch, local_pitch : Signal
+        What is said of the transfer elsewhere.
+    left, row : Signal
+        Bytes to the end of the row, and rows before that.
+    base : Signal
+        Where local addresses count from.
+    count : Signal
+        Records that are to come.
     """
 
     def __init__(self, job):
         self.opcode = Signal.like(job.opcode, name="opcode", reset_less=True)
         self.context = Signal.like(job.context, name="context", reset_less=True)
+        self.stitches = _is_one_of(self.opcode, STITCHES)
         self.record = Signal(StitchRecord, name="record", reset_less=True)
         self.beyond = Signal(
             Shape.cast(OFFSET).width - len(self.record.offset), name="beyond", reset_less=True
         )
         self.offset = Cat(self.record.offset, self.beyond)
-        self.left = Signal(LOCAL, name="left", reset_less=True)
-        bits = self.record.as_value()
-        self.stitch = data.View(StitchDescriptor, bits[: StitchDescriptor.as_shape().size])
-        self.base = Signal(LOCAL, name="base", reset_less=True)
-        self.count = Signal.like(self.stitch.count, name="count", reset_less=True)
-        rest = job.descriptor.as_value()[len(bits) :]
-        self.rest = [rest[start : start + WORD] for start in range(0, len(rest), WORD)]
-        self.spare = Signal(len(self.rest), name="spare", reset_less=True)
-        self.stitches = _is_one_of(self.opcode, STITCHES)
+        names = ("rows", "remote_pitch", "local_pitch", "left", "row", "base", "count")
+        (
+            self.rows,
+            self.remote_pitch,
+            self.local_pitch,
+            self.left,
+            self.row,
+            self.base,
+            self.count,
+        ) = (Signal(LOCAL, name=name, reset_less=True) for name in names)
 
 
 class Cutter(wiring.Component):
@@ -139,29 +146,27 @@ class Cutter(wiring.Component):
 
         m.submodules.lister = lister = Lister(config=self.config)
         wiring.connect(m, lister.read, wiring.flipped(self.read))
+        listing = data.View(StitchDescriptor, self.job.p.descriptor.as_value()[:STITCH_BITS])
         m.d.comb += [
-            lister.address.eq(work.stitch.records.offset),
+            lister.address.eq(listing.records.offset),
             lister.context.eq(work.context),
         ]
-        listing = Signal()
+        faulty, code, word = self._judge(m, listing)
+        wrong, wrong_code, wrong_word = (
+            Signal.like(value, name=f"wrong_{n}", reset_less=True)
+            for n, value in enumerate((faulty, code, word))
+        )
+        damaged = Signal(reset_less=True)
         cutting = Signal()
-        damaged = Signal()
-        wrong, code, word = self._judge(m, work, listing)
-        advances, ends = self._cut(m, work, cutting & ~wrong & ~self.cancelled)
+        advances, ends = self._cut(m, work, cutting)
 
-        report = Signal(FaultReport, reset_less=True)
-        m.d.comb += self.fault.p.eq(report)
-
-        def refuse(code, **fields):
-            """Report `code`, and end the job."""
-            m.d.sync += [
-                report.eq(0),
-                report.code.eq(code),
-                report.engine.eq(Stream.REMOTE.value),
-                report.context.eq(work.context),
-                *(report[name].eq(value) for name, value in fields.items()),
-            ]
-            m.next = "REFUSE"
+        m.d.comb += [
+            self.fault.p.engine.eq(Stream.REMOTE.value),
+            self.fault.p.context.eq(work.context),
+            self.fault.p.code.eq(wrong_code),
+            self.fault.p.info.eq(wrong_word),
+            self.fault.p.address.eq(Mux(damaged, lister.record, 0)),
+        ]
 
         with m.FSM():
             with m.State("IDLE"):
@@ -172,28 +177,32 @@ class Cutter(wiring.Component):
                 ]
                 with m.If(self.begun):
                     job = self.job.p
+                    m.d.comb += lister.begin.eq(1)
                     m.d.sync += [
                         work.opcode.eq(job.opcode),
                         work.context.eq(job.context),
-                        record.eq(job.descriptor),
-                        record.reserved.eq(0),  # there, operands have their slot
+                        *(
+                            record[name].eq(job.descriptor[name])
+                            for name in ("data_id", "fragment", "offset", "row_bytes")
+                        ),
+                        record.local.eq(0),
+                        work.base.eq(job.descriptor.local.offset),
                         work.beyond.eq(0),
                         work.left.eq(job.descriptor.row_bytes),
-                        work.spare.eq(Cat(word.any() for word in work.rest)),
+                        work.row.eq(1),
+                        *(
+                            getattr(work, name).eq(job.descriptor[name])
+                            for name in ("rows", "remote_pitch", "local_pitch")
+                        ),
+                        work.count.eq(listing.count),
+                        wrong.eq(faulty),
+                        wrong_code.eq(code),
+                        wrong_word.eq(word),
+                        damaged.eq(0),
                     ]
                     m.next = "CUT"
-                    with m.If(_is_one_of(job.opcode, STITCHES)):
-                        m.next = "LIST"
-            with m.State("LIST"):
-                m.d.comb += [listing.eq(1), lister.begin.eq(1)]
-                m.d.sync += [
-                    work.base.eq(work.stitch.local.offset),
-                    work.count.eq(work.stitch.count),
-                    damaged.eq(0),
-                ]
-                m.next = "FETCH"
-                with m.If(wrong):
-                    refuse(code, info=word)
+                    with m.If(_is_one_of(job.opcode, STITCHES) & ~faulty):
+                        m.next = "FETCH"
             with m.State("FETCH"):
                 m.d.comb += lister.fetch.eq(1)
                 part = lister.part
@@ -207,23 +216,26 @@ class Cutter(wiring.Component):
                         m.next = "PLACE"
             with m.State("PLACE"):
                 m.d.sync += [
-                    record.local.eq(record.local + work.base),
                     work.beyond.eq(0),
                     work.left.eq(record.row_bytes),
+                    work.row.eq(1),
                     work.count.eq(work.count - 1),
+                    wrong.eq(damaged | (record.row_bytes == 0)),
+                    wrong_code.eq(Mux(damaged, FaultCode.PARITY, FaultCode.DESCRIPTOR)),
+                    wrong_word.eq(
+                        Mux(damaged, 0, StitchRecord.as_shape()["row_bytes"].offset // WORD)
+                    ),
                 ]
                 m.next = "CUT"
-                with m.If(damaged):
-                    refuse(FaultCode.PARITY, address=lister.record)
             with m.State("CUT"):
                 m.d.comb += [
-                    cutting.eq(1),
+                    cutting.eq(~wrong & ~self.cancelled),
                     self.waiting.eq(self.request.valid & ~self.request.ready),
                 ]
                 with m.If(self.cancelled):
                     m.next = "END"
                 with m.Elif(wrong):
-                    refuse(code, info=word)
+                    m.next = "REFUSE"
                 with m.Elif(advances & ends):
                     m.next = "END"
                     with m.If(work.stitches & (work.count != 0)):
@@ -238,42 +250,35 @@ class Cutter(wiring.Component):
 
         return m
 
-    def _judge(self, m, work, listing):
-        """Whether the record (or else the head of a list) is wrong; code and word of the fault."""
-        record = work.record
-        m.submodules.record_check = in_record = DescriptorCheck(
-            StitchRecord, nonzero=("row_bytes", "rows")
+    def _judge(self, m, listing):
+        """Whether the job on offer is wrong; code and word of the fault."""
+        job = self.job.p
+        m.submodules.transfer_check = in_transfer = DescriptorCheck(
+            RemoteDescriptor, nonzero=("row_bytes", "rows")
         )
         m.submodules.stitch_check = in_stitch = DescriptorCheck(
-            StitchDescriptor, nonzero=("count",)
+            StitchDescriptor, nonzero=("count", "rows")
         )
-        known = Signal()
-        wrong = Signal()
+        faulty = Signal()
         code = Signal(FaultCode)
-        word = Signal.like(in_record.word)
+        word = Signal(range(RemoteDescriptor.as_shape().size // WORD))
         m.d.comb += [
-            in_record.descriptor.eq(record),
-            in_stitch.descriptor.eq(work.stitch),
-            known.eq(_is_one_of(work.opcode, RemoteOp)),
+            in_transfer.descriptor.eq(job.descriptor),
+            in_stitch.descriptor.eq(listing),
             code.eq(FaultCode.DESCRIPTOR),
         ]
-        with m.If(listing):
-            m.d.comb += [wrong.eq(in_stitch.faulty), word.eq(in_stitch.word)]
-        with m.Elif(~known):
-            m.d.comb += [wrong.eq(1), code.eq(FaultCode.PROGRAM)]
-        with m.Elif(in_record.faulty):
-            m.d.comb += [wrong.eq(1), word.eq(in_record.word)]
-        with m.Elif(work.spare.any() & ~work.stitches):
-            m.d.comb += wrong.eq(1)
-            for n in reversed(range(len(work.spare))):
-                with m.If(work.spare[n]):
-                    m.d.comb += word.eq(len(record.as_value()) // WORD + n)
-        with m.Elif(work.opcode == RemoteOp.ACCUMULATE.value):
+        with m.If(_is_one_of(job.opcode, STITCHES)):
+            m.d.comb += [faulty.eq(in_stitch.faulty), word.eq(in_stitch.word)]
+        with m.Elif(~_is_one_of(job.opcode, RemoteOp)):
+            m.d.comb += [faulty.eq(1), code.eq(FaultCode.PROGRAM)]
+        with m.Elif(in_transfer.faulty):
+            m.d.comb += [faulty.eq(1), word.eq(in_transfer.word)]
+        with m.Elif(job.opcode == RemoteOp.ACCUMULATE.value):
             for name in DISTANCES:
-                with m.If(record[name][: exact_log2(SUM_BYTES)].any()):
-                    place = StitchRecord.as_shape()[name].offset // WORD
-                    m.d.comb += [wrong.eq(1), word.eq(place)]
-        return wrong, code, word
+                with m.If(job.descriptor[name][: exact_log2(SUM_BYTES)].any()):
+                    place = RemoteDescriptor.as_shape()[name].offset // WORD
+                    m.d.comb += [faulty.eq(1), word.eq(place)]
+        return faulty, code, word
 
     def _cut(self, m, work, cutting):
         """Goes on by a row, or a part of it, while `cutting`, and offers requests.
@@ -286,31 +291,31 @@ class Cutter(wiring.Component):
         # The request that grows: where it begins, and how much it has.
         started = Signal()
         length = Signal(range(PAYLOAD_MAX + 1))
-        start = Signal(
-            data.StructLayout({"address": LOCAL, "left": LOCAL, "offset": OFFSET}), reset_less=True
-        )
+        start = Signal(data.StructLayout({"address": LOCAL, "left": LOCAL}), reset_less=True)
 
         dense = Signal()
         taken = Signal.like(length)
         row_ends = Signal()
+        last = Signal()
         grows = Signal()
         advances = Signal()
         gap = Signal(LOCAL)
         free = PAYLOAD_MAX - length
         m.d.comb += [
-            dense.eq(record.remote_pitch == record.row_bytes),
-            gap.eq(record.local_pitch - record.row_bytes),
+            dense.eq(work.remote_pitch == record.row_bytes),
+            gap.eq(work.local_pitch - record.row_bytes),
+            last.eq(work.row == work.rows),
             row_ends.eq(left <= free),
             taken.eq(Mux(row_ends, left, free)),
-            grows.eq(dense & row_ends & (record.rows != 1) & (taken != free)),
+            grows.eq(dense & row_ends & ~last & (taken != free)),
             advances.eq(cutting & (grows | self.request.ready)),
             self.request.valid.eq(cutting & ~grows),
             request.job.eq(self.number),
             request.foreign.eq(self.owners[work.context] != record.data_id[TENSOR_BITS:]),
             request.data_id.eq(record.data_id),
             request.fragment.eq(record.fragment),
-            request.offset.eq(Mux(started, start.offset, offset)),
-            request.span.address.eq(Mux(started, start.address, record.local)),
+            request.offset.eq(offset),
+            request.span.address.eq(work.base + Mux(started, start.address, record.local)),
             request.span.left.eq(Mux(started, start.left, left)),
             request.span.row_bytes.eq(record.row_bytes),
             request.span.gap.eq(gap),
@@ -319,26 +324,25 @@ class Cutter(wiring.Component):
         ]
         for opcode, kind in KINDS.items():
             with m.If(work.opcode == opcode.value):
-                m.d.comb += request.kind.eq(kind)
+                m.d.comb += request.kind.eq(kind.value)
 
         # At the other side, rows may overlap: what lies between them may be negative.
         with m.If(advances):
             m.d.sync += [
                 record.local.eq(record.local + taken + Mux(row_ends, gap, 0)),
-                offset.eq(
-                    offset + taken + Mux(row_ends, record.remote_pitch - record.row_bytes, 0)
-                ),
                 left.eq(Mux(row_ends, record.row_bytes, left - taken)),
-                record.rows.eq(record.rows - row_ends),
+                work.row.eq(work.row + row_ends),
                 length.eq(Mux(grows, length + taken, 0)),
                 started.eq(grows),
             ]
             with m.If(~started):
-                m.d.sync += [
-                    start.address.eq(record.local),
-                    start.left.eq(left),
-                    start.offset.eq(offset),
-                ]
+                m.d.sync += [start.address.eq(record.local), start.left.eq(left)]
+            with m.If(~grows):
+                m.d.sync += offset.eq(
+                    offset
+                    + request.span.length
+                    + Mux(row_ends, work.remote_pitch - record.row_bytes, 0)
+                )
         with m.If(self.ended):
             m.d.sync += [length.eq(0), started.eq(0)]
-        return advances, ~grows & row_ends & (record.rows == 1)
+        return advances, ~grows & row_ends & last

@@ -11,7 +11,7 @@ from intarsia.dma.fence import Fence
 from intarsia.dma.receiver import Receiver
 from intarsia.dma.sender import Sender
 from intarsia.dma.share import ReadShare
-from intarsia.dma.transactions import JOBS, TRANSACTION, Transactions
+from intarsia.dma.transactions import JOBS, RECENT, Transactions
 from intarsia.isa.address import NODE, OWNER_BITS
 from intarsia.isa.counters import Activity
 from intarsia.isa.registers import FenceWord
@@ -50,7 +50,7 @@ class RemoteQueue(wiring.Component):
         Owner whose tensors each context may use.
     tick : In(1)
         Timebase.
-    fence : In(stream.Signature(FenceWord, always_ready=True))
+    fence : In(stream.Signature(FenceWord))
         Nodes that are dead, or alive again.
     lookup : Out(Lookup())
     request : Out(stream.Signature(PacketBeat(link_bytes)))
@@ -70,7 +70,7 @@ class RemoteQueue(wiring.Component):
             "node": In(NODE),
             "owners": In(data.ArrayLayout(OWNER_BITS, config.contexts)),
             "tick": In(1),
-            "fence": In(stream.Signature(FenceWord, always_ready=True)),
+            "fence": In(stream.Signature(FenceWord)),
             "lookup": Out(Lookup()),
             "request": Out(stream.Signature(PacketBeat(config.link_bytes))),
             "reply": In(stream.Signature(PacketBeat(config.link_bytes))),
@@ -108,8 +108,9 @@ class RemoteQueue(wiring.Component):
             transactions.tick.eq(self.tick),
             *(
                 getattr(sender, name).eq(getattr(transactions, name))
-                for name in ("due", "again", "half", "expired", "found", "target")
+                for name in ("again", "half", "expired", "found", "target")
             ),
+            sender.due.eq(transactions.due & fence.ready),
             transactions.take.eq(sender.take),
             *(
                 getattr(transactions, name).eq(getattr(receiver, name))
@@ -127,14 +128,14 @@ class RemoteQueue(wiring.Component):
 
         # Jobs begin one after the other, and end when all their transactions are closed: those
         # before the number that came next when the last one was opened. A job without transactions
-        # may fall behind those of later ones: numbers are compared modulo 2^16.
-        m.submodules.ends = ends = fifo.SyncFIFO(width=Shape.cast(TRANSACTION).width, depth=JOBS)
+        # may fall behind those of later ones: by less than numbers can tell.
+        m.submodules.ends = ends = fifo.SyncFIFO(width=Shape.cast(RECENT).width, depth=JOBS)
         job = Signal(range(JOBS))
         begun = Signal(range(JOBS + 1))
         failed = Signal(JOBS)
         fails = Signal(JOBS)
         done = Signal()
-        behind = Signal(signed(Shape.cast(TRANSACTION).width))
+        behind = Signal(signed(Shape.cast(RECENT).width))
         m.d.comb += [
             behind.eq(transactions.oldest - ends.r_data),
             ends.w_data.eq(transactions.number),

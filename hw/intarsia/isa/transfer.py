@@ -96,15 +96,7 @@ class RemoteDescriptor(data.Struct):
 
 
 class StitchRecord(data.Struct):
-    """One of the transfers that a GATHER or SCATTER consists of: 32 bytes, which are the first ones
-    of a `RemoteDescriptor`, but for `local`.
-    """
-
-    local: 24
-    """First byte in this chip's memory, from the operand `local` of the instruction on."""
-
-    reserved: 8
-    """Must be zero."""
+    """One of the transfers that a GATHER or SCATTER consists of: 16 bytes."""
 
     data_id: 40
     """Tensor at the other side."""
@@ -112,51 +104,48 @@ class StitchRecord(data.Struct):
     fragment: 16
     """Fragment of the tensor."""
 
-    reserved1: 8
-    """Must be zero."""
-
     offset: 24
     """First byte within the fragment."""
-
-    reserved2: 8
-    """Must be zero."""
 
     row_bytes: 24
     """Bytes of a row, not zero."""
 
-    reserved3: 8
-    """Must be zero."""
-
-    rows: 24
-    """Rows, not zero."""
-
-    reserved4: 8
-    """Must be zero."""
-
-    remote_pitch: 24
-    """Bytes from one row to the next, in the fragment."""
-
-    reserved5: 8
-    """Must be zero."""
-
-    local_pitch: 24
-    """Bytes from one row to the next, in this chip's memory."""
-
-    reserved6: 8
-    """Must be zero."""
+    local: 24
+    """First byte in this chip's memory, from the instruction's operand `local` on."""
 
 
 class StitchDescriptor(data.Struct):
-    """Body of GATHER and SCATTER: 16 bytes, of which 2 operands."""
+    """Body of GATHER and SCATTER: 32 bytes, of which 2 operands.
+
+    What records have in common is said here.
+    """
 
     local: Operand
     """Where `StitchRecord.local` counts from."""
 
     records: Operand
-    """The list: dense, 32 bytes for each record."""
+    """The list of `StitchRecord`, 16 bytes each."""
 
     count: 24
     """Records, not zero."""
 
-    reserved: 40
+    reserved: 72
+    """Must be zero."""
+
+    rows: 24
+    """Rows of each record, not zero."""
+
+    reserved1: 8
+    """Must be zero."""
+
+    remote_pitch: 24
+    """Bytes from one row to the next, in the fragment."""
+
+    reserved2: 8
+    """Must be zero."""
+
+    local_pitch: 24
+    """Bytes from one row to the next, in this chip's memory."""
+
+    reserved3: 8
     """Must be zero."""

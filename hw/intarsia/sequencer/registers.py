@@ -13,6 +13,7 @@ from intarsia.isa.registers import (
     IDENTITY,
     INTERRUPTS,
     WATCHDOG_RESET,
+    FenceWord,
     HomeWord,
     InterruptWord,
     Register,
@@ -56,6 +57,7 @@ class Registers(wiring.Component):
     owners : Out(data.ArrayLayout(12, contexts))
         Owner of each context.
     route : Out(stream.Signature(RouteWord, always_ready=True))
+    fence : Out(stream.Signature(FenceWord))
     home : Out(stream.Signature(HomeWord, always_ready=True))
     home_base, home_size : Out(24)
         Where this chip keeps its part of the map.
@@ -84,6 +86,7 @@ class Registers(wiring.Component):
             "slot": Out(stream.Signature(SlotWrite, always_ready=True)),
             "owners": Out(data.ArrayLayout(OWNER_BITS, config.contexts)),
             "route": Out(stream.Signature(RouteWord, always_ready=True)),
+            "fence": Out(stream.Signature(FenceWord)),
             "home": Out(stream.Signature(HomeWord, always_ready=True)),
             "home_base": Out(LOCAL),
             "home_size": Out(LOCAL),
@@ -169,6 +172,7 @@ class Registers(wiring.Component):
             self.stop.p.eq(value),
             self.ring.p.eq(value),
             self.route.p.eq(value),
+            self.fence.p.eq(value),
             self.home.p.eq(value),
             self.command.p.operation.eq(value),
             self.command.p.entry.eq(entry),
@@ -183,6 +187,7 @@ class Registers(wiring.Component):
             Register.DOORBELL: (self.ring, value < contexts),
             Register.SLOT_SIZE: (self.slot, slot_exists),
             Register.ROUTE: (self.route, Const(1)),
+            Register.FENCE: (self.fence, Const(1)),
             Register.HOME: (self.home, Const(1)),
             Register.ENTRY_COMMIT: (self.command, (value != 0) & (value < len(MapOperation))),
         }
