@@ -50,7 +50,8 @@ LAYOUTS = {
         "coordinator": (16, 16),
         "first": (32, 16),
         "members": (48, 16),
-        "reserved1": (64, 64),
+        "absent": (64, 32),
+        "reserved1": (96, 32),
     },
     "Notify": {
         "value": (0, 32),
