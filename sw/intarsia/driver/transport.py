@@ -71,7 +71,7 @@ class Errand:
     region : Region or None
         Of PLACE.
     group : int
-        Errands of a group are given up when one of them fails.
+        Errands of a group are given up when one of them fails; 0 is none.
     earliest : int
         Cycle before which it does not begin.
     """
