@@ -64,8 +64,8 @@ PROOFS = (
         "NoStaleTranslation",
         "proof: translations of the last set outlive the removal of all",
         "atu/cache.py",
-        "m.d.sync += used[way].eq(0)",
-        "m.d.sync += used[way].eq(used[way] & (1 << (sets - 1)))",
+        "m.d.sync += used.eq(0)",
+        "m.d.sync += used.eq(used & (1 << (sets - 1)))",
     ),
     _mutant(
         "AccessesStayInside",

@@ -6,21 +6,29 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from intarsia.atu.port import NUMBER, MapAnswer, MapQuestion
-from intarsia.common.lookup import Lookup, LookupRequest, MapCommand, MapOperation
-from intarsia.isa.address import LOCAL, NODE
+from intarsia.common.lookup import Lookup, MapCommand, MapOperation
+from intarsia.isa.address import DATA_ID, LOCAL, NODE
 from intarsia.isa.counters import Activity
 from intarsia.isa.fragment import FRAGMENT_FORMAT, Permissions, atu_set
 
 __all__ = ["PATIENCE", "Atu"]
 
 #: Pulses of the timebase that a home may take to answer.
-PATIENCE = 32
+PATIENCE = 12
+
+
+class _Key(data.Struct):
+    """Which fragment an entry is about."""
+
+    data_id: DATA_ID
+    fragment: 16
 
 
 class _Row(data.Struct):
     """What is kept of an entry, besides its key."""
 
     node: NODE
+    replica: NODE
     base: LOCAL
     size: 32
     version: 16
@@ -44,17 +52,21 @@ class _Misses:
         Its result is the result, even if it is a miss.
     keys, numbers : list of Signal
         The fragment, and the number of the question.
-    age : Signal
-        Pulses since something was asked or answered.
+    backup : Signal
+        Its primary home has not answered; the backup home is asked.
+    ages : list of Signal
+        Pulses since it was asked.
     """
 
     def __init__(self, ports):
-        self.waits, self.asks, self.stale, self.again, self.final = (
-            Signal(ports, name=name) for name in ("waits", "asks", "stale", "again", "final")
+        self.waits, self.asks, self.stale, self.again, self.final, self.backup = (
+            Signal(ports, name=name)
+            for name in ("waits", "asks", "stale", "again", "final", "backup")
         )
-        self.keys = [Signal(LookupRequest, name=f"key_{n}", reset_less=True) for n in range(ports)]
+        self.keys = [Signal(_Key, name=f"key_{n}", reset_less=True) for n in range(ports)]
         self.numbers = [Signal(NUMBER, name=f"number_{n}", reset_less=True) for n in range(ports)]
-        self.age = Signal(range(PATIENCE + 1))
+        self.ages = [Signal(range(PATIENCE + 1), name=f"age_{n}") for n in range(ports)]
+        self.late = Cat(age == PATIENCE for age in self.ages)
 
 
 class Atu(wiring.Component):
@@ -65,8 +77,12 @@ class Atu(wiring.Component):
     miss is asked of the fragment's home; until the answer is there, its port is not ready, but the
     other one is served. Ports that miss the same fragment ask once.
 
-    What a home says is kept, and looked up again. Where there is no such entry, or no answer for
-    `PATIENCE` pulses of ``tick``, the result is a miss.
+    What a home says is kept, and looked up again. A home that has not answered for `PATIENCE` pulses
+    of ``tick`` is taken for dead, and the fragment's backup home is asked. Where there is no such
+    entry, or no answer from that either, the result is a miss.
+
+    A look-up that is to be ``fresh`` misses: what the cache has is dropped, and no answer to
+    questions that were asked before it is believed.
 
     Commands and answers go before look-ups, and take a cycle each, in which none is accepted:
     look-ups accepted after a command see what it did. An answer to a question that was asked before
@@ -83,6 +99,8 @@ class Atu(wiring.Component):
 
     Members
     -------
+    node : In(16)
+        This node; replicas that it holds have their place in the result.
     requester, responder : In(Lookup())
         Who asks: the remote queue, and the responder.
     command : In(stream.Signature(MapCommand))
@@ -101,6 +119,7 @@ class Atu(wiring.Component):
         exact_log2(config.atu_sets)
         self.config = config
         super().__init__({
+            "node": In(NODE),
             "requester": In(Lookup()),
             "responder": In(Lookup()),
             "command": In(stream.Signature(MapCommand)),
@@ -115,12 +134,13 @@ class Atu(wiring.Component):
         misses = _Misses(len(self._askers))
 
         # What is done in this cycle: a look-up for one of the ports, or a change.
-        key = Signal(LookupRequest)
+        key = Signal(_Key)
+        fresh = Signal()
         looks = Signal(len(self._askers))
         change = Signal(MapCommand)
-        self._choose(m, misses, key, looks, change)
-        found = self._keep(m, key, looks, change)
-        self._conclude(m, misses, key, looks, found)
+        self._choose(m, misses, key, fresh, looks, change)
+        found = self._keep(m, key, fresh, looks, change)
+        self._conclude(m, misses, key, fresh, looks, found)
         self._ask(m, misses)
         return m
 
@@ -128,7 +148,7 @@ class Atu(wiring.Component):
     def _askers(self):
         return self.requester, self.responder
 
-    def _choose(self, m, misses, key, looks, change):
+    def _choose(self, m, misses, key, fresh, looks, change):
         """What is done in this cycle."""
         answer = self.answer
         asked = misses.waits & ~misses.asks
@@ -139,8 +159,10 @@ class Atu(wiring.Component):
             believed.eq(answered & ~misses.stale),
         ]
 
-        with m.If(self.tick & asked.any() & (misses.age != PATIENCE)):
-            m.d.sync += misses.age.eq(misses.age + 1)
+        with m.If(self.tick):
+            for n, age in enumerate(misses.ages):
+                with m.If(asked[n] & (age != PATIENCE)):
+                    m.d.sync += age.eq(age + 1)
         turn = Signal()
         with m.If(misses.again.any()):
             m.d.comb += [
@@ -148,8 +170,17 @@ class Atu(wiring.Component):
                 key.eq(Mux(misses.again[0], *misses.keys)),
             ]
             m.d.sync += misses.again.eq(misses.again & ~looks)
-        with m.Elif(misses.age == PATIENCE):
-            m.d.sync += [misses.again.eq(asked), misses.final.eq(asked), misses.age.eq(0)]
+        with m.Elif(misses.late.any()):
+            given_up = misses.late & misses.backup
+            m.d.sync += [
+                misses.again.eq(given_up),
+                misses.final.eq(given_up),
+                misses.asks.eq(misses.asks | (misses.late & ~given_up)),
+                misses.backup.eq(misses.backup | misses.late),
+            ]
+            for n, age in enumerate(misses.ages):
+                with m.If(misses.late[n]):
+                    m.d.sync += age.eq(0)
         with m.Elif(answer.valid):
             m.d.comb += [answer.ready.eq(1), change.entry.eq(answer.p.entry)]
             with m.If(believed.any() & (answer.p.entry.entry_format != 0)):
@@ -158,7 +189,6 @@ class Atu(wiring.Component):
                 misses.again.eq(answered),
                 misses.final.eq(believed),
                 misses.stale.eq(misses.stale & ~answered),
-                misses.age.eq(0),
             ]
         with m.Elif(self.command.valid):
             m.d.comb += [self.command.ready.eq(1), change.eq(self.command.p)]
@@ -170,19 +200,23 @@ class Atu(wiring.Component):
             for n, asker in enumerate(self._askers):
                 with m.If(granted == n):
                     m.d.comb += [
-                        key.eq(asker.request.p),
+                        key.data_id.eq(asker.request.p.data_id),
+                        key.fragment.eq(asker.request.p.fragment),
+                        fresh.eq(free[n] & asker.request.p.fresh),
                         looks[n].eq(free[n]),
                         asker.request.ready.eq(~misses.waits[n]),
                     ]
                     with m.If(free[n]):
                         m.d.sync += turn.eq(1 - n)
+            with m.If(fresh):
+                m.d.sync += misses.stale.eq(misses.waits)
         with m.If(change.operation != MapOperation.NONE):
             m.d.comb += [
                 key.data_id.eq(change.entry.data_id),
                 key.fragment.eq(change.entry.fragment),
             ]
 
-    def _conclude(self, m, misses, key, looks, found):
+    def _conclude(self, m, misses, key, fresh, looks, found):
         """Results, and misses: those that another port has asked for already aren't asked again."""
         m.d.sync += self.activity.eq(Activity.IDLE)
         with m.If((looks & ~misses.waits).any()):
@@ -195,13 +229,17 @@ class Atu(wiring.Component):
                     m.d.sync += [asker.result.valid.eq(1), misses.waits[n].eq(0)]
                 with m.Else():
                     other = 1 - n
-                    joins = (misses.waits & ~misses.again & ~misses.stale)[other] & (
-                        misses.keys[other] == key
+                    joins = (
+                        (misses.waits & ~misses.again & ~misses.stale)[other]
+                        & (misses.keys[other] == key)
+                        & ~fresh
                     )
                     m.d.sync += [
                         misses.waits[n].eq(1),
                         misses.stale[n].eq(0),
                         misses.asks[n].eq(~joins),
+                        misses.backup[n].eq(0),
+                        misses.ages[n].eq(0),
                         misses.keys[n].eq(key),
                         misses.numbers[n].eq(Mux(joins, misses.numbers[other], following)),
                         following.eq(following + ~joins),
@@ -217,17 +255,21 @@ class Atu(wiring.Component):
             question.data_id.eq(Mux(who, keys[1].data_id, keys[0].data_id)),
             question.fragment.eq(Mux(who, keys[1].fragment, keys[0].fragment)),
             question.number.eq(Mux(who, numbers[1], numbers[0])),
+            question.backup.eq(Mux(who, misses.backup[1], misses.backup[0])),
         ]
         with m.If(~asking):
             m.d.sync += [asking.eq(misses.asks.any()), who.eq(~misses.asks[0])]
         with m.Elif(self.question.ready):
-            m.d.sync += [asking.eq(0), misses.age.eq(0)]
+            m.d.sync += asking.eq(0)
             for n in range(len(self._askers)):
                 with m.If(who == n):
                     m.d.sync += misses.asks[n].eq(0)
 
-    def _keep(self, m, key, looks, change):
-        """The entries. Returns whether there is one of `key`, in the same cycle."""
+    def _keep(self, m, key, fresh, looks, change):
+        """The entries. Returns whether there is one of `key`, in the same cycle.
+
+        One that is looked up `fresh` goes.
+        """
         sets, ways = self.config.atu_sets, self.config.atu_ways
         index = Signal(range(sets))
         found = Signal(ways)
@@ -239,14 +281,13 @@ class Atu(wiring.Component):
             storable.eq(
                 (change.operation == MapOperation.FILL)
                 & (change.entry.entry_format == FRAGMENT_FORMAT)
-                & (change.entry.permissions.reserved == 0)
                 & (change.entry.reserved == 0)
             ),
         ]
 
         # Keys are found in the cycle of the look-up; then it is known where the rest is to be read.
         for way in range(ways):
-            keys = memory.Memory(shape=LookupRequest, depth=sets, init=[])
+            keys = memory.Memory(shape=_Key, depth=sets, init=[])
             m.submodules[f"keys_{way}"] = keys
             read = keys.read_port(domain="comb")
             write = keys.write_port()
@@ -268,7 +309,7 @@ class Atu(wiring.Component):
             with m.Elif(storable):
                 with m.If(replaced[way]):
                     m.d.sync += used.bit_select(index, 1).eq(1)
-            with m.Elif((change.operation != MapOperation.NONE) & found[way]):
+            with m.Elif(((change.operation != MapOperation.NONE) | fresh) & found[way]):
                 m.d.sync += used.bit_select(index, 1).eq(0)
 
         victim = Signal(range(ways))
@@ -287,7 +328,7 @@ class Atu(wiring.Component):
         write = rows.write_port()
         hit = Signal()
         with m.If(looks.any()):
-            m.d.sync += hit.eq(found.any())
+            m.d.sync += hit.eq(found.any() & ~fresh)
         m.d.comb += [
             read.addr.eq(Cat(index, _number(found))),
             read.en.eq(looks.any() & found.any()),
@@ -295,12 +336,14 @@ class Atu(wiring.Component):
             write.en.eq(storable),
             *(write.data[name].eq(change.entry[name]) for name, _ in _Row.as_shape()),
         ]
+        with m.If((change.entry.replica == self.node) & (change.entry.node != self.node)):
+            m.d.comb += write.data.base.eq(change.entry.replica_base)
         for asker in self._askers:
             m.d.comb += [
                 asker.result.p.hit.eq(hit),
                 *(asker.result.p[name].eq(read.data[name]) for name, _ in _Row.as_shape()),
             ]
-        return found.any()
+        return found.any() & ~fresh
 
 
 def _number(one):

@@ -1,14 +1,15 @@
 """Questions to homes as packets, and their answers."""
 
 from amaranth import *
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from intarsia.common.ports import PacketBeat
 from intarsia.isa.address import DATA_ID, NODE, LogicalAddress
 from intarsia.isa.fragment import FragmentEntry
 from intarsia.isa.packet import EXTENSION_BYTES, HEADER_BYTES, LINK_FORMAT, PacketHeader, PacketKind
-from intarsia.isa.topology import HOMES
+from intarsia.isa.registers import HomeWord
+from intarsia.isa.topology import HOME_ENTRIES, home_index, homes
 
 __all__ = ["NUMBER", "MapAnswer", "MapPort", "MapQuestion"]
 
@@ -25,6 +26,8 @@ class MapQuestion(data.Struct):
     data_id: DATA_ID
     fragment: 16
     number: NUMBER
+    backup: 1
+    """Its primary home has not answered."""
 
 
 class MapAnswer(data.Struct):
@@ -47,6 +50,8 @@ class MapPort(wiring.Component):
     -------
     node : In(16)
         This node.
+    home : In(stream.Signature(HomeWord, always_ready=True))
+        Who is asked. The homes are those of `isa.topology.homes` at power-up, and survive reset.
     question : In(stream.Signature(MapQuestion))
         Accepted with the last beat of its packet.
     answer : Out(stream.Signature(MapAnswer))
@@ -61,6 +66,7 @@ class MapPort(wiring.Component):
         beat = stream.Signature(PacketBeat(link_bytes))
         super().__init__({
             "node": In(NODE),
+            "home": In(stream.Signature(HomeWord, always_ready=True)),
             "question": In(stream.Signature(MapQuestion)),
             "answer": Out(stream.Signature(MapAnswer)),
             "forward": Out(beat),
@@ -81,8 +87,17 @@ class MapPort(wiring.Component):
         header = Signal(PacketHeader)
         address = Signal(LogicalAddress)
         question = self.question
+        m.submodules.homes = table = memory.Memory(
+            shape=NODE, depth=2 * HOME_ENTRIES, init=[pair[n] for n in range(2) for pair in homes()]
+        )
+        asked, write = table.read_port(domain="comb"), table.write_port()
+        index = home_index(question.p.data_id)
         m.d.comb += [
-            header.destination.eq(Array(HOMES)[question.p.data_id & (len(HOMES) - 1)]),
+            write.addr.eq(Cat(self.home.p.index, self.home.p.backup)),
+            write.data.eq(self.home.p.node),
+            write.en.eq(self.home.valid),
+            asked.addr.eq(index | question.p.backup * HOME_ENTRIES),
+            header.destination.eq(asked.data),
             header.kind.eq(PacketKind.MAP_LOOKUP),
             header.source.eq(self.node),
             header.transaction.eq(question.p.number),

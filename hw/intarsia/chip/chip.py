@@ -87,10 +87,13 @@ class Chip(wiring.Component):
         connect(m, sequencer=sequencer.fault, registers=registers.fault)
         connect(m, registers=registers.route, router=router.route)
         connect(m, registers=registers.command, atu=atu.command)
+        connect(m, registers=registers.home, port=blocks["map_port"].home)
+        connect(m, registers=registers.fence, remote=blocks["dma_remote"].fence)
         m.d.comb += [
             self.irq.eq(registers.irq),
             sequencer.tick.eq(self.tick),
             atu.tick.eq(self.tick),
+            blocks["dma_remote"].tick.eq(self.tick),
             sequencer.limit.eq(registers.limit),
             registers.running.eq(sequencer.running),
             registers.faulted.eq(sequencer.faulted),
@@ -103,6 +106,7 @@ class Chip(wiring.Component):
                 for name in ("dma_remote", "dma_responder", "sync", "map_port")
             ),
             router.node.eq(registers.node),
+            atu.node.eq(registers.node),
         ]
 
     def _connect_engines(self, m, *, sequencer, conv, vector, dma_local, dma_remote, sync, **_):

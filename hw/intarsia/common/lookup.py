@@ -47,6 +47,9 @@ class LookupRequest(data.Struct):
     fragment: 16
     """Number of the fragment."""
 
+    fresh: 1
+    """What the cache has is dropped, and the fragment's home is asked."""
+
 
 class LookupResult(data.Struct):
     """What the map says about it."""
@@ -57,8 +60,11 @@ class LookupResult(data.Struct):
     node: NODE
     """Node that holds it."""
 
+    replica: NODE
+    """Node that holds a replica; `node`, where there is none."""
+
     base: LOCAL
-    """Address of its first byte, where the holder is this chip."""
+    """Address of its first byte, or that of its replica, where the holder of that is this chip."""
 
     size: 32
     """Bytes."""
@@ -101,8 +107,11 @@ class Access(data.Struct):
     write: 1
     """Write it, or else read it."""
 
+    accumulate: 1
+    """Add to it; with `write`."""
+
     holder: 1
-    """The asking node holds the fragment: permissions are for others."""
+    """The asking node holds the fragment: permissions to read and write are for others."""
 
     version: 16
     """Version that the asking node has in its map."""
@@ -117,8 +126,9 @@ class Access(data.Struct):
 class AccessCheck(wiring.Component):
     """Says why an access must be refused, in the same cycle.
 
-    The reasons are tried in the order ATU_MISS, PERMISSION, VERSION, BOUNDS. An access of no bytes,
-    or of more than a packet carries, is out of bounds. OWNER is no matter of the map: whoever knows
+    The reasons are tried in the order ATU_MISS, PERMISSION, VERSION, BOUNDS. A fragment that is
+    being copied (``moving``) has no version that may be written. An access of no bytes, or of more
+    than a packet carries, is out of bounds. OWNER is no matter of the map: whoever knows
     the context compares.
 
     Members
@@ -138,10 +148,19 @@ class AccessCheck(wiring.Component):
 
         entry, access = self.entry, self.access
         permitted = Signal()
+        current = Signal()
         inside = Signal()
         m.d.comb += [
             permitted.eq(
-                access.holder | Mux(access.write, entry.permissions.write, entry.permissions.read)
+                Mux(
+                    access.accumulate,
+                    entry.permissions.accumulate,
+                    access.holder
+                    | Mux(access.write, entry.permissions.write, entry.permissions.read),
+                )
+            ),
+            current.eq(
+                (access.version == entry.version) & ~(access.write & entry.permissions.moving)
             ),
             inside.eq(
                 (access.length != 0)
@@ -154,7 +173,7 @@ class AccessCheck(wiring.Component):
             m.d.comb += self.fault.eq(FaultCode.ATU_MISS)
         with m.Elif(~permitted):
             m.d.comb += self.fault.eq(FaultCode.PERMISSION)
-        with m.Elif(access.version != entry.version):
+        with m.Elif(~current):
             m.d.comb += self.fault.eq(FaultCode.VERSION)
         with m.Elif(~inside):
             m.d.comb += self.fault.eq(FaultCode.BOUNDS)

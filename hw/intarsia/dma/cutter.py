@@ -3,45 +3,96 @@
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
-from intarsia.common.lookup import AccessCheck, Lookup, LookupResult
-from intarsia.common.ports import Job
-from intarsia.dma.descriptor import DescriptorCheck
-from intarsia.dma.pieces import Span
-from intarsia.isa.address import LOCAL, NODE, OWNER_BITS, PAYLOAD_MAX, TENSOR_BITS, LogicalAddress
+from intarsia.common.ports import Job, MemoryRead
+from intarsia.dma.descriptor import WORD, DescriptorCheck
+from intarsia.dma.lister import Lister
+from intarsia.dma.transactions import JOBS, OFFSET, Request
+from intarsia.isa.address import LOCAL, OWNER_BITS, PAYLOAD_MAX, TENSOR_BITS
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import RemoteOp, Stream
-from intarsia.isa.transfer import RemoteDescriptor
+from intarsia.isa.packet import PacketKind
+from intarsia.isa.transfer import RemoteDescriptor, StitchDescriptor, StitchRecord
 
-__all__ = ["Cut", "Cutter"]
+__all__ = ["Cutter"]
+
+#: What each opcode asks for.
+KINDS = {
+    RemoteOp.READ: PacketKind.READ,
+    RemoteOp.WRITE: PacketKind.WRITE,
+    RemoteOp.ACCUMULATE: PacketKind.ACCUMULATE,
+    RemoteOp.GATHER: PacketKind.READ,
+    RemoteOp.SCATTER: PacketKind.WRITE,
+}
+
+STITCHES = (RemoteOp.GATHER, RemoteOp.SCATTER)
+
+#: Bits of the descriptor of a stitch, which are the first ones of a job's.
+STITCH_BITS = StitchDescriptor.as_shape().size
+
+#: Bytes of a sum, and fields that are whole sums for ACCUMULATE.
+SUM_BYTES = 4
+DISTANCES = ("remote_pitch", "row_bytes", "offset")
 
 
-class Cut(data.Struct):
-    """One request: at most as much as a packet carries."""
+def _is_one_of(opcode, opcodes):
+    return Cat(opcode == item.value for item in opcodes).any()
 
-    write: 1
-    """WRITE, or else READ."""
 
-    node: NODE
-    """Node to ask."""
+class _Work:
+    """What is being cut.
 
-    address: LogicalAddress
-    """First byte at the other side."""
+    Members
+    -------
+    opcode, context : Signal
+        Of the job.
+    stitches : Value
+        It has a list.
+    record : Signal
+        The transfer. What was cut of it has left its offsets.
+    offset : Value
+        That at the other side, with all its bits.
+    rows, remote_pitch, local_pitch : Signal
+        What is said of the transfer elsewhere.
+    left, row : Signal
+        Bytes to the end of the row, and rows before that.
+    base, count : Signal
+        Of a list: where local addresses count from, and records that are to come.
+    """
 
-    span: Span
-    """This side."""
+    def __init__(self, job):
+        self.opcode = Signal.like(job.opcode, name="opcode", reset_less=True)
+        self.context = Signal.like(job.context, name="context", reset_less=True)
+        self.stitches = _is_one_of(self.opcode, STITCHES)
+        self.record = Signal(StitchRecord, name="record", reset_less=True)
+        self.beyond = Signal(
+            Shape.cast(OFFSET).width - len(self.record.offset), name="beyond", reset_less=True
+        )
+        self.offset = Cat(self.record.offset, self.beyond)
+        names = ("rows", "remote_pitch", "local_pitch", "left", "row", "base", "count")
+        (
+            self.rows,
+            self.remote_pitch,
+            self.local_pitch,
+            self.left,
+            self.row,
+            self.base,
+            self.count,
+        ) = (Signal(LOCAL, name=name, reset_less=True) for name in names)
 
 
 class Cutter(wiring.Component):
-    """Looks the fragment of each job up, once, and cuts the job into requests.
+    """Cuts jobs into requests, which come in the order of their bytes.
 
     Where the rows lie without gaps at the other side, a request runs on from row to row, and a
-    cycle is spent for each row; otherwise each row is cut for itself. Requests come in the order of
-    their bytes; while one waits to be taken, the cutter waits.
+    cycle is spent for each row; otherwise each row is cut for itself. The first row is cut in the
+    cycle after its job was accepted. While a request waits to be taken, the cutter waits.
 
-    A job is refused as PROGRAM (its opcode is unknown), DESCRIPTOR, OWNER (its context has another
-    owner than the tensor), ATU_MISS, PERMISSION or BOUNDS (by the request that would leave the
-    fragment).
+    The records of a GATHER or SCATTER are read and cut one after another.
+
+    A job is refused as PROGRAM, if its opcode is unknown, or as DESCRIPTOR; the rest of a list is,
+    from a record that is wrong (DESCRIPTOR) or damaged (PARITY) on.
 
     Parameters
     ----------
@@ -54,14 +105,15 @@ class Cutter(wiring.Component):
         Another job may be begun.
     begun : Out(1)
         A job is accepted in this cycle.
+    number : In(range(JOBS))
+        Number of the job.
     cancelled : In(1)
         No more requests of this job are wanted.
-    node : In(16)
-        This node.
     owners : In(data.ArrayLayout(12, contexts))
         Owner whose tensors each context may use.
-    lookup : Out(Lookup())
-    request : Out(stream.Signature(Cut))
+    read : Out(MemoryRead(lanes))
+        For lists.
+    request : Out(stream.Signature(Request))
     ended : Out(1)
         All requests of the job were taken, or there won't be any more of them.
     fault : Out(stream.Signature(FaultReport))
@@ -75,11 +127,11 @@ class Cutter(wiring.Component):
             "job": In(stream.Signature(Job(RemoteDescriptor))),
             "room": In(1),
             "begun": Out(1),
+            "number": In(range(JOBS)),
             "cancelled": In(1),
-            "node": In(NODE),
             "owners": In(data.ArrayLayout(OWNER_BITS, config.contexts)),
-            "lookup": Out(Lookup()),
-            "request": Out(stream.Signature(Cut)),
+            "read": Out(MemoryRead(config.lanes)),
+            "request": Out(stream.Signature(Request)),
             "ended": Out(1),
             "fault": Out(stream.Signature(FaultReport)),
             "waiting": Out(1),
@@ -87,90 +139,36 @@ class Cutter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        work = _Work(self.job.p)
+        record = work.record
 
-        job = Signal(Job(RemoteDescriptor), reset_less=True)
-        entry = Signal(LookupResult, reset_less=True)
-        descriptor = job.descriptor
-        reads = Signal()
-        writes = Signal()
-        owned = Signal()
-        dense = Signal()
+        m.submodules.lister = lister = Lister(config=self.config)
+        wiring.connect(m, lister.read, wiring.flipped(self.read))
+        listing = data.View(StitchDescriptor, self.job.p.descriptor.as_value()[:STITCH_BITS])
         m.d.comb += [
-            reads.eq(job.opcode == RemoteOp.READ.value),
-            writes.eq(job.opcode == RemoteOp.WRITE.value),
-            owned.eq(self.owners[job.context] == descriptor.data_id[TENSOR_BITS:]),
-            dense.eq(descriptor.remote_pitch == descriptor.row_bytes),
-            self.lookup.request.p.data_id.eq(descriptor.data_id),
-            self.lookup.request.p.fragment.eq(descriptor.fragment),
+            lister.address.eq(listing.records.offset),
+            lister.context.eq(work.context),
         ]
-        m.submodules.descriptor = sound = DescriptorCheck(
-            RemoteDescriptor, nonzero=("row_bytes", "rows")
+        faulty, code, word = self._judge(m, listing)
+        wrong, wrong_code, wrong_word = (
+            Signal.like(value, name=f"wrong_{n}", reset_less=True)
+            for n, value in enumerate((faulty, code, word))
         )
-        m.d.comb += sound.descriptor.eq(descriptor)
-
-        # Place of the next byte to be cut, on both sides, and what is left of row and job. Offsets
-        # are one bit wider than a fragment, so that none ever wraps around into it.
-        address, left, rows = (
-            Signal(LOCAL, name=name, reset_less=True) for name in ("address", "left", "rows")
-        )
-        offset = Signal(len(address) + 1, reset_less=True)
-        gap = Signal(LOCAL)
-        m.d.comb += gap.eq(descriptor.local_pitch - descriptor.row_bytes)
-
-        # The request that grows: where it begins, how much it has. Then the row may have ended.
-        start_address = Signal.like(address, reset_less=True)
-        start_left = Signal.like(left, reset_less=True)
-        length = Signal(range(PAYLOAD_MAX + 1))
-        row_ended = Signal()
-
-        taken = Signal.like(length)
-        row_ends = Signal()
-        grows = Signal()
-        free = PAYLOAD_MAX - length
-        m.d.comb += [
-            row_ends.eq(left <= free),
-            taken.eq(Mux(row_ends, left, free)),
-            grows.eq(dense & row_ends & (rows != 1) & (taken != free)),
-        ]
-
-        m.submodules.access = check = AccessCheck()
-        m.d.comb += [
-            check.entry.eq(entry),
-            check.access.write.eq(writes),
-            check.access.holder.eq(entry.node == self.node),
-            check.access.version.eq(entry.version),
-            check.access.offset.eq(offset),
-            check.access.length.eq(length),
-        ]
-
-        request = self.request.p
-        m.d.comb += [
-            request.write.eq(writes),
-            request.node.eq(entry.node),
-            request.address.data_id.eq(descriptor.data_id),
-            request.address.fragment.eq(descriptor.fragment),
-            request.address.offset.eq(offset),
-            request.address.version.eq(entry.version),
-            request.span.address.eq(start_address),
-            request.span.left.eq(start_left),
-            request.span.row_bytes.eq(descriptor.row_bytes),
-            request.span.gap.eq(gap),
-            request.span.length.eq(length),
-            request.span.context.eq(job.context),
-        ]
+        damaged = Signal(reset_less=True)
+        cutting = Signal()
+        advances, ends = self._cut(m, work, cutting)
 
         report = Signal(FaultReport, reset_less=True)
         m.d.comb += self.fault.p.eq(report)
 
-        def refuse(code):
-            """Report `code`, which is about the fragment, and end the job."""
+        def refuse(code, **fields):
+            """Report `code`, and end the job."""
             m.d.sync += [
                 report.eq(0),
                 report.code.eq(code),
                 report.engine.eq(Stream.REMOTE.value),
-                report.context.eq(job.context),
-                report.data_id.eq(descriptor.data_id),
-                report.info.eq(descriptor.fragment),
+                report.context.eq(work.context),
+                *(report[name].eq(value) for name, value in fields.items()),
             ]
             m.next = "REFUSE"
 
@@ -182,66 +180,70 @@ class Cutter(wiring.Component):
                     self.begun.eq(self.job.valid & self.room),
                 ]
                 with m.If(self.begun):
-                    m.d.sync += job.eq(self.job.p)
-                    m.next = "LOOKUP"
-            with m.State("LOOKUP"):
-                m.d.sync += [
-                    address.eq(descriptor.local.offset),
-                    left.eq(descriptor.row_bytes),
-                    rows.eq(descriptor.rows),
-                    offset.eq(descriptor.offset),
-                    length.eq(0),
-                ]
-                with m.If(~(reads | writes)):
-                    refuse(FaultCode.PROGRAM)
-                    m.d.sync += [report.data_id.eq(0), report.info.eq(0)]
-                with m.Elif(sound.faulty):
-                    refuse(FaultCode.DESCRIPTOR)
-                    m.d.sync += [report.data_id.eq(0), report.info.eq(sound.word)]
-                with m.Elif(~owned):
-                    refuse(FaultCode.OWNER)
-                with m.Else():
-                    m.d.comb += self.lookup.request.valid.eq(1)
-                    with m.If(self.lookup.request.ready):
-                        m.next = "FOUND"
-            with m.State("FOUND"):
-                with m.If(self.lookup.result.valid):
-                    m.d.sync += entry.eq(self.lookup.result.p)
+                    job = self.job.p
+                    m.d.comb += lister.begin.eq(1)
+                    m.d.sync += [
+                        work.opcode.eq(job.opcode),
+                        work.context.eq(job.context),
+                        *(
+                            record[name].eq(job.descriptor[name])
+                            for name in ("data_id", "fragment", "offset", "row_bytes")
+                        ),
+                        record.local.eq(job.descriptor.local.offset),
+                        work.base.eq(job.descriptor.local.offset),
+                        work.beyond.eq(0),
+                        work.left.eq(job.descriptor.row_bytes),
+                        work.row.eq(1),
+                        *(
+                            getattr(work, name).eq(job.descriptor[name])
+                            for name in ("rows", "remote_pitch", "local_pitch")
+                        ),
+                        work.count.eq(listing.count),
+                        wrong.eq(faulty),
+                        wrong_code.eq(code),
+                        wrong_word.eq(word),
+                        damaged.eq(0),
+                    ]
                     m.next = "CUT"
-            with m.State("CUT"):
-                with m.If(length == 0):
-                    m.d.sync += [start_address.eq(address), start_left.eq(left)]
+                    with m.If(_is_one_of(job.opcode, STITCHES) & ~faulty):
+                        m.next = "FETCH"
+            with m.State("FETCH"):
+                m.d.comb += lister.fetch.eq(1)
+                part = lister.part
+                with m.If(part.valid):
+                    bits = record.as_value()
+                    m.d.sync += [
+                        bits.eq(Cat(bits, part.p.bytes)[len(part.p.bytes) :]),
+                        damaged.eq(damaged | part.p.damaged),
+                    ]
+                    with m.If(part.p.last):
+                        m.next = "PLACE"
+            with m.State("PLACE"):
                 m.d.sync += [
-                    address.eq(address + taken + Mux(row_ends, gap, 0)),
-                    left.eq(Mux(row_ends, descriptor.row_bytes, left - taken)),
-                    rows.eq(rows - row_ends),
-                    length.eq(length + taken),
-                    row_ended.eq(row_ends),
+                    record.local.eq(record.local + work.base),
+                    work.beyond.eq(0),
+                    work.left.eq(record.row_bytes),
+                    work.row.eq(1),
+                    work.count.eq(work.count - 1),
+                    wrong.eq(record.row_bytes == 0),
+                    wrong_word.eq(StitchRecord.as_shape()["row_bytes"].offset // WORD),
                 ]
-                with m.If(~grows):
-                    m.next = "CHECK"
+                m.next = "CUT"
+                with m.If(damaged):
+                    refuse(FaultCode.PARITY, address=lister.record)
+            with m.State("CUT"):
+                m.d.comb += [
+                    cutting.eq(~wrong & ~self.cancelled),
+                    self.waiting.eq(self.request.valid & ~self.request.ready),
+                ]
                 with m.If(self.cancelled):
                     m.next = "END"
-            with m.State("CHECK"):
-                with m.If(check.fault == FaultCode.NONE):
-                    m.next = "REQUEST"
-                with m.Else():
-                    refuse(check.fault)
-                    m.d.sync += report.node.eq(self.node)
-            with m.State("REQUEST"):
-                m.d.comb += [self.waiting.eq(1), self.request.valid.eq(1)]
-                with m.If(self.request.ready):
-                    # Past the gap, which may be negative: rows may overlap at the other side.
-                    m.d.sync += offset.eq(
-                        offset
-                        + length
-                        + Mux(row_ended, descriptor.remote_pitch - descriptor.row_bytes, 0)
-                    )
-                    m.d.sync += length.eq(0)
-                    with m.If(rows == 0):
-                        m.next = "END"
-                    with m.Else():
-                        m.next = "CUT"
+                with m.Elif(wrong):
+                    refuse(wrong_code, info=wrong_word)
+                with m.Elif(advances & ends):
+                    m.next = "END"
+                    with m.If(work.stitches & (work.count != 0)):
+                        m.next = "FETCH"
             with m.State("REFUSE"):
                 m.d.comb += self.fault.valid.eq(1)
                 with m.If(self.fault.ready):
@@ -251,3 +253,100 @@ class Cutter(wiring.Component):
                 m.next = "IDLE"
 
         return m
+
+    def _judge(self, m, listing):
+        """Whether the job on offer is wrong; code and word of the fault."""
+        job = self.job.p
+        m.submodules.transfer_check = in_transfer = DescriptorCheck(
+            RemoteDescriptor, nonzero=("row_bytes", "rows")
+        )
+        m.submodules.stitch_check = in_stitch = DescriptorCheck(
+            StitchDescriptor, nonzero=("count", "rows")
+        )
+        faulty = Signal()
+        code = Signal(FaultCode)
+        word = Signal(range(RemoteDescriptor.as_shape().size // WORD))
+        m.d.comb += [
+            in_transfer.descriptor.eq(job.descriptor),
+            in_stitch.descriptor.eq(listing),
+            code.eq(FaultCode.DESCRIPTOR),
+        ]
+        with m.If(_is_one_of(job.opcode, STITCHES)):
+            m.d.comb += [faulty.eq(in_stitch.faulty), word.eq(in_stitch.word)]
+        with m.Elif(~_is_one_of(job.opcode, RemoteOp)):
+            m.d.comb += [faulty.eq(1), code.eq(FaultCode.PROGRAM)]
+        with m.Elif(in_transfer.faulty):
+            m.d.comb += [faulty.eq(1), word.eq(in_transfer.word)]
+        with m.Elif(job.opcode == RemoteOp.ACCUMULATE.value):
+            for name in DISTANCES:
+                with m.If(job.descriptor[name][: exact_log2(SUM_BYTES)].any()):
+                    place = RemoteDescriptor.as_shape()[name].offset // WORD
+                    m.d.comb += [faulty.eq(1), word.eq(place)]
+        return faulty, code, word
+
+    def _cut(self, m, work, cutting):
+        """Goes on by a row, or a part of it, while `cutting`, and offers requests.
+
+        Returns whether it does, and whether it is then at the end of the record.
+        """
+        record, left, offset = work.record, work.left, work.offset
+        request = self.request.p
+
+        # The request that grows: where it begins, and how much it has.
+        started = Signal()
+        length = Signal(range(PAYLOAD_MAX + 1))
+        start = Signal(data.StructLayout({"address": LOCAL, "left": LOCAL}), reset_less=True)
+
+        dense = Signal()
+        taken = Signal.like(length)
+        row_ends = Signal()
+        last = Signal()
+        grows = Signal()
+        advances = Signal()
+        gap = Signal(LOCAL)
+        free = PAYLOAD_MAX - length
+        m.d.comb += [
+            dense.eq(work.remote_pitch == record.row_bytes),
+            gap.eq(work.local_pitch - record.row_bytes),
+            last.eq(work.row == work.rows),
+            row_ends.eq(left <= free),
+            taken.eq(Mux(row_ends, left, free)),
+            grows.eq(dense & row_ends & ~last & (taken != free)),
+            advances.eq(cutting & (grows | self.request.ready)),
+            self.request.valid.eq(cutting & ~grows),
+            request.job.eq(self.number),
+            request.foreign.eq(self.owners[work.context] != record.data_id[TENSOR_BITS:]),
+            request.data_id.eq(record.data_id),
+            request.fragment.eq(record.fragment),
+            request.offset.eq(offset),
+            request.span.address.eq(Mux(started, start.address, record.local)),
+            request.span.left.eq(Mux(started, start.left, left)),
+            request.span.row_bytes.eq(record.row_bytes),
+            request.span.gap.eq(gap),
+            request.span.length.eq(length + taken),
+            request.span.context.eq(work.context),
+        ]
+        for opcode, kind in KINDS.items():
+            with m.If(work.opcode == opcode.value):
+                m.d.comb += request.kind.eq(kind)
+
+        # At the other side, rows may overlap: what lies between them may be negative.
+        with m.If(advances):
+            m.d.sync += [
+                record.local.eq(record.local + taken + Mux(row_ends, gap, 0)),
+                left.eq(Mux(row_ends, record.row_bytes, left - taken)),
+                work.row.eq(work.row + row_ends),
+                length.eq(Mux(grows, length + taken, 0)),
+                started.eq(grows),
+            ]
+            with m.If(~started):
+                m.d.sync += [start.address.eq(record.local), start.left.eq(left)]
+            with m.If(~grows):
+                m.d.sync += offset.eq(
+                    offset
+                    + request.span.length
+                    + Mux(row_ends, work.remote_pitch - record.row_bytes, 0)
+                )
+        with m.If(self.ended):
+            m.d.sync += [length.eq(0), started.eq(0)]
+        return advances, ~grows & row_ends & last

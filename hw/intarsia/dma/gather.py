@@ -47,6 +47,8 @@ class Gather(wiring.Component):
     beat : Out(stream.Signature(8 * link_bytes))
     damage : Out(stream.Signature(Damage))
         The first damaged vector since the last report was taken.
+    reading : Out(1)
+        There are bytes of a span that the memory was not asked for yet.
     """
 
     def __init__(self, *, config):
@@ -56,6 +58,7 @@ class Gather(wiring.Component):
             "read": Out(MemoryRead(config.lanes)),
             "beat": Out(stream.Signature(8 * config.link_bytes)),
             "damage": Out(stream.Signature(Damage)),
+            "reading": Out(1),
         })
 
     def elaborate(self, platform):
@@ -73,6 +76,7 @@ class Gather(wiring.Component):
         asks = Signal()
         m.d.comb += [
             room.eq(coming != DEPTH),
+            self.reading.eq(piece.valid),
             self.read.request.valid.eq(piece.valid & room),
             self.read.request.p.address.eq(piece.p.address),
             self.read.request.p.mask.eq(piece.p.mask),

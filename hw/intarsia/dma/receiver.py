@@ -7,7 +7,16 @@ from amaranth.lib.wiring import In, Out
 from intarsia.common.ports import MemoryWrite, PacketBeat
 from intarsia.dma.framing import Deframer
 from intarsia.dma.scatter import Scatter
-from intarsia.dma.transactions import JOBS, TRANSACTION, Transaction
+from intarsia.dma.transactions import (
+    JOBS,
+    PLACE,
+    TRANSACTION,
+    TRIES,
+    Request,
+    Return,
+    Target,
+)
+from intarsia.isa.address import NODE
 from intarsia.isa.faults import RESPONDER, FaultCode, FaultReport
 from intarsia.isa.instruction import Stream
 from intarsia.isa.packet import ErrorDetail, PacketKind
@@ -19,9 +28,14 @@ class Receiver(wiring.Component):
     """Takes in replies, always: they wait for nothing but the memory's grants.
 
     Payload is written at one beat per cycle; two cycles are lost between packets. A reply that does
-    not answer an open transaction (by number, node, kind and length) is reported as TRANSACTION,
-    and goes nowhere. An ERROR fails the job of its transaction: the first one is reported, and of
-    the replies that come later for that job, nothing is written.
+    not answer an awaited request (by number, node, kind and length) is reported as TRANSACTION,
+    and goes nowhere; that of a dead node, or to a request that has been sent again, goes nowhere
+    without a word.
+
+    A request that was refused as VERSION or ATU_MISS is sent again, up to `TRIES` times: at once,
+    and then after pulses of the timebase. Any other ERROR fails the job of its request: the first
+    one is reported, and of the replies that come later for that job, nothing is written. A WRITE
+    that another node must do, too, is sent again to that.
 
     Relies on the link for packets that are as long as their header says.
 
@@ -33,12 +47,16 @@ class Receiver(wiring.Component):
     -------
     packet : In(stream.Signature(PacketBeat(link_bytes)))
         Class REPLY.
-    asked : Out(16)
-    known : In(1)
-    found : In(Transaction)
-        Look-up in the table of transactions.
-    close : Out(stream.Signature(16, always_ready=True))
-        Number of a transaction all of which is done.
+    asks, asked, known, late, found, target, claim
+        See :class:`~intarsia.dma.transactions.Transactions`.
+    back : Out(stream.Signature(Return, always_ready=True))
+        A request that must be sent again.
+    close : Out(stream.Signature(PLACE, always_ready=True))
+        A request all of which is done.
+    source : Out(16)
+        Node that a reply comes from,
+    dead : In(1)
+        and whether it is dead.
     failed : In(JOBS)
         Jobs that have failed.
     fails : Out(JOBS)
@@ -51,10 +69,17 @@ class Receiver(wiring.Component):
         self.config = config
         super().__init__({
             "packet": In(stream.Signature(PacketBeat(config.link_bytes))),
+            "asks": Out(1),
             "asked": Out(TRANSACTION),
             "known": In(1),
-            "found": In(Transaction),
-            "close": Out(stream.Signature(TRANSACTION, always_ready=True)),
+            "late": In(1),
+            "found": In(Request),
+            "target": In(Target),
+            "claim": Out(1),
+            "back": Out(stream.Signature(Return, always_ready=True)),
+            "close": Out(stream.Signature(PLACE, always_ready=True)),
+            "source": Out(NODE),
+            "dead": In(1),
             "failed": In(JOBS),
             "fails": Out(JOBS),
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
@@ -71,7 +96,7 @@ class Receiver(wiring.Component):
 
         # Payload is written, or else sunk.
         storing = Signal()
-        stored = Signal(TRANSACTION, reset_less=True)
+        stored = Signal(PLACE, reset_less=True)
         m.d.comb += [
             scatter.beat.p.eq(deframer.payload.p.data),
             scatter.beat.valid.eq(storing & deframer.payload.valid),
@@ -81,21 +106,35 @@ class Receiver(wiring.Component):
         header = deframer.head.p.header
         detail = Signal(ErrorDetail)
         found = self.found
+        writes = Signal()
         answers = Signal()
         failed = Signal()
         m.d.comb += [
             self.asked.eq(header.transaction),
+            self.source.eq(header.source),
             detail.as_value().eq(deframer.head.p.extension),
-            answers.eq(self.known & (found.node == header.source)),
+            writes.eq(found.kind != PacketKind.READ),
+            answers.eq(self.known & (self.target.node == header.source) & ~self.dead),
             failed.eq(self.failed.bit_select(found.job, 1)),
             scatter.span.p.eq(found.span),
+            self.back.p.place.eq(header.transaction),
+            self.back.p.late.eq(self.target.tries != 1),
         ]
 
-        # What goes wrong: a transaction is refused, or there is none.
+        # What goes wrong: a request is refused, for now or for good, or there is none.
         fault = self.fault
         refused = Signal()
+        moved = Signal()
         m.d.comb += [
             refused.eq(answers & (header.kind == PacketKind.ERROR)),
+            moved.eq(
+                (
+                    (detail.fault == FaultCode.VERSION.value)
+                    | (detail.fault == FaultCode.ATU_MISS.value)
+                )
+                & (self.target.tries != TRIES)
+                & ~failed
+            ),
             fault.p.code.eq(Mux(refused, detail.fault, FaultCode.TRANSACTION)),
             fault.p.engine.eq(Mux(refused, Stream.REMOTE.value, RESPONDER)),
             fault.p.context.eq(Mux(refused, found.span.context, 0)),
@@ -109,25 +148,41 @@ class Receiver(wiring.Component):
             with m.If(scatter.done):
                 m.d.sync += storing.eq(0)
         with m.Elif(deframer.head.valid):
-            m.d.comb += [deframer.head.ready.eq(1), self.close.p.eq(header.transaction)]
+            m.d.comb += [
+                deframer.head.ready.eq(1),
+                self.asks.eq(1),
+                self.close.p.eq(header.transaction),
+            ]
             m.d.sync += stored.eq(header.transaction)
             with m.If(
                 answers
                 & (header.kind == PacketKind.READ_REPLY)
-                & ~found.write
+                & ~writes
                 & (header.length == found.span.length)
             ):
-                m.d.comb += [scatter.span.valid.eq(~failed), self.close.valid.eq(failed)]
+                m.d.comb += [
+                    self.claim.eq(1),
+                    scatter.span.valid.eq(~failed),
+                    self.close.valid.eq(failed),
+                ]
                 m.d.sync += storing.eq(~failed)
-            with m.Elif(answers & (header.kind == PacketKind.WRITE_ACK) & found.write):
-                m.d.comb += self.close.valid.eq(1)
+            with m.Elif(answers & (header.kind == PacketKind.WRITE_ACK) & writes):
+                m.d.comb += [
+                    self.claim.eq(1),
+                    self.back.valid.eq(self.target.more & ~failed),
+                    self.back.p.half.eq(1),
+                    self.back.p.late.eq(0),
+                    self.close.valid.eq(~self.target.more | failed),
+                ]
             with m.Elif(refused):
                 m.d.comb += [
-                    self.close.valid.eq(1),
-                    self.fails.eq(1 << found.job),
-                    fault.valid.eq(~failed),
+                    self.claim.eq(1),
+                    self.back.valid.eq(moved),
+                    self.close.valid.eq(~moved),
+                    self.fails.eq(Mux(moved, 0, 1 << found.job)),
+                    fault.valid.eq(~moved & ~failed),
                 ]
             with m.Else():
-                m.d.comb += fault.valid.eq(1)
+                m.d.comb += fault.valid.eq(~self.late & ~self.dead)
 
         return m

@@ -7,25 +7,31 @@ from amaranth.lib.wiring import In, Out
 from intarsia.common.lookup import Lookup
 from intarsia.common.ports import Engine, MemoryRead, MemoryWrite, PacketBeat
 from intarsia.dma.cutter import Cutter
+from intarsia.dma.fence import Fence
 from intarsia.dma.receiver import Receiver
 from intarsia.dma.sender import Sender
+from intarsia.dma.share import ReadShare
 from intarsia.dma.transactions import JOBS, TRANSACTION, Transactions
 from intarsia.isa.address import NODE, OWNER_BITS
 from intarsia.isa.counters import Activity
+from intarsia.isa.registers import FenceWord
 from intarsia.isa.transfer import RemoteDescriptor
 
 __all__ = ["RemoteQueue"]
 
 
 class RemoteQueue(wiring.Component):
-    """Executes READ and WRITE.
+    """Executes READ, WRITE, ACCUMULATE, GATHER and SCATTER.
 
-    The fragment of each job is looked up once; the job is cut into requests to the node that holds
-    it, of at most 1,024 bytes each. Up to IN_FLIGHT requests of up to JOBS jobs are in flight, and
-    replies may come in any order; jobs are done in order. Jobs in flight are not ordered among each
-    other: one that needs what another moved must wait for its token.
+    Jobs are cut into requests of at most 1,024 bytes each, to the node that holds the fragment. Up
+    to IN_FLIGHT requests of up to JOBS jobs are in flight, and replies may come in any order; jobs
+    are done in order. Jobs in flight are not ordered among each other: one that needs what another
+    moved must wait for its token.
 
     A fragment that lies on this very node is asked for like any other, by packets to this node.
+
+    Requests are sent again where the fragment has moved, or where its node does not answer: see
+    :class:`~intarsia.dma.sender.Sender`. A WRITE is done when all replicas have it.
 
     Faults are those of :class:`~intarsia.dma.cutter.Cutter`, :class:`~intarsia.dma.sender.Sender`
     and :class:`~intarsia.dma.receiver.Receiver`. A job that fails, here or at the other side, asks
@@ -42,13 +48,17 @@ class RemoteQueue(wiring.Component):
         This node.
     owners : In(data.ArrayLayout(12, contexts))
         Owner whose tensors each context may use.
+    tick : In(1)
+        Timebase.
+    fence : In(stream.Signature(FenceWord))
+        Nodes that are dead, or alive again.
     lookup : Out(Lookup())
     request : Out(stream.Signature(PacketBeat(link_bytes)))
         Packets of class REQUEST. The link's own header fields are left zero.
     reply : In(stream.Signature(PacketBeat(link_bytes)))
         Packets of class REPLY.
     read : Out(MemoryRead(lanes))
-        For what WRITE sends.
+        For what WRITE sends, and for lists.
     write : Out(MemoryWrite(lanes))
         For what READ brings.
     """
@@ -59,6 +69,8 @@ class RemoteQueue(wiring.Component):
             "engine": Out(Engine(RemoteDescriptor)),
             "node": In(NODE),
             "owners": In(data.ArrayLayout(OWNER_BITS, config.contexts)),
+            "tick": In(1),
+            "fence": In(stream.Signature(FenceWord)),
             "lookup": Out(Lookup()),
             "request": Out(stream.Signature(PacketBeat(config.link_bytes))),
             "reply": In(stream.Signature(PacketBeat(config.link_bytes))),
@@ -73,23 +85,45 @@ class RemoteQueue(wiring.Component):
         m.submodules.sender = sender = Sender(config=self.config)
         m.submodules.transactions = transactions = Transactions()
         m.submodules.receiver = receiver = Receiver(config=self.config)
+        m.submodules.fence = fence = Fence(questions=3)
+        m.submodules.share = share = ReadShare(lanes=self.config.lanes)
         wiring.connect(m, wiring.flipped(self.engine.job), cutter.job)
-        wiring.connect(m, cutter.lookup, wiring.flipped(self.lookup))
-        wiring.connect(m, cutter.request, sender.request)
-        wiring.connect(m, sender.open, transactions.open)
-        wiring.connect(m, sender.read, wiring.flipped(self.read))
+        wiring.connect(m, wiring.flipped(self.fence), fence.word)
+        wiring.connect(m, sender.lost, fence.lost)
+        wiring.connect(m, sender.lookup, wiring.flipped(self.lookup))
+        wiring.connect(m, cutter.request, transactions.open)
+        wiring.connect(m, sender.send, transactions.send)
+        wiring.connect(m, sender.drop, transactions.drop)
+        wiring.connect(m, receiver.back, transactions.back)
+        wiring.connect(m, receiver.close, transactions.close)
+        wiring.connect(m, cutter.read, share.first)
+        wiring.connect(m, sender.read, share.second)
+        wiring.connect(m, share.read, wiring.flipped(self.read))
         wiring.connect(m, sender.packet, wiring.flipped(self.request))
         wiring.connect(m, wiring.flipped(self.reply), receiver.packet)
-        wiring.connect(m, receiver.close, transactions.close)
         wiring.connect(m, receiver.write, wiring.flipped(self.write))
         m.d.comb += [
-            cutter.node.eq(self.node),
             cutter.owners.eq(self.owners),
             sender.node.eq(self.node),
-            sender.number.eq(transactions.number),
-            transactions.asked.eq(receiver.asked),
-            receiver.known.eq(transactions.known),
-            receiver.found.eq(transactions.found),
+            transactions.tick.eq(self.tick),
+            *(
+                getattr(sender, name).eq(getattr(transactions, name))
+                for name in ("again", "half", "expired", "found", "target")
+            ),
+            sender.due.eq(transactions.due & fence.ready),
+            transactions.take.eq(sender.take),
+            *(
+                getattr(transactions, name).eq(getattr(receiver, name))
+                for name in ("asks", "asked", "claim")
+            ),
+            *(
+                getattr(receiver, name).eq(getattr(transactions, name))
+                for name in ("known", "late", "found", "target")
+            ),
+            fence.node[0].eq(sender.holder),
+            fence.node[1].eq(sender.replica),
+            fence.node[2].eq(receiver.source),
+            Cat(sender.holder_dead, sender.replica_dead, receiver.dead).eq(fence.dead),
         ]
 
         # Jobs begin one after the other, and end when all their transactions are closed: those
@@ -110,9 +144,9 @@ class RemoteQueue(wiring.Component):
             ends.r_en.eq(done),
             self.engine.done.eq(done),
             cutter.room.eq(begun != JOBS),
+            cutter.number.eq(job),
             cutter.cancelled.eq(failed.bit_select(job, 1)),
-            sender.job.eq(job),
-            sender.dropped.eq(cutter.cancelled),
+            sender.failed.eq(failed),
             receiver.failed.eq(failed),
             fails.eq(receiver.fails | sender.fails),
         ]
@@ -124,16 +158,12 @@ class RemoteQueue(wiring.Component):
 
         # A reply can't wait, and comes every other cycle at most; the others can.
         fault = self.engine.fault
+        waiting = (sender.damage, sender.fault, cutter.fault)
         with m.If(receiver.fault.valid):
             m.d.comb += [fault.valid.eq(1), fault.p.eq(receiver.fault.p)]
-        with m.Elif(sender.fault.valid):
-            m.d.comb += [fault.valid.eq(1), fault.p.eq(sender.fault.p), sender.fault.ready.eq(1)]
-        with m.Else():
-            m.d.comb += [
-                fault.valid.eq(cutter.fault.valid),
-                fault.p.eq(cutter.fault.p),
-                cutter.fault.ready.eq(1),
-            ]
+        for source in waiting:
+            with m.Elif(source.valid):
+                m.d.comb += [fault.valid.eq(1), fault.p.eq(source.p), source.ready.eq(1)]
 
         moves = Signal()
         refused = Signal()

@@ -63,6 +63,10 @@ class Responder(wiring.Component):
         Packets of class REPLY. The link's own header fields are left zero.
     read : Out(MemoryRead(lanes))
     write : Out(MemoryWrite(lanes))
+    quiet : Out(1)
+        No byte of a fragment that was found in the map is still to be read or written: what moves
+        later is looked up later. Low from the cycle in which a result comes; a look-up that has no
+        result yet counts for nothing.
     fault : Out(stream.Signature(FaultReport, always_ready=True))
     activity : Out(Activity)
     """
@@ -76,6 +80,7 @@ class Responder(wiring.Component):
             "reply": Out(stream.Signature(PacketBeat(config.link_bytes))),
             "read": Out(MemoryRead(config.lanes)),
             "write": Out(MemoryWrite(config.lanes)),
+            "quiet": Out(1),
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
             "activity": Out(Activity),
         })
@@ -238,6 +243,11 @@ class Responder(wiring.Component):
                 m.d.comb += [acknowledges.eq(1), replies.w_en.eq(1)]
                 with m.If(replies.w_rdy):
                     m.next = "ASK"
+
+        with m.If(fsm.ongoing("FIND")):
+            m.d.comb += self.quiet.eq(~gather.reading & ~self.lookup.result.valid)
+        with m.Elif(fsm.ongoing("ASK") | fsm.ongoing("ACKNOWLEDGE")):
+            m.d.comb += self.quiet.eq(~gather.reading)
 
         moves = Signal()
         starved = Signal()

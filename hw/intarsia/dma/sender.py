@@ -1,15 +1,15 @@
 """Requests to packets."""
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from intarsia.common.lookup import AccessCheck, Lookup
 from intarsia.common.ports import MemoryRead, PacketBeat
-from intarsia.dma.cutter import Cut
-from intarsia.dma.framing import Framer
+from intarsia.dma.framing import Framer, PacketHead
 from intarsia.dma.gather import Gather
-from intarsia.dma.transactions import JOBS, TRANSACTION, Transaction
-from intarsia.isa.address import NODE
+from intarsia.dma.transactions import JOBS, PLACE, TRIES, Request, Sending, Target
+from intarsia.isa.address import NODE, LogicalAddress
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import Stream
 from intarsia.isa.packet import LINK_FORMAT, PacketKind
@@ -17,10 +17,30 @@ from intarsia.isa.packet import LINK_FORMAT, PacketKind
 __all__ = ["Sender"]
 
 
-class Sender(wiring.Component):
-    """Opens a transaction for each request, and makes the packet; for WRITE, with its payload.
+class _Place(data.Struct):
+    """Where a request goes, and whether to another node after that."""
 
-    One cycle is lost between packets, and a few more before the first beat of payload. Payload that
+    node: NODE
+    version: 16
+    more: 1
+
+
+class Sender(wiring.Component):
+    """Takes requests that are due, finds out whom to ask, and makes the packets.
+
+    Every request is looked up, those that are sent again by asking the fragment's home. READ and
+    WRITE go to the node that holds the fragment or, if that is dead, to the one with its replica.
+    Where both are alive, WRITE goes to the one and then to the other. ACCUMULATE never goes to a
+    replica. A node that did not answer in time is reported as `lost`.
+
+    A request is closed if there is nobody left to be asked for the second half of a WRITE, or if
+    its job has failed. It is refused, and its job fails, as OWNER, ATU_MISS, PERMISSION, BOUNDS or
+    NODE_DEAD. One to a fragment that is being copied is put off; after `TRIES` it is refused as
+    VERSION.
+
+    A look-up takes place while the packet before it is sent: of packets with 8 beats or more, one
+    follows another at once. The first beat comes 3 cycles after the request was due, if it hits;
+    the first beat of payload comes no more than 4 cycles after that of its packet. Payload that
     can't be read is reported as PARITY; the packet that it belongs to leaves all the same.
 
     Parameters
@@ -29,97 +49,266 @@ class Sender(wiring.Component):
 
     Members
     -------
-    request : In(stream.Signature(Cut))
-    dropped : In(1)
-        The request on offer is to be taken and forgotten.
-    job : In(range(JOBS))
-        Job that the request on offer belongs to.
     node : In(16)
         This node.
-    number : In(16)
-        Number of the next transaction.
-    open : Out(stream.Signature(Transaction))
+    due, again, half, expired, found, target, take
+        See :class:`~intarsia.dma.transactions.Transactions`.
+    send : Out(stream.Signature(Sending, always_ready=True))
+    drop : Out(stream.Signature(PLACE, always_ready=True))
+        A request is closed.
+    lookup : Out(Lookup())
+    lost : Out(stream.Signature(16))
+    holder, replica : Out(16)
+        Nodes in question,
+    holder_dead, replica_dead : In(1)
+        and whether they are dead.
+    failed : In(JOBS)
+        Jobs that have failed.
+    fails : Out(JOBS)
+        Jobs that fail in this cycle.
     read : Out(MemoryRead(lanes))
     packet : Out(stream.Signature(PacketBeat(link_bytes)))
-    fails : Out(JOBS)
-        Job whose payload is damaged.
-    fault : Out(stream.Signature(FaultReport))
-        The same, as a report; to be taken within a cycle or two.
+    damage, fault : Out(stream.Signature(FaultReport))
+        Damaged payload; to be taken within a cycle or two. And what is refused.
     """
 
     def __init__(self, *, config):
         self.config = config
         super().__init__({
-            "request": In(stream.Signature(Cut)),
-            "dropped": In(1),
-            "job": In(range(JOBS)),
             "node": In(NODE),
-            "number": In(TRANSACTION),
-            "open": Out(stream.Signature(Transaction)),
+            **{name: In(1) for name in ("due", "again", "half", "expired")},
+            "found": In(Request),
+            "target": In(Target),
+            "take": Out(1),
+            "send": Out(stream.Signature(Sending, always_ready=True)),
+            "drop": Out(stream.Signature(PLACE, always_ready=True)),
+            "lookup": Out(Lookup()),
+            "lost": Out(stream.Signature(NODE)),
+            "holder": Out(NODE),
+            "replica": Out(NODE),
+            "holder_dead": In(1),
+            "replica_dead": In(1),
+            "failed": In(JOBS),
+            "fails": Out(JOBS),
             "read": Out(MemoryRead(config.lanes)),
             "packet": Out(stream.Signature(PacketBeat(config.link_bytes))),
-            "fails": Out(JOBS),
+            "damage": Out(stream.Signature(FaultReport)),
             "fault": Out(stream.Signature(FaultReport)),
         })
 
     def elaborate(self, platform):
         m = Module()
+        refused = Signal(JOBS)
+        damaged = Signal(JOBS)
+        m.d.comb += self.fails.eq(refused | damaged)
+        free = Signal()
+        loads, request, going = self._locate(m, free, refused)
+        self._pack(m, free, loads, request, going, damaged)
+        return m
 
+    def _locate(self, m, free, refused):
+        """Finds out whom to ask.
+
+        Returns whether a request is handed on, which is so only if the next stage is `free`; the
+        request; and where it goes.
+        """
+        request = Signal(Request, reset_less=True)
+        target = Signal(Target, reset_less=True)
+        again, half, expired = (Signal(name=name) for name in ("again_", "half_", "expired_"))
+        place = request.number[: Shape.cast(PLACE).width]
+        lookup, result = self.lookup.request, self.lookup.result
+        writes = Signal()
+        sums = Signal()
+        m.d.comb += [
+            writes.eq(request.kind != PacketKind.READ),
+            sums.eq(request.kind == PacketKind.ACCUMULATE),
+            lookup.p.data_id.eq(request.data_id),
+            lookup.p.fragment.eq(request.fragment),
+            lookup.p.fresh.eq(again & ~half),
+            self.lost.p.eq(target.node),
+            self.drop.p.eq(place),
+        ]
+
+        # Whom to ask, while the result is there. For the second half: the other one.
+        found = result.p
+        twice = Signal()
+        second = Signal()
+        other = Signal()
+        nobody = Signal()
+        chosen = Signal(NODE)
+        was_holder = Signal()
+        m.d.comb += [
+            self.holder.eq(found.node),
+            self.replica.eq(found.replica),
+            twice.eq(found.node != found.replica),
+            was_holder.eq(found.node == target.node),
+            second.eq(half & (was_holder | (found.replica == target.node))),
+            other.eq(Mux(second, was_holder, self.holder_dead & ~sums)),
+            nobody.eq(Mux(other, self.replica_dead | ~twice, self.holder_dead)),
+            chosen.eq(Mux(other, found.replica, found.node)),
+        ]
+        more = Signal()
+        m.d.comb += more.eq(
+            writes & ~sums & twice & ~second & ~self.holder_dead & ~self.replica_dead
+        )
+
+        m.submodules.check = check = AccessCheck()
+        m.d.comb += [
+            check.entry.eq(found),
+            check.access.write.eq(writes),
+            check.access.accumulate.eq(sums),
+            check.access.holder.eq(chosen == self.node),
+            check.access.version.eq(found.version),
+            check.access.offset.eq(request.offset),
+            check.access.length.eq(request.span.length),
+        ]
+
+        report = Signal(FaultReport, reset_less=True)
+        m.d.comb += self.fault.p.eq(report)
+
+        def refuse(code, node=0):
+            """Report `code`, fail the job, and close the request."""
+            m.d.comb += refused.eq(1 << request.job)
+            m.d.sync += [
+                report.eq(0),
+                report.code.eq(code),
+                report.engine.eq(Stream.REMOTE.value),
+                report.context.eq(request.span.context),
+                report.node.eq(node),
+                report.data_id.eq(request.data_id),
+                report.info.eq(request.fragment),
+            ]
+            m.next = "REFUSE"
+
+        # The result is there for one cycle; what was found out is held until the packet can leave.
+        leaves = Signal()
+        keeps = Signal()
+        held = Signal(_Place, reset_less=True)
+        going = Signal(_Place)
+        m.d.comb += [
+            going.node.eq(Mux(keeps, held.node, chosen)),
+            going.version.eq(Mux(keeps, held.version, found.version)),
+            going.more.eq(Mux(keeps, held.more, more)),
+            self.send.p.place.eq(place),
+            self.send.p.target.node.eq(going.node),
+            self.send.p.target.more.eq(going.more),
+            self.send.p.target.tries.eq(
+                Mux(again, Mux(target.tries == TRIES, TRIES, target.tries + 1), 1)
+            ),
+            self.send.p.leaves.eq(leaves),
+        ]
+
+        with m.FSM(name="locate"):
+            with m.State("TAKE"):
+                m.d.comb += self.take.eq(self.due)
+                with m.If(self.due):
+                    m.d.sync += [
+                        request.eq(self.found),
+                        target.eq(self.target),
+                        again.eq(self.again),
+                        half.eq(self.half),
+                        expired.eq(self.expired),
+                    ]
+                    m.next = "ASK"
+            with m.State("ASK"):
+                with m.If(self.failed.bit_select(request.job, 1)):
+                    m.d.comb += self.drop.valid.eq(1)
+                    m.next = "TAKE"
+                with m.Elif(request.foreign):
+                    refuse(FaultCode.OWNER)
+                with m.Elif(expired):
+                    m.d.comb += self.lost.valid.eq(1)
+                    with m.If(self.lost.ready):
+                        m.d.sync += expired.eq(0)
+                with m.Else():
+                    m.d.comb += lookup.valid.eq(1)
+                    with m.If(lookup.ready):
+                        m.next = "FOUND"
+            with m.State("FOUND"):
+                with m.If(result.valid):
+                    m.d.sync += [
+                        held.node.eq(chosen),
+                        held.version.eq(found.version),
+                        held.more.eq(more),
+                    ]
+                    m.next = "TAKE"
+                    with m.If(
+                        (check.fault == FaultCode.VERSION) & (~again | (target.tries != TRIES))
+                    ):
+                        m.d.comb += self.send.valid.eq(1)
+                    with m.Elif(check.fault != FaultCode.NONE):
+                        refuse(check.fault, self.node)
+                    with m.Elif(nobody & second):
+                        m.d.comb += self.drop.valid.eq(1)
+                    with m.Elif(nobody):
+                        refuse(FaultCode.NODE_DEAD, found.node)
+                    with m.Else():
+                        m.d.comb += [leaves.eq(1), self.send.valid.eq(free)]
+                        with m.If(~free):
+                            m.next = "HOLD"
+            with m.State("HOLD"):
+                m.d.comb += [keeps.eq(1), leaves.eq(1), self.send.valid.eq(free)]
+                with m.If(free):
+                    m.next = "TAKE"
+            with m.State("REFUSE"):
+                m.d.comb += self.fault.valid.eq(1)
+                with m.If(self.fault.ready):
+                    m.d.comb += self.drop.valid.eq(1)
+                    m.next = "TAKE"
+
+        loads = Signal()
+        m.d.comb += loads.eq(self.send.valid & leaves)
+        return loads, request, going
+
+    def _pack(self, m, free, loads, request, going, damaged):
+        """Makes the packet of `request`, which it `loads` when it is `free`."""
         m.submodules.gather = gather = Gather(config=self.config)
         m.submodules.framer = framer = Framer(link_bytes=self.config.link_bytes)
         wiring.connect(m, gather.beat, framer.payload)
         wiring.connect(m, gather.read, wiring.flipped(self.read))
         wiring.connect(m, framer.packet, wiring.flipped(self.packet))
 
-        # What is being sent; the packet is accepted as a whole.
-        sent = Signal(Cut, reset_less=True)
-        sent_job = Signal(range(JOBS), reset_less=True)
-        number = Signal(TRANSACTION, reset_less=True)
+        # The packet is accepted as a whole. By its end all of its payload was read, so `gather` is
+        # free.
+        head = Signal(PacketHead, reset_less=True)
+        job = Signal.like(request.job, reset_less=True)
         sending = Signal()
-        header = framer.head.p.header
+        address = Signal(LogicalAddress)
         m.d.comb += [
             framer.head.valid.eq(sending),
-            framer.head.p.extension.eq(sent.address),
-            header.destination.eq(sent.node),
-            header.source.eq(self.node),
-            header.kind.eq(Mux(sent.write, PacketKind.WRITE, PacketKind.READ)),
-            header.length.eq(sent.span.length),
-            header.transaction.eq(number),
-            header.link_format.eq(LINK_FORMAT),
+            framer.head.p.eq(head),
+            free.eq(~sending | framer.head.ready),
+            gather.span.valid.eq(loads & (request.kind != PacketKind.READ)),
+            gather.span.p.eq(request.span),
+            address.data_id.eq(request.data_id),
+            address.fragment.eq(request.fragment),
+            address.offset.eq(request.offset),
+            address.version.eq(going.version),
         ]
         with m.If(framer.head.ready):
             m.d.sync += sending.eq(0)
-
-        # By the end of a packet all of its payload was read, so `gather` is free.
-        request = self.request
-        wanted = Signal()
-        m.d.comb += [
-            wanted.eq(request.valid & ~sending & ~self.dropped),
-            self.open.valid.eq(wanted),
-            self.open.p.node.eq(request.p.node),
-            self.open.p.write.eq(request.p.write),
-            self.open.p.job.eq(self.job),
-            self.open.p.span.eq(request.p.span),
-            gather.span.valid.eq(wanted & request.p.write & self.open.ready),
-            gather.span.p.eq(request.p.span),
-            request.ready.eq(~sending & (self.dropped | self.open.ready)),
-        ]
-        with m.If(self.open.valid & self.open.ready):
+        with m.If(loads):
             m.d.sync += [
-                sent.eq(request.p),
-                sent_job.eq(self.job),
-                number.eq(self.number),
                 sending.eq(1),
+                job.eq(request.job),
+                head.extension.eq(address),
+                head.header.destination.eq(going.node),
+                head.header.source.eq(self.node),
+                head.header.kind.eq(request.kind),
+                head.header.length.eq(request.span.length),
+                head.header.transaction.eq(request.number),
+                head.header.link_format.eq(LINK_FORMAT),
             ]
 
+        # A report may have to wait, while the next packet begins.
+        reported = Signal()
+        m.d.sync += reported.eq(gather.damage.valid & ~self.damage.ready)
         m.d.comb += [
-            self.fault.valid.eq(gather.damage.valid),
-            gather.damage.ready.eq(self.fault.ready),
-            self.fault.p.code.eq(FaultCode.PARITY),
-            self.fault.p.engine.eq(Stream.REMOTE.value),
-            self.fault.p.context.eq(gather.damage.p.context),
-            self.fault.p.address.eq(gather.damage.p.address),
-            self.fails.eq(gather.damage.valid << sent_job),
+            self.damage.valid.eq(gather.damage.valid),
+            gather.damage.ready.eq(self.damage.ready),
+            self.damage.p.code.eq(FaultCode.PARITY),
+            self.damage.p.engine.eq(Stream.REMOTE.value),
+            self.damage.p.context.eq(gather.damage.p.context),
+            self.damage.p.address.eq(gather.damage.p.address),
+            damaged.eq(Mux(gather.damage.valid & ~reported, 1 << job, 0)),
         ]
-
-        return m

@@ -1,108 +1,273 @@
-"""Requests whose replies have yet to come."""
+"""Requests, from when they are cut until all is done that they ask for."""
 
 from amaranth import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from intarsia.dma.pieces import Span
-from intarsia.isa.address import NODE
+from intarsia.isa.address import DATA_ID, LOCAL, NODE
+from intarsia.isa.packet import PacketKind
 
-__all__ = ["IN_FLIGHT", "JOBS", "TRANSACTION", "Transaction", "Transactions"]
+__all__ = [
+    "IN_FLIGHT",
+    "JOBS",
+    "OFFSET",
+    "PATIENCE",
+    "PLACE",
+    "TRANSACTION",
+    "TRIES",
+    "Request",
+    "Return",
+    "Sending",
+    "Target",
+    "Transactions",
+]
 
-#: Number of a transaction. The lower bits are its place in the table.
+#: Number of a request. The lower bits are its place in the table.
 TRANSACTION = unsigned(16)
 
-#: Requests in flight, at most: places of the table. A power of two.
+#: Requests that are open, at most: places of the table. A power of two.
 IN_FLIGHT = 8
+
+#: Place in the table.
+PLACE = range(IN_FLIGHT)
 
 #: Jobs that may have begun and not be done. A power of two.
 JOBS = 4
 
+#: Times that a request is sent before a refusal is final.
+TRIES = 15
 
-class Transaction(data.Struct):
-    """What must be known when the reply comes."""
+#: Pulses of the timebase after which a node that has not answered is taken for dead, at the latest
+#: after as many more.
+PATIENCE = 16
+
+#: Byte within a fragment; one bit wider, so that none ever wraps around into it.
+OFFSET = unsigned(Shape.cast(LOCAL).width + 1)
+
+
+class Request(data.Struct):
+    """What is asked for: at most as much as a packet carries."""
 
     number: TRANSACTION
-    """As in the packets."""
+    """As in packets. The table sets it."""
 
-    node: NODE
-    """Node that was asked."""
-
-    write: 1
-    """WRITE, or else READ."""
+    kind: PacketKind
+    """READ, WRITE or ACCUMULATE."""
 
     job: range(JOBS)
     """Job that it belongs to."""
 
+    foreign: 1
+    """The tensor belongs to another owner than the context."""
+
+    data_id: DATA_ID
+    """Tensor at the other side."""
+
+    fragment: 16
+    """Fragment of the tensor."""
+
+    offset: OFFSET
+    """First byte within the fragment."""
+
     span: Span
-    """This side of it."""
+    """This side."""
+
+
+class Target(data.Struct):
+    """Where a request was sent to last."""
+
+    node: NODE
+    """Who was asked."""
+
+    tries: range(TRIES + 1)
+    """How often it was sent; TRIES stands for any more, too."""
+
+    more: 1
+    """When this node has done it, another one is to be asked for the same."""
+
+
+class Sending(data.Struct):
+    """What becomes of a request that was taken: it is sent, or else put off."""
+
+    place: PLACE
+    target: Target
+    leaves: 1
+
+
+class Return(data.Struct):
+    """A request that must be sent again."""
+
+    place: PLACE
+
+    half: 1
+    """One of two nodes has done it."""
+
+    late: 1
+    """Not before the next pulse of the timebase."""
 
 
 class Transactions(wiring.Component):
-    """Table of the requests in flight.
+    """Table of the requests that are open.
 
-    Transactions are numbered as they are opened; they may be closed in any order, but a place is
-    used again only once all those before it are closed.
+    Requests are numbered as they are opened. They may be closed in any order, but a place is used
+    again only once all those before it are closed.
+
+    They are due in the order of their numbers, before them those that must be sent again. So must
+    those whose reply does not come within `PATIENCE`, or at the latest twice as many, pulses of
+    `tick`.
 
     Members
     -------
-    open : In(stream.Signature(Transaction))
-        Enters a transaction; its number is not looked at.
+    tick : In(1)
+        Timebase.
+    open : In(stream.Signature(Request))
     number : Out(16)
-        Number of the transaction that is opened next.
+        Number of the request that is opened next.
     oldest : Out(16)
-        All transactions before this one are closed.
+        All requests before this one are closed.
+    asks : In(1)
+        The table is asked for `asked`; nothing is due in this cycle.
     asked : In(16)
-        Number of a transaction to look up, in the same cycle.
+    found : Out(Request)
+    target : Out(Target)
+        In the same cycle: the request in the place of `asked`, or else the one that is due.
     known : Out(1)
-        It is open.
-    found : Out(Transaction)
-        What is known of it.
-    close : In(stream.Signature(16, always_ready=True))
-        Number of an open transaction, to be closed.
+        The reply to `asked` is awaited.
+    late : Out(1)
+        It is not, though the request is open.
+    claim : In(1)
+        The reply to `asked` is there.
+    due : Out(1)
+        There is a request to be sent.
+    again, half, expired : Out(1)
+        It was sent before; one of two nodes has done it; the node did not answer.
+    take : In(1)
+        It is taken.
+    send : In(stream.Signature(Sending, always_ready=True))
+        What has become of one that was taken.
+    back : In(stream.Signature(Return, always_ready=True))
+        One whose reply was claimed must be sent again.
+    close, drop : In(stream.Signature(PLACE, always_ready=True))
+        One whose reply was claimed, or that was taken, is closed.
     """
 
-    open: In(stream.Signature(Transaction))
+    tick: In(1)
+    open: In(stream.Signature(Request))
     number: Out(TRANSACTION)
     oldest: Out(TRANSACTION)
+    asks: In(1)
     asked: In(TRANSACTION)
+    found: Out(Request)
+    target: Out(Target)
     known: Out(1)
-    found: Out(Transaction)
-    close: In(stream.Signature(TRANSACTION, always_ready=True))
+    late: Out(1)
+    claim: In(1)
+    due: Out(1)
+    again: Out(1)
+    half: Out(1)
+    expired: Out(1)
+    take: In(1)
+    send: In(stream.Signature(Sending, always_ready=True))
+    back: In(stream.Signature(Return, always_ready=True))
+    close: In(stream.Signature(PLACE, always_ready=True))
+    drop: In(stream.Signature(PLACE, always_ready=True))
 
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.table = table = memory.Memory(shape=Transaction, depth=IN_FLIGHT, init=[])
-        write = table.write_port()
-        read = table.read_port(domain="comb")
-        pending = Signal(IN_FLIGHT)
-        place = range(IN_FLIGHT)
+        m.submodules.requests = requests = memory.Memory(shape=Request, depth=IN_FLIGHT, init=[])
+        m.submodules.targets = targets = memory.Memory(shape=Target, depth=IN_FLIGHT, init=[])
+        write, write_target = requests.write_port(), targets.write_port()
+        read, read_target = requests.read_port(domain="comb"), targets.read_port(domain="comb")
 
-        def index(number):
-            return number[: Shape.cast(place).width]
-
+        # A bit for each place. What is open is not sent yet, or is awaited, or is to be sent again
+        # (now or later), or is in somebody's hands.
+        flags = ("pending", "awaits", "old", "repeats", "later", "timeouts", "halves")
+        pending, awaits, old, repeats, later, timeouts, halves = (
+            Signal(IN_FLIGHT, name=name) for name in flags
+        )
+        following = Signal(range(2 * IN_FLIGHT))
+        place = Signal(PLACE)
         opens = Signal()
         m.d.comb += [
-            self.open.ready.eq((self.number - self.oldest)[: len(self.number)] < IN_FLIGHT),
+            self.again.eq(repeats.any()),
+            self.due.eq(~self.asks & (self.again | (following != self.number[: len(following)]))),
+            place.eq(following),
+            self.open.ready.eq((self.number - self.oldest)[: len(following)] != IN_FLIGHT),
             opens.eq(self.open.valid & self.open.ready),
-            write.addr.eq(index(self.number)),
+            write.addr.eq(self.number),
             write.data.eq(self.open.p),
             write.data.number.eq(self.number),
             write.en.eq(opens),
-            read.addr.eq(index(self.asked)),
+            write_target.addr.eq(self.send.p.place),
+            write_target.data.eq(self.send.p.target),
+            write_target.en.eq(self.send.valid),
+            read.addr.eq(place),
+            read_target.addr.eq(place),
             self.found.eq(read.data),
-            self.known.eq(
-                pending.bit_select(index(self.asked), 1) & (self.found.number == self.asked)
-            ),
+            self.target.eq(read_target.data),
+            self.half.eq(halves.bit_select(place, 1)),
+            self.expired.eq(timeouts.bit_select(place, 1)),
+        ]
+        with m.If(self.asks):
+            m.d.comb += place.eq(self.asked)
+        with m.Else():
+            for n in reversed(range(IN_FLIGHT)):
+                with m.If(repeats[n]):
+                    m.d.comb += place.eq(n)
+
+        same = Signal()
+        awaited = Signal()
+        m.d.comb += [
+            same.eq(pending.bit_select(place, 1) & (self.found.number == self.asked)),
+            awaited.eq(awaits.bit_select(place, 1)),
+            self.known.eq(same & awaited),
+            self.late.eq(same & ~awaited),
         ]
 
-        with m.If(self.close.valid):
-            m.d.sync += pending.bit_select(index(self.close.p), 1).eq(0)
-        with m.If(opens):
-            m.d.sync += self.number.eq(self.number + 1)
-            m.d.sync += pending.bit_select(index(self.number), 1).eq(1)
-        with m.If((self.oldest != self.number) & ~pending.bit_select(index(self.oldest), 1)):
-            m.d.sync += self.oldest.eq(self.oldest + 1)
+        def bit(valid, place):
+            """The bit of `place`, if `valid`."""
+            return Mux(valid, (Const(1, IN_FLIGHT) << place)[:IN_FLIGHT], 0)
+
+        events = ("opened", "claimed", "taken", "sent", "delayed", "returned", "closed", "expires")
+        opened, claimed, taken, sent, delayed, returned, closed, expires = (
+            Signal(IN_FLIGHT, name=name) for name in events
+        )
+        pulses = Signal(range(PATIENCE))
+        wakes = Signal(IN_FLIGHT)
+        period = Signal()
+        m.d.comb += [
+            opened.eq(bit(opens, self.number[: len(place)])),
+            claimed.eq(bit(self.claim, place)),
+            taken.eq(bit(self.take, place)),
+            sent.eq(bit(self.send.valid & self.send.p.leaves, self.send.p.place)),
+            delayed.eq(bit(self.send.valid & ~self.send.p.leaves, self.send.p.place)),
+            returned.eq(bit(self.back.valid, self.back.p.place)),
+            closed.eq(bit(self.close.valid, self.close.p) | bit(self.drop.valid, self.drop.p)),
+            wakes.eq(Mux(self.tick, later, 0)),
+            period.eq(self.tick & (pulses == PATIENCE - 1)),
+            expires.eq(Mux(period, awaits & old & ~claimed, 0)),
+        ]
+        with m.If(opens | (self.oldest != self.number)):
+            m.d.sync += [
+                self.number.eq(self.number + opens),
+                pending.eq(pending & ~closed | opened),
+                awaits.eq(awaits & ~claimed & ~expires | sent),
+                old.eq(Mux(period, awaits, old) & ~sent),
+                repeats.eq(repeats & ~taken | expires | wakes | Mux(self.back.p.late, 0, returned)),
+                later.eq(later & ~wakes | delayed | Mux(self.back.p.late, returned, 0)),
+                timeouts.eq(timeouts & ~taken | expires),
+                halves.eq(
+                    halves & ~(opened | returned | expires) | Mux(self.back.p.half, returned, 0)
+                ),
+                pulses.eq(pulses + self.tick),
+            ]
+            with m.If(
+                (self.oldest != self.number) & ~pending.bit_select(self.oldest[: len(place)], 1)
+            ):
+                m.d.sync += self.oldest.eq(self.oldest + 1)
+        with m.If(self.take & ~self.again):
+            m.d.sync += following.eq(following + 1)
 
         return m

@@ -62,6 +62,14 @@ class FaultCode(enum.Enum, shape=8):
     WATCHDOG = 16
     """A context made no progress. address: tokens it waits for; info: opcode; engine: who waits."""
 
+    NODE_DEAD = 17
+    """A node that holds the fragment does not answer, or is fenced, and nobody else has it.
+    data_id; info: fragment; node: who does not answer."""
+
+    CHECKSUM = 18
+    """The fragment's bytes are not those of its CRC-32C. data_id; info: fragment; node: who sent
+    them."""
+
 
 class FaultReport(data.Struct):
     """One fault: 16 bytes. Fields that a code does not use are zero."""

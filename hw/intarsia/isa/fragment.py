@@ -6,7 +6,7 @@ from amaranth.lib import data
 __all__ = ["FRAGMENT_FORMAT", "FragmentEntry", "Permissions", "atu_set"]
 
 #: Version of the format of map entries.
-FRAGMENT_FORMAT = 1
+FRAGMENT_FORMAT = 2
 
 
 class Permissions(data.Struct):
@@ -21,8 +21,9 @@ class Permissions(data.Struct):
     accumulate: 1
     """Sums may be added to it."""
 
-    reserved: 1
-    """Must be zero."""
+    moving: 1
+    """It is being copied: whoever would write it or add to it is refused as VERSION, looks it up
+    anew, and repeats."""
 
 
 class FragmentEntry(data.Struct):
@@ -41,7 +42,7 @@ class FragmentEntry(data.Struct):
     """`FRAGMENT_FORMAT`; 0 marks an entry that is not in use."""
 
     base: 32
-    """Address of its first byte at the node. Only that node uses it."""
+    """Address of its first byte at `node`. Only that node uses it."""
 
     node: 16
     """The node that holds it."""
@@ -55,7 +56,13 @@ class FragmentEntry(data.Struct):
     checksum: 32
     """CRC-32C of its bytes; 0 where nobody computed it."""
 
-    reserved: 64
+    replica_base: 32
+    """Address of the first byte of its replica at `replica`. Only that node uses it."""
+
+    replica: 16
+    """The node that holds a replica; `node`, where there is none."""
+
+    reserved: 16
     """Must be zero."""
 
 

@@ -21,7 +21,7 @@ from intarsia.isa.instruction import (
     VectorOp,
 )
 from intarsia.isa.kernel import ConvDescriptor
-from intarsia.isa.transfer import LocalDescriptor, RemoteDescriptor
+from intarsia.isa.transfer import LocalDescriptor, RemoteDescriptor, StitchDescriptor
 
 __all__ = ["INSTRUCTIONS", "UNITS_MAX", "InstructionInfo"]
 
@@ -83,6 +83,15 @@ INSTRUCTIONS: dict[enum.Enum, InstructionInfo] = {
     LocalOp.FILL: InstructionInfo((Stream.LOCAL,), LocalDescriptor, "Fills rows with a byte."),
     RemoteOp.READ: InstructionInfo((Stream.REMOTE,), RemoteDescriptor, "Fetches rows."),
     RemoteOp.WRITE: InstructionInfo((Stream.REMOTE,), RemoteDescriptor, "Sends rows."),
+    RemoteOp.ACCUMULATE: InstructionInfo(
+        (Stream.REMOTE,), RemoteDescriptor, "Adds rows of int32 to those at the other side."
+    ),
+    RemoteOp.GATHER: InstructionInfo(
+        (Stream.REMOTE,), StitchDescriptor, "READ of each record of a list."
+    ),
+    RemoteOp.SCATTER: InstructionInfo(
+        (Stream.REMOTE,), StitchDescriptor, "WRITE of each record of a list."
+    ),
 }
 
 #: Units of the longest instruction.

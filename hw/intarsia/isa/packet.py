@@ -74,22 +74,43 @@ class PacketKind(enum.Enum, shape=5):
     WRITE = 1
     """Brings ``length`` bytes. Extension: `LogicalAddress`."""
 
+    ACCUMULATE = 2
+    """Brings ``length`` bytes of int32, whose sums with what is there are stored; ``length`` and
+    offset are multiples of 4. Extension: `LogicalAddress`. Answered by WRITE_ACK. A requester
+    numbers its transactions in order, has at most 8 of them open, and repeats one under the number
+    that it had: whoever has performed it adds nothing again, and answers."""
+
+    MAP_UPDATE = 3
+    """Brings a `FragmentEntry` to its home, which keeps it in place of the one it has, and answers
+    when no node has that one any more. Extension: `LogicalAddress` of the entry; nodes below its
+    ``offset`` are told whether or not the home knows that they have the entry."""
+
     MAP_LOOKUP = 8
     """Asks a fragment's home for its entry in the map. Extension: `LogicalAddress`, of which data
     ID and fragment count alone."""
+
+    MAP_INVALIDATE = 9
+    """Tells a node to forget an entry of the map. Extension: `LogicalAddress`, of which data ID and
+    fragment count alone."""
 
     READ_REPLY = 16
     """Brings the bytes that were asked for, all of them."""
 
     WRITE_ACK = 17
-    """The bytes of a WRITE are committed."""
+    """The bytes of a WRITE or ACCUMULATE are committed."""
 
     ERROR = 18
-    """A READ or WRITE was refused. Extension: `ErrorDetail`."""
+    """A request was refused. Extension: `ErrorDetail`."""
 
     MAP_REPLY = 19
     """Brings the `FragmentEntry` that was asked for; or one whose ``entry_format`` is 0, if the
     home has none."""
+
+    MAP_INVALIDATED = 20
+    """The node has forgotten the entry, and does nothing any more that goes by it."""
+
+    MAP_UPDATED = 21
+    """A MAP_UPDATE is complete: no node goes by an earlier entry."""
 
     CREDIT = 24
     """Returns credits where no other packet goes that way. Never leaves its link, needs no
@@ -118,7 +139,10 @@ NOTICES = (PacketKind.ACK, PacketKind.RETRY, PacketKind.HELLO)
 EXTENDED = (
     PacketKind.READ,
     PacketKind.WRITE,
+    PacketKind.ACCUMULATE,
     PacketKind.MAP_LOOKUP,
+    PacketKind.MAP_UPDATE,
+    PacketKind.MAP_INVALIDATE,
     PacketKind.ERROR,
     PacketKind.SYNC_ARRIVE,
     PacketKind.SYNC_RELEASE,

@@ -20,6 +20,8 @@ __all__ = [
     "WATCHDOG_RESET",
     "Access",
     "ConfigWord",
+    "FenceWord",
+    "HomeWord",
     "InterruptWord",
     "Register",
     "RegisterInfo",
@@ -55,6 +57,7 @@ class Register(enum.Enum, shape=10):
     OWNER_CONTEXT = 0x040
     OWNER = 0x044
     ROUTE = 0x048
+    FENCE = 0x04C
     COUNTER_INDEX = 0x050
     COUNTER = 0x054
     FAULT0 = 0x060
@@ -70,6 +73,9 @@ class Register(enum.Enum, shape=10):
     ENTRY6 = 0x098
     ENTRY7 = 0x09C
     ENTRY_COMMIT = 0x0A0
+    HOME = 0x0A4
+    HOME_BASE = 0x0A8
+    HOME_SIZE = 0x0AC
 
 
 class ConfigWord(data.Struct):
@@ -150,6 +156,35 @@ class RouteWord(data.Struct):
     """Ignored."""
 
 
+class FenceWord(data.Struct):
+    """The register FENCE."""
+
+    node: 16
+    """A node; its lower 6 bits count."""
+
+    dead: 1
+    """It does not answer any more; or else, it has begun anew."""
+
+    reserved: 15
+    """Ignored."""
+
+
+class HomeWord(data.Struct):
+    """The register HOME."""
+
+    index: 3
+    """Entry: the lower bits of the data ID."""
+
+    backup: 1
+    """Whom to ask when the primary home does not answer."""
+
+    reserved: 12
+    """Ignored."""
+
+    node: 16
+    """The home."""
+
+
 def config_word(config: ChipConfig) -> int:
     """What CONFIG reads as, on a chip of configuration `config`."""
     return encode(
@@ -225,6 +260,11 @@ REGISTERS = {
         "Port (19:16) by which packets to the node (15:0) leave; the table has 64 entries, by the "
         "node's lower 6 bits, and starts as all zero.",
     ),
+    Register.FENCE: RegisterInfo(
+        Access.WO,
+        "Whether the node (15:0; its lower 6 bits count) is dead (16): requests go to replicas, and "
+        "what comes from it is dropped. Chips fence nodes themselves that do not answer.",
+    ),
     Register.COUNTER_INDEX: RegisterInfo(
         Access.RW, "Counter that COUNTER reads; see `counter_index`."
     ),
@@ -243,5 +283,18 @@ REGISTERS = {
         Access.WO,
         "1: puts the entry into the ATU, replacing the one of the same data ID and fragment; "
         "2: removes that one; 3: removes all.",
+    ),
+    Register.HOME: RegisterInfo(
+        Access.WO,
+        "Node (31:16) that is asked for map entries of tensors with these lower bits of the data "
+        "ID (2:0); bit 3: in case the primary one does not answer. Survives reset.",
+    ),
+    Register.HOME_BASE: RegisterInfo(
+        Access.WO, "Address (23:0) of the part of the map that this chip keeps; a multiple of 32."
+    ),
+    Register.HOME_SIZE: RegisterInfo(
+        Access.WO,
+        "Bytes (23:0) of its entries, 32 each; a power of two, or 0: it keeps none. A quarter as "
+        "many bytes follow them; all lie in one macro-bank. Clear them before chips ask.",
     ),
 }

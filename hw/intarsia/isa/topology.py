@@ -1,6 +1,16 @@
-"""Nodes of the star that simulated systems are built as."""
+"""Nodes of the star that simulated systems are built as, and who keeps the map."""
 
-__all__ = ["HOMES", "HOST_NODE", "MEMORY_NODE", "ROUTES", "home"]
+from collections.abc import Sequence
+
+__all__ = [
+    "HOME_ENTRIES",
+    "HOST_NODE",
+    "MEMORY_NODE",
+    "ROUTES",
+    "Homes",
+    "home_index",
+    "homes",
+]
 
 #: Entries of a node's routing table, found by the lower bits of the destination.
 ROUTES = 64
@@ -11,13 +21,29 @@ MEMORY_NODE = 32
 #: The host's memory.
 HOST_NODE = 33
 
-#: Nodes that keep tables of map entries; a power of two of them.
-HOMES = (MEMORY_NODE,)
+#: Entries of a node's table of homes; see `home_index`.
+HOME_ENTRIES = 8
+
+#: Primary and backup home of tensors, by `home_index`.
+Homes = Sequence[tuple[int, int]]
 
 
-def home(data_id: int) -> int:
-    """Node that keeps the map entries of all fragments of a tensor.
+def home_index(data_id: int) -> int:
+    """Which entry of the table of homes is that of a tensor: the lower bits of its data ID."""
+    return data_id & (HOME_ENTRIES - 1)
 
-    Homes are spread by the lower bits of the data ID.
+
+def homes(keepers: Sequence[int] = (MEMORY_NODE, HOST_NODE)) -> Homes:
+    """Homes, where the nodes `keepers` keep the map: in turn, each the backup of the one before.
+
+    Raises
+    ------
+    :exc:`ValueError`
+        If nobody keeps the map.
     """
-    return HOMES[data_id & (len(HOMES) - 1)]
+    if not keepers:
+        raise ValueError("At least one node must keep the map")
+    return tuple(
+        (keepers[index % len(keepers)], keepers[(index + 1) % len(keepers)])
+        for index in range(HOME_ENTRIES)
+    )

@@ -13,6 +13,8 @@ from intarsia.isa.registers import (
     IDENTITY,
     INTERRUPTS,
     WATCHDOG_RESET,
+    FenceWord,
+    HomeWord,
     InterruptWord,
     Register,
     RouteWord,
@@ -55,6 +57,10 @@ class Registers(wiring.Component):
     owners : Out(data.ArrayLayout(12, contexts))
         Owner of each context.
     route : Out(stream.Signature(RouteWord, always_ready=True))
+    fence : Out(stream.Signature(FenceWord))
+    home : Out(stream.Signature(HomeWord, always_ready=True))
+    home_base, home_size : Out(24)
+        Where this chip keeps its part of the map.
     command : Out(stream.Signature(MapCommand))
         A write to ENTRY_COMMIT completes when it is accepted.
     running, faulted : In(contexts)
@@ -80,6 +86,10 @@ class Registers(wiring.Component):
             "slot": Out(stream.Signature(SlotWrite, always_ready=True)),
             "owners": Out(data.ArrayLayout(OWNER_BITS, config.contexts)),
             "route": Out(stream.Signature(RouteWord, always_ready=True)),
+            "fence": Out(stream.Signature(FenceWord)),
+            "home": Out(stream.Signature(HomeWord, always_ready=True)),
+            "home_base": Out(LOCAL),
+            "home_size": Out(LOCAL),
             "command": Out(stream.Signature(MapCommand)),
             "running": In(config.contexts),
             "faulted": In(config.contexts),
@@ -162,6 +172,8 @@ class Registers(wiring.Component):
             self.stop.p.eq(value),
             self.ring.p.eq(value),
             self.route.p.eq(value),
+            self.fence.p.eq(value),
+            self.home.p.eq(value),
             self.command.p.operation.eq(value),
             self.command.p.entry.eq(entry),
         ]
@@ -175,6 +187,8 @@ class Registers(wiring.Component):
             Register.DOORBELL: (self.ring, value < contexts),
             Register.SLOT_SIZE: (self.slot, slot_exists),
             Register.ROUTE: (self.route, Const(1)),
+            Register.FENCE: (self.fence, Const(1)),
+            Register.HOME: (self.home, Const(1)),
             Register.ENTRY_COMMIT: (self.command, (value != 0) & (value < len(MapOperation))),
         }
         with m.Switch(target.access.p.address):
@@ -186,6 +200,13 @@ class Registers(wiring.Component):
                             target.refused.eq(0),
                             target.access.ready.eq(order.ready),
                         ]
+            for register, kept in (
+                (Register.HOME_BASE, self.home_base),
+                (Register.HOME_SIZE, self.home_size),
+            ):
+                with m.Case(register.value):
+                    m.d.comb += target.refused.eq(0)
+                    m.d.sync += kept.eq(value)
             with m.Case(Register.OWNER.value):
                 with m.If(owner_context < contexts):
                     m.d.comb += target.refused.eq(0)

@@ -2,7 +2,7 @@
 
 import ctypes
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from intarsia.cosim.build import chip_library
@@ -13,7 +13,7 @@ from intarsia.isa.topologies import HUB, Topology
 from intarsia.isa.topologies import topology as build_topology
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
 
-__all__ = ["Fabric", "FabricError", "Reason"]
+__all__ = ["Fabric", "FabricError", "Reason", "SilenceError"]
 
 #: Bytes a cycle of the links of memory node and host node.
 MEMORY_LINK_BYTES = 16
@@ -21,6 +21,10 @@ MEMORY_LINK_BYTES = 16
 
 class FabricError(RuntimeError):
     """Something went wrong in a node that is a model, or time ran out; the message says where."""
+
+
+class SilenceError(FabricError):
+    """A node does not answer."""
 
 
 class Reason(enum.IntEnum):
@@ -50,7 +54,7 @@ class Fabric:
     memory_latency : int
         Cycles from a request's turn at such a node until its reply leaves.
     faults : Faults
-        What links do to what they carry.
+        What happens to links and nodes.
     topology : Topology or None
         Which ports are joined, and the routes of the hub; those of chips are the driver's to write.
         By default a star.
@@ -62,7 +66,9 @@ class Fabric:
     :exc:`intarsia.isa.topologies.TopologyError`
         If these chips can't be wired in this way.
     :exc:`intarsia.cosim.native.NativeError`
-        If a node is to be cut off that is not there, or links have no latency.
+        If links have no latency.
+    :exc:`intarsia.cosim.faults.FaultsError`
+        If something is to happen to a node that is not there.
     """
 
     def __init__(
@@ -77,7 +83,8 @@ class Fabric:
         topology: Topology | None = None,
         library: Callable[[ChipConfig], Path] = chip_library,
     ) -> None:
-        self.configs = tuple(configs)
+        self.configs, self.faults = tuple(configs), faults
+        faults.check(len(self.configs))
         self.topology = topology or build_topology("star", len(self.configs))
         self.topology.check(self.configs)
         libraries: dict[ChipConfig, Path] = {}
@@ -93,18 +100,36 @@ class Fabric:
         for link in self.topology.links:
             near, far = sorted(link, key=lambda end: end.node == HUB)
             self._core.join(self._fabric, *near, *far)
-        for node, port in self.topology.routes[HUB].items():
-            self._core.route(self._fabric, node, port)
+        self._route_hub()
         if faults.ber or faults.drop:
             self._core.disturb(self._fabric, faults.ber, faults.drop, faults.seed)
         for node, cycle in faults.cut.items():
             self._core.cut(self._fabric, node, cycle)
+        for node, cycle in faults.kill.items():
+            self._core.kill(self._fabric, node, cycle)
+        for flip in faults.flips(self.configs):
+            self._core.flip(self._fabric, flip.chip, flip.cycle, flip.address, flip.bit)
 
     def close(self) -> None:
         """Free the simulation."""
         if self._fabric is not None:
             self._core.destroy(self._fabric)
             self._fabric = None
+
+    def avoid(self, dead: Iterable[int]) -> None:
+        """Route packets round chips that are dead. Other chips must be told their new routes.
+
+        Raises
+        ------
+        :exc:`intarsia.isa.topologies.TopologyError`
+            If others are cut off by that.
+        """
+        self.topology = self.topology.without(dead)
+        self._route_hub()
+
+    def _route_hub(self) -> None:
+        for node, port in self.topology.routes[HUB].items():
+            self._core.route(self._fabric, node, port)
 
     @property
     def now(self) -> int:
@@ -152,6 +177,19 @@ class Fabric:
             raise FabricError(self._core.faults(self._fabric).decode().strip())
         return reason
 
+    def rest(self, cycles: int) -> None:
+        """Let `cycles` cycles pass whatever happens, and forget what nodes and links have reported.
+
+        Transfers that are under way are forgotten as well.
+        """
+        self._core.abandon(self._fabric, HOST_NODE)
+        self._core.run(self._fabric, cycles, 8, 0)
+        self._core.heed(self._fabric)
+
+    def reset(self, chip: int) -> None:
+        """Reset a chip, in the cycles that come. Its memory stays; a killed one stays dead."""
+        self._core.reset(self._fabric, chip)
+
     def access(self, chip: int, address: int, data: int | None = None) -> tuple[int, int, int]:
         """Write `data` to a register of a chip through its control port, or read it.
 
@@ -159,7 +197,7 @@ class Fabric:
         """
         self._core.access(self._fabric, chip, int(data is not None), address, data or 0)
         if self._run(ACCESS_CYCLES, 2, chip) is not Reason.ACCESSED:
-            raise FabricError(f"Chip {chip} does not answer at its control port")
+            raise SilenceError(f"Chip {chip} does not answer at its control port")
         value, response, cycle = ctypes.c_uint32(), ctypes.c_uint32(), ctypes.c_uint64()
         self._core.accessed(self._fabric, chip, value, response, cycle)
         return value.value, response.value, cycle.value
@@ -217,7 +255,7 @@ class Fabric:
         self._core.transfer(self._fabric, HOST_NODE, int(write), node, address, local, size)
         limit = TRANSFER_CYCLES + size
         if self._run(limit, 4, HOST_NODE) is not Reason.TRANSFERRED:
-            raise FabricError(
+            raise SilenceError(
                 f"Node {node} has not answered the host's {'WRITE' if write else 'READ'} of "
                 f"{size} bytes within {limit} cycles"
             )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Chips", "Config", "Partition", "Topology"]
+__all__ = ["Chips", "Config", "Faults", "Partition", "Topology"]
 
 
 def _config(name: str) -> str:
@@ -52,6 +52,16 @@ def _topologies() -> list[str]:
     return list(TOPOLOGIES)
 
 
+def _faults(spec: str) -> str:
+    from intarsia.cosim.faults import FaultsError, parse_faults
+
+    try:
+        parse_faults(spec)
+    except FaultsError as error:
+        raise typer.BadParameter(str(error)) from None
+    return spec
+
+
 Chips = Annotated[int, typer.Option(min=1, max=32, help="Number of simulated chips.")]
 Config = Annotated[
     str,
@@ -60,6 +70,17 @@ Config = Annotated[
         callback=_config,
         autocompletion=_configs,
         help="Configuration of each chip: tiny, ecp5-85k, large.",
+    ),
+]
+Faults = Annotated[
+    str,
+    typer.Option(
+        metavar="SPEC",
+        callback=_faults,
+        help="What happens to links and nodes, and is survived where it can be: ber=P, drop=P, "
+        "kill=NODE@WHEN, cut=NODE@WHEN, sram_flip=CHIP@WHEN or sram_flip=COUNT@WHEN, seed=N, "
+        "joined by commas. NODE is chip0, chip1, …, memory or host; WHEN a cycle, or a random one "
+        "of FIRST..LAST.",
     ),
 ]
 Partition = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from intarsia.cli.options import Chips, Config, Partition, Topology
+from intarsia.cli.options import Chips, Config, Faults, Partition, Topology
 from intarsia.graph import Mode
 
 __all__ = ["run"]
@@ -34,6 +34,7 @@ def run(
     ] = None,
     partition: Partition = "auto",
     topology: Topology = "star",
+    faults: Faults = "",
     check: Annotated[
         bool,
         typer.Option("--check", help="Compare every byte of the output with the golden model."),
@@ -64,7 +65,7 @@ def run(
     """Run a quantized network over simulated chips.
 
     Leaves with 0; 1 if --check finds a byte that differs; 2 if something was asked for that can't
-    be done; 3 if the simulated chips report a fault.
+    be done; 3 if the simulated chips fail, and can't be made to go on.
     """
     import numpy as np
 
@@ -82,6 +83,7 @@ def run(
         mode=mode,
         partition=partition,
         topology=topology,
+        faults=faults,
         record=recorded,
     )
     if source is None:

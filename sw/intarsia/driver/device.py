@@ -9,7 +9,8 @@ from intarsia.isa.bits import decode, encode
 from intarsia.isa.counters import Activity, CounterBank, counter_index
 from intarsia.isa.faults import FaultReport
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry
-from intarsia.isa.registers import IDENTITY, Register, RouteWord
+from intarsia.isa.registers import IDENTITY, HomeWord, Register, RouteWord
+from intarsia.isa.topology import Homes
 
 __all__ = ["Device"]
 
@@ -74,10 +75,24 @@ class Device:
 
     def put_entry(self, entry: Mapping[str, Any]) -> None:
         """Put an entry, given by its fields, into the ATU."""
-        bits = encode(FragmentEntry, {"entry_format": FRAGMENT_FORMAT, **entry})
+        known = {"entry_format": FRAGMENT_FORMAT, "replica": entry.get("node", 0)}
+        bits = encode(FragmentEntry, {**known, **entry})
         for word in range(8):
             self.write(Register[f"ENTRY{word}"], bits >> 32 * word & 0xFFFFFFFF)
         self.write(Register.ENTRY_COMMIT, PUT_ENTRY)
+
+    def set_homes(self, homes: Homes) -> None:
+        """Say who is asked for map entries."""
+        for index, pair in enumerate(homes):
+            for backup, node in enumerate(pair):
+                word = {"index": index, "backup": backup, "node": node}
+                self.write(Register.HOME, encode(HomeWord, word))
+
+    def keep_map(self, base: int, size: int) -> None:
+        """Say where the chip keeps its part of the map; see HOME_SIZE. Size 0: it keeps none."""
+        self.write(Register.HOME_SIZE, 0)
+        self.write(Register.HOME_BASE, base)
+        self.write(Register.HOME_SIZE, size)
 
     def remove_entries(self) -> None:
         """Empty the ATU."""

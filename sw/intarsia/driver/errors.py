@@ -5,7 +5,14 @@ from amaranth.lib import data
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.instruction import Stream
 
-__all__ = ["ChipFaultError", "DriverError", "DriverTimeoutError"]
+__all__ = [
+    "ChipFaultError",
+    "DriverError",
+    "DriverTimeoutError",
+    "NetworkError",
+    "SilentNodeError",
+    "SystemLostError",
+]
 
 #: Reporters of faults besides the streams.
 REPORTERS = {8: "responder", 9: "link", 10: "sync port"}
@@ -17,6 +24,27 @@ class DriverError(RuntimeError):
 
 class DriverTimeoutError(DriverError):
     """An interrupt did not come in time."""
+
+
+class NetworkError(DriverError):
+    """A link, or a node that is no chip, reports that something went wrong."""
+
+
+class SilentNodeError(DriverError):
+    """A node does not answer.
+
+    Members
+    -------
+    node : int
+    """
+
+    def __init__(self, node: int, message: str) -> None:
+        self.node = node
+        super().__init__(message)
+
+
+class SystemLostError(DriverError):
+    """What is left of the system can't go on."""
 
 
 class ChipFaultError(DriverError):

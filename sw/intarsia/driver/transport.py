@@ -1,5 +1,6 @@
 """What carries the driver's words to the chips: a simulator, or a board."""
 
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from intarsia.isa.topologies import Topology
@@ -36,6 +37,18 @@ class Transport(Protocol):
         """How they are wired, and by which ports packets are to leave."""
         ...
 
+    def avoid(self, dead: Iterable[int]) -> None:
+        """Change `topology` so that nothing passes chips that are dead.
+
+        What is between chips heeds it at once; chips must be told.
+
+        Raises
+        ------
+        :exc:`intarsia.isa.topologies.TopologyError`
+            If others are cut off by that.
+        """
+        ...
+
     @property
     def now(self) -> int:
         """Cycles since the system came up."""
@@ -53,6 +66,8 @@ class Transport(Protocol):
         ------
         :exc:`intarsia.driver.errors.DriverError`
             If the chip refuses.
+        :exc:`intarsia.driver.errors.SilentNodeError`
+            If it does not answer.
         """
         ...
 
@@ -94,6 +109,22 @@ class Transport(Protocol):
         """Move bytes between the host node's memory and a fragment elsewhere, in packets.
 
         Returns when all of them have been acknowledged.
+
+        Raises
+        ------
+        :exc:`intarsia.driver.errors.SilentNodeError`
+            If the node does not answer, or no packet reaches it.
+        """
+        ...
+
+    def reset(self, chip: int) -> None:
+        """Pull a chip's reset. Its memory stays as it is."""
+        ...
+
+    def rest(self, cycles: int) -> None:
+        """Let so many cycles pass, and drop whatever nodes and links report in the meantime.
+
+        Transfers that have not come to an end are forgotten.
         """
         ...
 
@@ -102,5 +133,10 @@ class Transport(Protocol):
 
         Returns the chips that have interrupts up. Interrupts carry their causes: the host need not
         read a register to know them.
+
+        Raises
+        ------
+        :exc:`intarsia.driver.errors.NetworkError`
+            If a link or a node that is no chip reports a fault.
         """
         ...

@@ -7,24 +7,28 @@ import numpy as np
 from intarsia.compiler.placement import Placement
 from intarsia.compiler.plan import ChipHolder, Fragment, FragmentKind, NodeHolder, Plan
 from intarsia.driver.device import Device
-from intarsia.driver.errors import DriverTimeoutError
-from intarsia.driver.transport import Transport
+from intarsia.driver.errors import ChipFaultError, DriverTimeoutError
+from intarsia.driver.transport import Interrupt, Transport
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.counters import Activity, CounterBank
+from intarsia.isa.faults import FaultCode
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, home
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, home_index, homes
 
 __all__ = ["CONTEXT", "Deployment"]
 
 #: The context that a plan's programs run in.
 CONTEXT = 0
 
-#: The chip whose doorbell begins an inference, and whose interrupt ends it.
+#: The chip of the plan whose doorbell begins an inference, and whose interrupt ends it.
 LEADER = 0
 
-#: Version of every fragment; a fragment that moves while chips run gets another.
-VERSION = 1
+#: Versions that there are; 0 is none.
+VERSIONS = 1 << 16
+
+#: Faults that follow from what happened elsewhere.
+INDIRECT = (FaultCode.WATCHDOG, FaultCode.LINK)
 
 NODES = {NodeHolder.MEMORY: MEMORY_NODE, NodeHolder.HOST: HOST_NODE}
 
@@ -41,6 +45,8 @@ class Deployment:
     transport : Transport
     plan : Plan
     placement : Placement
+    version : int
+        Of every fragment, from 1 on. What is still under way for an earlier one is refused.
 
     Raises
     ------
@@ -48,11 +54,16 @@ class Deployment:
         If a chip refuses or reports a fault.
     """
 
-    def __init__(self, transport: Transport, plan: Plan, placement: Placement) -> None:
+    def __init__(
+        self, transport: Transport, plan: Plan, placement: Placement, *, version: int = 1
+    ) -> None:
         self._transport = transport
         self._plan = plan
-        self._devices = [Device(transport, chip) for chip in range(len(plan.chips))]
+        self._version = (version - 1) % (VERSIONS - 1) + 1
+        self._homes = homes()
+        self._devices = [Device(transport, node) for node in plan.nodes]
         for device in self._devices:
+            device.set_homes(self._homes)
             device.set_routes(transport.topology.routes[device.chip])
         self.deploy(placement)
 
@@ -101,10 +112,9 @@ class Deployment:
             self._transport.store(HOST_NODE, self._placement.fragments[end.fragment], content)
         begin = self._devices[LEADER].ring(CONTEXT)
         interrupts = self._transport.wait(limit)
-        for chip, interrupt in interrupts.items():
-            if interrupt.faulted:
-                self._devices[chip].raise_fault()
-        if LEADER not in interrupts:
+        self._raise_faults(interrupts)
+        leader = self._devices[LEADER].chip
+        if leader not in interrupts:
             raise DriverTimeoutError(f"No inference was complete within {limit:,} cycles")
         outputs = {}
         for end in self._plan.outputs:
@@ -112,7 +122,7 @@ class Deployment:
             base = self._placement.fragments[end.fragment]
             content = self._transport.load(HOST_NODE, base, size)
             outputs[end.tensor] = np.frombuffer(content, np.int8)
-        return outputs, (begin, interrupts[LEADER].cycle)
+        return outputs, (begin, interrupts[leader].cycle)
 
     def lookups(self) -> list[tuple[int, int]]:
         """Look-ups of each chip that its ATU could answer, and those for which it asked a home."""
@@ -122,11 +132,24 @@ class Deployment:
         """Cycles counted by each chip since it was reset, by engine and activity."""
         return [device.counters() for device in self._devices]
 
+    def _raise_faults(self, interrupts: Mapping[int, Interrupt]) -> None:
+        """Raise the fault that tells most, if there is one."""
+        found: list[ChipFaultError] = []
+        for device in self._devices:
+            if device.chip in interrupts and interrupts[device.chip].faulted:
+                try:
+                    device.raise_fault()
+                except ChipFaultError as error:
+                    found.append(error)
+        for error in sorted(found, key=lambda error: error.code in INDIRECT):
+            raise error
+
     def _fill_nodes(self) -> None:
         """Content of the nodes that the host owns, and all map entries at their homes."""
         for fragment, base in self._placed():
             held = fragment.holder
-            self._transport.keep(home(fragment.data_id), _entry(fragment, base))
+            for home in self._homes[home_index(fragment.data_id)]:
+                self._transport.keep(home, self._entry(fragment, base))
             if isinstance(held, NodeHolder):
                 node = NODES[held]
                 permissions = encode(Permissions, _permissions(fragment))
@@ -136,7 +159,7 @@ class Deployment:
                     fragment.fragment,
                     base,
                     fragment.size,
-                    VERSION,
+                    self._version,
                     permissions,
                 )
                 if fragment.content is not None:
@@ -167,12 +190,12 @@ class Deployment:
                     {
                         "data_id": fragment.data_id,
                         "fragment": fragment.fragment,
-                        "version": VERSION,
+                        "version": self._version,
                     },
                 )
                 self._transport.transfer(
                     write=True,
-                    node=fragment.holder.chip,
+                    node=self._plan.nodes[fragment.holder.chip],
                     logical_address=address.to_bytes(12, "little"),
                     local=scratch,
                     size=len(fragment.content),
@@ -181,21 +204,23 @@ class Deployment:
     def _placed(self) -> Sequence[tuple[Fragment, int]]:
         return list(zip(self._plan.fragments, self._placement.fragments, strict=True))
 
-
-def _entry(fragment: Fragment, base: int) -> bytes:
-    """The map entry of a fragment."""
-    held = fragment.holder
-    fields = {
-        "data_id": fragment.data_id,
-        "fragment": fragment.fragment,
-        "permissions": _permissions(fragment),
-        "entry_format": FRAGMENT_FORMAT,
-        "base": base,
-        "node": held.chip if isinstance(held, ChipHolder) else NODES[held],
-        "version": VERSION,
-        "size": fragment.size,
-    }
-    return encode(FragmentEntry, fields).to_bytes(FragmentEntry.as_shape().size // 8, "little")
+    def _entry(self, fragment: Fragment, base: int) -> bytes:
+        """The map entry of a fragment."""
+        held = fragment.holder
+        chip = isinstance(held, ChipHolder)
+        node = self._plan.nodes[held.chip] if chip else NODES[held]
+        fields = {
+            "data_id": fragment.data_id,
+            "fragment": fragment.fragment,
+            "permissions": _permissions(fragment),
+            "entry_format": FRAGMENT_FORMAT,
+            "base": base,
+            "node": node,
+            "version": self._version,
+            "size": fragment.size,
+            "replica": node,
+        }
+        return encode(FragmentEntry, fields).to_bytes(FragmentEntry.as_shape().size // 8, "little")
 
 
 def _permissions(fragment: Fragment) -> dict[str, int]:

@@ -13,7 +13,8 @@ from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry
 from intarsia.isa.packet import PacketHeader, PacketKind
-from intarsia.isa.topology import home
+from intarsia.isa.registers import HomeWord
+from intarsia.isa.topology import HOME_ENTRIES, home_index, homes
 
 NODE = 7
 
@@ -42,6 +43,7 @@ class Bench:
             for item in [getattr(port, name)]
         }
         dut.node.value = NODE
+        dut.home__valid.value = 0
         for name in self.to_do:
             self.pins[name][0].value = 0
 
@@ -93,10 +95,19 @@ async def packets_stay_whole(dut, pause):
     """Questions, answers and replies, at random."""
     bench = Bench(dut, pause)
     await start(dut)
+    table = [[*pair] for pair in homes()]
+    for index in range(HOME_ENTRIES):
+        for backup in range(2):
+            table[index][backup] = random.getrandbits(16)
+            word = dict(index=index, backup=backup, node=table[index][backup])
+            dut.home__payload.value = encode(HomeWord, word)
+            dut.home__valid.value = 1
+            await RisingEdge(dut.clk)
+    dut.home__valid.value = 0
     questions, answers, replies = [], [], []
     for number in range(40):
         fields = dict(data_id=random.getrandbits(40), fragment=random.getrandbits(16))
-        questions.append(fields | {"number": number})
+        questions.append(fields | {"number": number, "backup": random.randrange(2)})
         bench.to_do["question"].append(encode(MapQuestion, questions[-1]))
         payload = random.randbytes(random.randrange(1, 70))
         size = random.getrandbits(32)
@@ -119,12 +130,14 @@ async def packets_stay_whole(dut, pause):
         header = decode(PacketHeader, int.from_bytes(packet[:16], "little"))
         assert header["kind"] == PacketKind.MAP_LOOKUP
         address = decode(LogicalAddress, int.from_bytes(packet[16:28], "little"))
-        assert header["destination"] == home(address["data_id"])
+        backup = questions[len(asked)]["backup"]
+        assert header["destination"] == table[home_index(address["data_id"])][backup]
         assert header["source"] == NODE and header["length"] == 0
         asked.append({
             "data_id": address["data_id"],
             "fragment": address["fragment"],
             "number": header["transaction"],
+            "backup": backup,
         })
     assert asked == questions
 

@@ -17,7 +17,7 @@ def reason(entry, access):
         return FaultCode.ATU_MISS
     if not access["holder"] and not permissions["write" if access["write"] else "read"]:
         return FaultCode.PERMISSION
-    if entry["version"] != access["version"]:
+    if entry["version"] != access["version"] or (permissions["moving"] and access["write"]):
         return FaultCode.VERSION
     if (
         access["length"] not in range(1, 1025)
@@ -32,12 +32,13 @@ async def refuses_in_order(dut):
     """All combinations of what can be wrong."""
     sizes = [(64, 0, 64), (64, 1, 64), (64, 64, 1), (2000, 0, 0), (2000, 0, 1024), (2000, 0, 1025)]
     sizes += [(1 << 24, (1 << 24) - 8, 8), (1 << 24, 1 << 24, 8), ((1 << 32) - 1, 1 << 24, 8)]
-    flags = itertools.product(range(2), repeat=5)
-    for (hit, read, write, holder, writes), (size, offset, length) in itertools.product(
+    flags = itertools.product(range(2), repeat=6)
+    for (hit, read, write, moving, holder, writes), (size, offset, length) in itertools.product(
         flags, sizes
     ):
         for version in (0, 1, 0x8001):
-            entry = dict(hit=hit, size=size, version=1, permissions=dict(read=read, write=write))
+            permissions = dict(read=read, write=write, moving=moving)
+            entry = dict(hit=hit, size=size, version=1, permissions=permissions)
             access = dict(
                 write=writes, holder=holder, version=version, offset=offset, length=length
             )

@@ -13,6 +13,7 @@ from intarsia.common.requantizer import Requantizer
 from intarsia.golden.requantize import Requantization, fp32_integers, reciprocal, requantize
 from intarsia.golden.rounding import quantize_multiplier
 from intarsia.isa.numerics import Rounding
+from tests.hw.common.lanes import packed
 
 #: Sets of lanes per case and simulation.
 SETS = 800
@@ -95,13 +96,6 @@ class Bench:
                 bits = self.dut[name].value.to_unsigned()
                 rows.append(np.frombuffer(bits.to_bytes(self.unit.lanes, "little"), np.int8))
         return np.array(rows)
-
-
-def packed(values, width):
-    bits = 0
-    for value in reversed(values.tolist()):
-        bits = bits << width | value & ((1 << width) - 1)
-    return bits
 
 
 def floats(rng, shape):

@@ -6,8 +6,9 @@ from cocotb.queue import Queue
 from cocotb.triggers import FallingEdge, RisingEdge
 
 from intarsia.bench import StreamSource
-from intarsia.isa.bits import decode
+from intarsia.isa.bits import decode, encode
 from intarsia.isa.counters import Activity
+from intarsia.isa.transfer import RemoteDescriptor, StitchDescriptor
 
 __all__ = ["EngineDriver", "Watch"]
 
@@ -57,6 +58,11 @@ class EngineDriver:
     def send(self, opcode, descriptor, context=0):
         """Queue a job."""
         self.job.send({"opcode": opcode.value, "context": context, "descriptor": descriptor})
+
+    def stitch(self, opcode, descriptor, context=0):
+        """Queue a job whose body is a `StitchDescriptor`."""
+        body = decode(RemoteDescriptor, encode(StitchDescriptor, descriptor))
+        self.job.send({"opcode": opcode.value, "context": context, "descriptor": body})
 
     async def done(self, jobs=1):
         """Wait until so many more jobs are done, and their last cycle is over."""

@@ -110,7 +110,10 @@ class PacketSink:
 
 
 class MapServer:
-    """Answers look-ups on `port` from `entries`, by (data ID, fragment), some cycles later."""
+    """Answers look-ups on `port`, by (data ID, fragment), some cycles later.
+
+    Entries are taken from `entries`; but what `cached` has goes before, until a look-up is fresh.
+    """
 
     def __init__(self, dut, port, *, pause=0.0):
         request, result = port.request, port.result
@@ -120,6 +123,7 @@ class MapServer:
         self._clk = dut.clk
         self._pause = pause
         self.entries = {}
+        self.cached = {}
         self.asked = 0
         cocotb.start_soon(self._run())
 
@@ -136,8 +140,13 @@ class MapServer:
                 coming.popleft()
             if self._valid.value == 1 and ready:
                 key = decode(LookupRequest, self._request.value.to_unsigned())
-                entry = self.entries.get((key["data_id"], key["fragment"]))
-                result = {"hit": 0} if entry is None else {"hit": 1} | entry
+                name = key["data_id"], key["fragment"]
+                if key["fresh"]:
+                    self.cached.pop(name, None)
+                entry = self.cached.get(name, self.entries.get(name))
+                result = (
+                    {"hit": 0} if entry is None else {"hit": 1, "replica": entry["node"]} | entry
+                )
                 coming.append(encode(LookupResult, result))
                 self.asked += 1
             await RisingEdge(self._clk)

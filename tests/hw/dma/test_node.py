@@ -38,6 +38,7 @@ class Node(wiring.Component):
             "remote": Out(Engine(RemoteDescriptor)),
             "fault": Out(Responder(config=config).fault.signature),
             "node": In(NODE),
+            "tick": In(1),
             "owners": In(data.ArrayLayout(OWNER_BITS, config.contexts)),
             "command": In(stream.Signature(MapCommand)),
             "asks": Out(packet),
@@ -64,6 +65,8 @@ class Node(wiring.Component):
             remote.node.eq(self.node),
             responder.node.eq(self.node),
             remote.owners.eq(self.owners),
+            atu.tick.eq(self.tick),
+            remote.tick.eq(self.tick),
         ]
         outside = wiring.flipped(self)
         wiring.connect(m, outside.command, atu.command)
@@ -88,6 +91,7 @@ class Bench:
         self.number = random.getrandbits(16)
         dut.node.value = self.number
         dut.owners.value = 1
+        dut.tick.value = 0
         self.command = StreamSource(dut, node.command)
         self.local = EngineDriver(dut, node.local, pause=pause)
         self.remote = EngineDriver(dut, node.remote, pause=pause)
@@ -155,7 +159,7 @@ async def moves_within_itself(dut, pause):
         row_bytes = random.randint(1, room // 2)
         pitch = row_bytes + random.randrange(4)
         rows = random.randint(1, room // pitch)
-        opcode = random.choice(list(RemoteOp))
+        opcode = random.choice([RemoteOp.READ, RemoteOp.WRITE])
         moved = bench.send(
             opcode, tensor, 0, place * room, row_bytes=row_bytes, rows=rows, local_pitch=pitch
         )

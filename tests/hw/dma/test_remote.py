@@ -8,24 +8,15 @@ import pytest
 from cocotb.triggers import ClockCycles
 from cocotb.utils import get_sim_time
 
-from intarsia.bench import MemoryServer, parameters, start
+from intarsia.bench import start
 from intarsia.dma.remote import RemoteQueue
-from intarsia.isa.address import PAYLOAD_MAX, LogicalAddress, data_id
-from intarsia.isa.bits import decode, encode
+from intarsia.isa.address import PAYLOAD_MAX, data_id
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import RESPONDER, FaultCode
 from intarsia.isa.instruction import LocalOp, RemoteOp, Stream
-from intarsia.isa.packet import ErrorDetail, PacketKind, beats
-from tests.hw.dma.engines import EngineDriver
-from tests.hw.dma.packets import MapServer, Packet, PacketSink, PacketSource
-
-NODE = 2
-
-#: Owners of the contexts, and their tensors: node, fragment, and bytes of each.
-OWNERS = (5, 0xABC)
-FRAGMENTS = {(data_id(OWNERS[0], 77), 0): 40, (data_id(OWNERS[1], 1 << 27), 0xFFFF): NODE}
-SIZE = 6000
-VERSION = 0x8001
+from intarsia.isa.packet import PacketKind, beats
+from tests.hw.dma.packets import Packet
+from tests.hw.dma.remotes import FRAGMENTS, NODE, OWNERS, SIZE, Bench, extent, refusal
 
 ROWS = {
     "line": dict(row_bytes=100, rows=1, remote_pitch=100, local_pitch=100),
@@ -46,111 +37,10 @@ ROWS = {
 GOOD = dict(row_bytes=8, rows=2, remote_pitch=8, local_pitch=8)
 
 
-class Bench:
-    """A remote queue, its memory, and all other nodes."""
-
-    def __init__(self, dut, *, pause=0.0, delay=0):
-        queue = RemoteQueue(**parameters())
-        self.config = queue.config
-        self.dut = dut
-        self.link_bytes = self.config.link_bytes
-        dut.node.value = NODE
-        dut.owners.value = sum(owner << 12 * n for n, owner in enumerate(OWNERS))
-        self.engine = EngineDriver(dut, queue.engine, pause=pause)
-        self.map = MapServer(dut, queue.lookup, pause=pause)
-        self.request = PacketSink(dut, queue.request, self.link_bytes, pause=pause)
-        self.reply = PacketSource(dut, queue.reply, self.link_bytes, pause=pause)
-        self.memory = MemoryServer(
-            dut,
-            size=self.config.memory_bytes,
-            banks=self.config.macro_banks,
-            reads=[queue.read],
-            writes=[queue.write],
-            pause=pause,
-        )
-        self.memory.bytes[:] = random.randbytes(self.config.memory_bytes)
-        self.expected = bytearray(self.memory.bytes)
-        self.stores = {key: bytearray(random.randbytes(SIZE)) for key in FRAGMENTS}
-        self.expected_stores = {key: bytearray(store) for key, store in self.stores.items()}
-        for key in FRAGMENTS:
-            self.enter(key)
-        self.delay = delay
-        self.far = self.answer
-        self.requests = []
-        cocotb.start_soon(self._serve())
-
-    def enter(self, key, **changes):
-        """Put a fragment into the map."""
-        entry = dict(node=FRAGMENTS[key], size=SIZE, version=VERSION)
-        self.map.entries[key] = entry | dict(permissions=dict(read=1, write=1)) | changes
-
-    def answer(self, packet):
-        """The reply to a request, which takes effect at once."""
-        address = decode(LogicalAddress, packet.extension)
-        key = address["data_id"], address["fragment"]
-        assert (packet.source, packet.destination) == (NODE, FRAGMENTS[key])
-        assert address["version"] == VERSION
-        assert 0 < packet.length <= PAYLOAD_MAX
-        first = address["offset"]
-        assert first + packet.length <= SIZE
-        reply = Packet(
-            PacketKind.WRITE_ACK,
-            destination=NODE,
-            source=packet.destination,
-            transaction=packet.transaction,
-        )
-        if packet.kind is PacketKind.WRITE:
-            self.stores[key][first : first + packet.length] = packet.payload
-        else:
-            reply.kind = PacketKind.READ_REPLY
-            reply.length = packet.length
-            reply.payload = bytes(self.stores[key][first : first + packet.length])
-        return reply
-
-    async def _serve(self):
-        while True:
-            packet = await self.request.receive()
-            self.requests.append(packet)
-            if (reply := self.far(packet)) is not None:
-                cocotb.start_soon(self._reply(reply))
-
-    async def _reply(self, reply):
-        await ClockCycles(self.dut.clk, 1 + random.randint(self.delay // 2, self.delay))
-        self.reply.send(reply)
-
-    def send(self, opcode, key, offset, local, *, context=None, **rows):
-        """Send a job, and do it on the side."""
-        fields = dict(data_id=key[0], fragment=key[1], offset=offset, local=dict(offset=local))
-        owner = list(FRAGMENTS).index(key) if context is None else context
-        self.engine.send(opcode, fields | rows, context=owner)
-        size, store = rows["row_bytes"], self.expected_stores[key]
-        for row in range(rows["rows"]):
-            here = slice(at := local + row * rows["local_pitch"], at + size)
-            there = slice(at := offset + row * rows["remote_pitch"], at + size)
-            if opcode is RemoteOp.READ:
-                self.expected[here] = store[there]
-            else:
-                store[there] = self.expected[here]
-
-    async def finish(self, jobs):
-        await self.engine.done(jobs)
-        self.check()
-        self.engine.check_faults()
-
-    def check(self):
-        """All memories hold what they must, gaps included."""
-        assert self.memory.bytes == self.expected
-        assert self.stores == self.expected_stores
-
-
-def extent(row_bytes, rows, pitch):
-    return (rows - 1) * pitch + row_bytes
-
-
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(rows=list(ROWS), pause=[0.0, 0.5])
 async def moves_rows(dut, rows, pause):
-    """READ and WRITE of any rows; requests are as few as can be; one look-up a job."""
+    """READ, WRITE and sums of any rows; requests are as few as can be, and each is looked up."""
     await start(dut)
     bench = Bench(dut, pause=pause, delay=40)
     fields = ROWS[rows]
@@ -158,18 +48,21 @@ async def moves_rows(dut, rows, pause):
     dense = fields["remote_pitch"] == size
     requests = -(-size * count // PAYLOAD_MAX) if dense else count * -(-size // PAYLOAD_MAX)
     bank = bench.config.bank_bytes
-    opcodes = list(RemoteOp)
+    opcodes = [RemoteOp.READ, RemoteOp.WRITE]
+    offset = SIZE - extent(size, count, fields["remote_pitch"])
+    if (size | offset | fields["remote_pitch"]) % 4 == 0:
+        opcodes.append(RemoteOp.ACCUMULATE)
     if fields["remote_pitch"] < size and count > 1:
         opcodes = [RemoteOp.READ]  # writes that meet are not ordered
-    for opcode, key in zip(opcodes, FRAGMENTS, strict=False):
+    for number, opcode in enumerate(opcodes):
         # As far to the end of a macro-bank, and of the fragment, as can be.
-        local = (opcode.value % 2 + 1) * bank - extent(size, count, fields["local_pitch"])
-        offset = SIZE - extent(size, count, fields["remote_pitch"])
+        key = list(FRAGMENTS)[number % 2]
+        local = (number + 1) * bank - extent(size, count, fields["local_pitch"])
         bench.requests.clear()
         bench.send(opcode, key, offset, local, **fields)
         await bench.finish(1)
         assert len(bench.requests) == requests
-    assert bench.map.asked == len(opcodes)
+    assert bench.map.asked == requests * len(opcodes)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -186,14 +79,17 @@ async def moves_anything(dut, pause):
     places = random.sample(range(2 * bank // room), jobs)
     offsets = random.sample(range(SIZE // room), jobs)
     for place, offset in zip(places, offsets, strict=True):
-        row_bytes = random.choice([1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 32, 33, 64])
-        pitches = [row_bytes + random.choice([0, 0, 1, 5]) for _ in range(2)]
+        opcode = random.choice([RemoteOp.READ, RemoteOp.WRITE, RemoteOp.ACCUMULATE])
+        unit = 4 if opcode is RemoteOp.ACCUMULATE else 1
+        row_bytes = random.choice([1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 32, 33, 64 // unit]) * unit
+        row_bytes = min(row_bytes, 64)
+        pitches = [row_bytes + unit * random.choice([0, 0, 1, 5]) for _ in range(2)]
         rows = random.randint(1, (room - row_bytes) // max(pitches) + 1)
         slack = room - max(extent(row_bytes, rows, pitch) for pitch in pitches)
         bench.send(
-            random.choice(list(RemoteOp)),
+            opcode,
             random.choice(keys),
-            offset * room + random.randint(0, slack),
+            offset * room + random.randint(0, slack // unit) * unit,
             place * room + random.randint(0, slack),
             row_bytes=row_bytes,
             rows=rows,
@@ -285,14 +181,14 @@ REFUSALS = {
     "reserved": (dict(reserved5=1 << 135), {}, FaultCode.DESCRIPTOR),
     "owner": (dict(data_id=data_id(OWNERS[0] ^ 1, 77)), {}, FaultCode.OWNER),
     "unknown": (dict(fragment=1), {}, FaultCode.ATU_MISS),
-    "forbidden": ({}, dict(permissions=dict(accumulate=1)), FaultCode.PERMISSION),
-    "beyond": (dict(offset=SIZE - 15), {}, FaultCode.BOUNDS),
+    "forbidden": ({}, dict(permissions=dict()), FaultCode.PERMISSION),
+    "beyond": (dict(offset=SIZE - 12), {}, FaultCode.BOUNDS),
     "overflow": (dict(offset=(1 << 24) - 8), {}, FaultCode.BOUNDS),
 }
 
 
 @cocotb.test(timeout_time=200, timeout_unit="us")
-@cocotb.parametrize(case=list(REFUSALS), opcode=["READ", "WRITE"])
+@cocotb.parametrize(case=list(REFUSALS), opcode=["READ", "WRITE", "ACCUMULATE"])
 async def refuses(dut, case, opcode):
     """A job that can't be done is reported and done, in order; it asks for nothing."""
     await start(dut)
@@ -356,17 +252,11 @@ async def reports_errors(dut, opcode):
     await start(dut)
     bench = Bench(dut, delay=60)
     good, bad = list(FRAGMENTS)
-    detail = dict(data_id=bad[0], fragment=bad[1], offset=9, fault=FaultCode.VERSION.value)
 
     def far(packet):
         if packet.destination == FRAGMENTS[good]:
             return bench.answer(packet)
-        return Packet(
-            PacketKind.ERROR,
-            source=packet.destination,
-            transaction=packet.transaction,
-            extension=encode(ErrorDetail, detail),
-        )
+        return refusal(packet, FaultCode.BOUNDS)
 
     bench.far = far
     pitch = dict(remote_pitch=24, local_pitch=24)
@@ -378,7 +268,7 @@ async def reports_errors(dut, opcode):
     bench.check()
     bench.engine.check_faults(
         dict(
-            code=FaultCode.VERSION,
+            code=FaultCode.BOUNDS,
             engine=Stream.REMOTE.value,
             context=1,
             node=FRAGMENTS[bad],
@@ -402,9 +292,7 @@ async def failed_job_writes_nothing_more(dut):
     bench.engine.send(RemoteOp.READ, fields | rows)
     await ClockCycles(dut.clk, 100)
     first, second, third = held
-    error = Packet(PacketKind.ERROR, source=first.destination, transaction=second.transaction)
-    error.extension = encode(ErrorDetail, dict(fault=FaultCode.BOUNDS.value))
-    bench.reply.send(error, bench.answer(third))
+    bench.reply.send(refusal(second, FaultCode.BOUNDS), bench.answer(third))
     await ClockCycles(dut.clk, 100)
     assert bench.engine.finished == 0
     bench.reply.send(bench.answer(first))
@@ -439,7 +327,7 @@ async def reports_damage(dut):
             data_id=0,
         )
     )
-    assert bench.stores[good] == bench.expected_stores[good]
+    assert bench.stores[good, FRAGMENTS[good]] == bench.expected_stores[good]
     assert len(bench.requests) <= 60 + 5
 
 

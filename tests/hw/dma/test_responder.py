@@ -4,6 +4,7 @@ import random
 
 import cocotb
 import pytest
+from cocotb.triggers import FallingEdge
 from cocotb.utils import get_sim_time
 
 from intarsia.bench import MemoryServer, parameters, start
@@ -204,6 +205,38 @@ async def reports_damage(dut):
     assert fault == decode(FaultReport, encode(FaultReport, report))
     await bench.expect(bench.send(PacketKind.READ, 64, 64))
     assert len(bench.faults.seen) == 1
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(pause=[0.0, 0.5])
+async def quiet_when_nothing_found_moves(dut, pause):
+    """From the result of a look-up to the last access of the memory, the responder is not quiet."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    responder = Responder(**parameters())
+    found, quiet = dut[responder.lookup.result.valid.name], dut[responder.quiet.name]
+    accesses = {PacketKind.READ: responder.read.request, PacketKind.WRITE: responder.write.request}
+    for kind in random.choices(list(accesses), k=12):
+        # Accesses of `kind` that one request of a single beat is good for.
+        access = accesses[kind]
+        valid, ready = dut[access.valid.name], dut[access.ready.name]
+        reply = bench.send(kind, 0, bench.config.link_bytes)
+        moving = moved = False
+        for _ in range(400):
+            await FallingEdge(dut.clk)
+            moving |= found.value == 1
+            assert not (moving and quiet.value == 1)
+            if moving and valid.value == 1 and ready.value == 1:
+                moved = True
+                break
+        assert moved
+        await FallingEdge(dut.clk)
+        assert quiet.value == 1
+        await bench.expect(reply)
+    # A refused request moves nothing.
+    bench.send(PacketKind.READ, SIZE, 4)
+    assert (await bench.reply.receive()).kind is PacketKind.ERROR
+    assert quiet.value == 1
 
 
 @cocotb.test(timeout_time=200, timeout_unit="us")

@@ -50,7 +50,8 @@ LAYOUTS = {
         "coordinator": (16, 16),
         "first": (32, 16),
         "members": (48, 16),
-        "reserved1": (64, 64),
+        "absent": (64, 32),
+        "reserved1": (96, 32),
     },
     "Notify": {
         "value": (0, 32),
@@ -149,6 +150,25 @@ LAYOUTS = {
         "local_pitch": (224, 24),
         "reserved5": (248, 136),
     },
+    "StitchRecord": {
+        "data_id": (0, 40),
+        "fragment": (40, 16),
+        "offset": (56, 24),
+        "row_bytes": (80, 24),
+        "local": (104, 24),
+    },
+    "StitchDescriptor": {
+        "local": (0, 32),
+        "records": (32, 32),
+        "count": (64, 24),
+        "reserved": (88, 72),
+        "rows": (160, 24),
+        "reserved1": (184, 8),
+        "remote_pitch": (192, 24),
+        "reserved2": (216, 8),
+        "local_pitch": (224, 24),
+        "reserved3": (248, 8),
+    },
     "ChannelRecord": {
         "bias": (0, 32),
         "multiplier": (32, 32),
@@ -174,7 +194,7 @@ LAYOUTS = {
         "read": (0, 1),
         "write": (1, 1),
         "accumulate": (2, 1),
-        "reserved": (3, 1),
+        "moving": (3, 1),
     },
     "FragmentEntry": {
         "data_id": (0, 40),
@@ -186,7 +206,9 @@ LAYOUTS = {
         "version": (112, 16),
         "size": (128, 32),
         "checksum": (160, 32),
-        "reserved": (192, 64),
+        "replica_base": (192, 32),
+        "replica": (224, 16),
+        "reserved": (240, 16),
     },
     "PacketHeader": {
         "destination": (0, 16),
@@ -243,6 +265,17 @@ LAYOUTS = {
         "port": (16, 4),
         "reserved": (20, 12),
     },
+    "FenceWord": {
+        "node": (0, 16),
+        "dead": (16, 1),
+        "reserved": (17, 15),
+    },
+    "HomeWord": {
+        "index": (0, 3),
+        "backup": (3, 1),
+        "reserved": (4, 12),
+        "node": (16, 16),
+    },
     "FaultReport": {
         "code": (0, 8),
         "engine": (8, 4),
@@ -266,6 +299,8 @@ SIZES = {
     "VectorDescriptor": 640,
     "LocalDescriptor": 256,
     "RemoteDescriptor": 384,
+    "StitchRecord": 128,
+    "StitchDescriptor": 256,
     "ChannelRecord": 128,
     "Operand": 32,
     "SlotEntry": 64,
@@ -280,6 +315,8 @@ SIZES = {
     "StatusWord": 32,
     "SlotIndexWord": 32,
     "RouteWord": 32,
+    "FenceWord": 32,
+    "HomeWord": 32,
     "FaultReport": 128,
 }
 
@@ -333,6 +370,9 @@ ENUMS = {
         {
             "READ": 64,
             "WRITE": 65,
+            "ACCUMULATE": 66,
+            "GATHER": 67,
+            "SCATTER": 68,
         },
     ),
     "Rounding": (
@@ -358,11 +398,16 @@ ENUMS = {
         {
             "READ": 0,
             "WRITE": 1,
+            "ACCUMULATE": 2,
+            "MAP_UPDATE": 3,
             "MAP_LOOKUP": 8,
+            "MAP_INVALIDATE": 9,
             "READ_REPLY": 16,
             "WRITE_ACK": 17,
             "ERROR": 18,
             "MAP_REPLY": 19,
+            "MAP_INVALIDATED": 20,
+            "MAP_UPDATED": 21,
             "CREDIT": 24,
             "SYNC_ARRIVE": 25,
             "SYNC_RELEASE": 26,
@@ -390,6 +435,7 @@ ENUMS = {
             "OWNER_CONTEXT": 0x040,
             "OWNER": 0x044,
             "ROUTE": 0x048,
+            "FENCE": 0x04C,
             "COUNTER_INDEX": 0x050,
             "COUNTER": 0x054,
             "FAULT0": 0x060,
@@ -405,6 +451,9 @@ ENUMS = {
             "ENTRY6": 0x098,
             "ENTRY7": 0x09C,
             "ENTRY_COMMIT": 0x0A0,
+            "HOME": 0x0A4,
+            "HOME_BASE": 0x0A8,
+            "HOME_SIZE": 0x0AC,
         },
     ),
     "Access": (
@@ -435,6 +484,8 @@ ENUMS = {
             "TRANSACTION": 14,
             "SYNC": 15,
             "WATCHDOG": 16,
+            "NODE_DEAD": 17,
+            "CHECKSUM": 18,
         },
     ),
     "Activity": (
@@ -483,6 +534,9 @@ INSTRUCTION_SIZES = {
     "FILL": (3, 2),
     "READ": (4, 1),
     "WRITE": (4, 1),
+    "ACCUMULATE": (4, 1),
+    "GATHER": (3, 2),
+    "SCATTER": (3, 2),
 }
 
 
@@ -524,7 +578,7 @@ def test_instructions_are_stable():
 
 
 def test_constants_are_stable():
-    assert (PROGRAM_FORMAT, FRAGMENT_FORMAT, LINK_FORMAT) == (1, 1, 2)
+    assert (PROGRAM_FORMAT, FRAGMENT_FORMAT, LINK_FORMAT) == (1, 2, 2)
     assert (UNIT, TOKENS, TOKEN_MAX) == (16, 32, 255)
     assert (HEADER_BYTES, EXTENSION_BYTES, CREDIT_UNIT) == (16, 12, 8)
     assert IDENTITY.to_bytes(4, "little") == b"INT1"

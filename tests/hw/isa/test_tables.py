@@ -58,7 +58,7 @@ def test_enum_table():
 
 
 def test_opcode_table():
-    assert len(opcode_table().splitlines()) == 2 + 7 + 1 + 3 + 2 + 2
+    assert len(opcode_table().splitlines()) == 2 + 7 + 1 + 3 + 2 + 5
     [sync] = [line for line in opcode_table().splitlines() if f"`{ControlOp.SYNC.name}`" in line]
     assert sync.startswith("| 4 | `SYNC` | CONTROL | `Sync` | 2 | 0 |")
 

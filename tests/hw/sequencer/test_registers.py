@@ -34,7 +34,7 @@ WIDTHS = {
     **{Register[f"ENTRY{n}"]: 32 for n in range(8)},
 }
 
-STROBES = ("start", "stop", "ring", "slot", "route")
+STROBES = ("start", "stop", "ring", "slot", "route", "fence", "home")
 
 OKAY, SLVERR = AxiResp.OKAY, AxiResp.SLVERR
 
@@ -58,6 +58,7 @@ class Bench:
                     channel.set_pause_generator(self._pauses(pause))
         for name in ("running", "faulted", "notify__valid", "fault__valid", "counter"):
             dut[name].value = 0
+        dut.fence__ready.value = 1
         self.command = StreamSink(dut, self.component.command, pause=0.8)
         cocotb.start_soon(self._watch())
 
@@ -176,6 +177,18 @@ async def gives_orders(dut):
     await bench.write(Register.ROUTE, 3 << 16 | 0xBEEF)
     [(_, route)] = bench.orders
     assert (route.node, route.port) == (0xBEEF, 3)
+    bench.orders.clear()
+    await bench.write(Register.FENCE, 1 << 16 | 0xBEEF)
+    [(name, fence)] = bench.orders
+    assert name == "fence" and (fence.node, fence.dead) == (0xBEEF, 1)
+    bench.orders.clear()
+    await bench.write(Register.HOME, 0xBEEF << 16 | 0b1101)
+    [(name, home)] = bench.orders
+    assert name == "home" and (home.node, home.backup, home.index) == (0xBEEF, 1, 5)
+    for name, register in (("home_base", Register.HOME_BASE), ("home_size", Register.HOME_SIZE)):
+        value = bench.random.getrandbits(24)
+        await bench.write(register, 0xFF << 24 | value)
+        assert dut[name].value.to_unsigned() == value
     owners = [bench.random.getrandbits(12) for _ in range(contexts)]
     for context, owner in enumerate(owners):
         await bench.write(Register.OWNER_CONTEXT, context)

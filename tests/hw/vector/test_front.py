@@ -9,6 +9,7 @@ from cocotb.triggers import FallingEdge, RisingEdge
 from intarsia.bench import parameters, start
 from intarsia.golden.rounding import divide_by_power_of_two, round_to_float32
 from intarsia.vector.front import ScaleAdd
+from tests.hw.common.lanes import packed
 
 #: Sets of lanes per setting.
 SETS = 60
@@ -77,13 +78,6 @@ class Bench:
                 rows.append([signed(bits >> 48 * lane, 48) for lane in range(self.unit.lanes)])
                 assert self.dut.final_o.value == (len(rows) == count)
         return np.array(rows)
-
-
-def packed(values, width):
-    bits = 0
-    for value in reversed(values.tolist()):
-        bits = bits << width | value & ((1 << width) - 1)
-    return bits
 
 
 def signed(bits, width):

@@ -13,7 +13,7 @@ from intarsia.isa.config import config
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry
 from intarsia.isa.packet import EXTENSION_BYTES
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, home
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, home_index, homes
 
 TENSOR = data_id(3, 77)
 BASE, SIZE, VERSION = 12_345, 200_000, 9
@@ -190,7 +190,7 @@ def test_homes_tell_chips_what_they_hold(chip):
         permissions={"read": 1, "write": 1},
         entry_format=FRAGMENT_FORMAT,
     )
-    chip.keep(home(TENSOR), encode(FragmentEntry, fields).to_bytes(32, "little"))
+    chip.keep(homes()[home_index(TENSOR)][0], encode(FragmentEntry, fields).to_bytes(32, "little"))
     content = random.Random(0).randbytes(64)
     put(chip, content)
     chip.transfer(write=False, node=0, logical_address=logical(0), local=100, size=64)

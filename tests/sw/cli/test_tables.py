@@ -23,6 +23,10 @@ REPORT = {
     "chip_cycles_per_s": 312_345.6,
     "mismatches": 0,
     "output_sha256": "00",
+    "restarts": 0,
+    "killed": [],
+    "recoveries": [],
+    "packets": {"repeated": 0, "damaged": 0},
     "atu": [
         {"working_set": 7, "entries": 256, "hits": 90, "misses": 9, "later_hit_rate": 1.0},
         {"working_set": 9, "entries": 256, "hits": 93, "misses": 9, "later_hit_rate": 0.992},

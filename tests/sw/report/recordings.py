@@ -39,6 +39,7 @@ PLAN = Plan(
     Mode.ONNX,
     "auto",
     CONFIGS["tiny"],
+    (0, 1),
     1,
     (ChipPlan(b"", (), ()),) * 2,
     (),

@@ -47,6 +47,11 @@ void Endpoint::transfer(bool write, uint16_t node, const uint8_t* logical_addres
     }
 }
 
+void Endpoint::abandon() {
+    queued_.clear();
+    waiting_.clear();
+}
+
 void Endpoint::run(uint64_t now, unsigned cycles, const std::vector<const Token*>& in,
                    const std::vector<Token*>& out) {
     for (unsigned cycle = 0; cycle < cycles; ++cycle) {

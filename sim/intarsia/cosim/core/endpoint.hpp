@@ -39,6 +39,9 @@ public:
     void transfer(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
                   uint64_t size);
 
+    /// Forgets all transfers. Replies that still come are not waited for.
+    void abandon();
+
     /// Transfers that are not complete.
     size_t pending() const { return waiting_.size() + queued_.size(); }
 

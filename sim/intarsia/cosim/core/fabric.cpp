@@ -1,5 +1,8 @@
 #include "fabric.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace cosim {
 
 Fabric::Fabric(unsigned latency) : latency_(latency), idle_(latency), unheard_(latency) {
@@ -82,28 +85,40 @@ void Fabric::disturb(const Faults& faults) {
 }
 
 void Fabric::cut(uint16_t node, uint64_t cycle) {
-    const Attached& found = attached(node);
-    for (const auto* wires : {&found.in, &found.out})
+    const Attached& cut_off = attached(node);
+    for (const auto* wires : {&cut_off.in, &cut_off.out})
         for (auto wire : *wires)
             if (wire != NONE) wires_[wire].cut(cycle);
     faulty_ = true;
+}
+
+void Fabric::kill(uint16_t node, uint64_t cycle) { attached(node).dead_from = cycle; }
+
+bool Fabric::killed(uint16_t node) const {
+    for (const auto& attached : attached_)
+        if (attached.number == node) return attached.dead_from <= now_;
+    return false;
 }
 
 void Fabric::step() {
     std::vector<const Token*> in;
     std::vector<Token*> out;
     const auto run = [&](Node& node, const std::vector<unsigned>& from,
-                         const std::vector<unsigned>& to) {
+                         const std::vector<unsigned>& to, uint64_t dead_from) {
         in.clear();
         out.clear();
         for (auto wire : from)
             in.push_back(wire == NONE ? idle_.data() : wires_[wire].arriving(turn_));
         for (auto wire : to)
             out.push_back(wire == NONE ? unheard_.data() : wires_[wire].leaving(turn_));
-        node.run(now_, latency_, in, out);
+        const uint64_t left = dead_from > now_ ? dead_from - now_ : 0;
+        const auto cycles = static_cast<unsigned>(std::min<uint64_t>(latency_, left));
+        if (cycles) node.run(now_, cycles, in, out);
+        for (auto* tokens : out) std::fill(tokens + cycles, tokens + latency_, Token{});
     };
-    for (auto& attached : attached_) run(*attached.node, attached.in, attached.out);
-    run(hub_, hub_in_, hub_out_);
+    for (auto& attached : attached_)
+        run(*attached.node, attached.in, attached.out, attached.dead_from);
+    run(hub_, hub_in_, hub_out_, Wire::NEVER);
     for (auto wire : direct_) {
         const Token* tokens = wires_[wire].leaving(turn_);
         for (unsigned n = 0; n < latency_; ++n) crossed_ += tokens[n].valid * widths_[wire];
@@ -137,6 +152,20 @@ uint64_t Fabric::damaged() const {
 }
 
 std::vector<std::string> Fabric::faults() const {
+    std::vector<std::string> all = all_faults(), fresh;
+    if (all.size() == heeded_.size()) return {};
+    std::sort(all.begin(), all.end());
+    std::set_difference(all.begin(), all.end(), heeded_.begin(), heeded_.end(),
+                        std::back_inserter(fresh));
+    return fresh;
+}
+
+void Fabric::heed() {
+    heeded_ = all_faults();
+    std::sort(heeded_.begin(), heeded_.end());
+}
+
+std::vector<std::string> Fabric::all_faults() const {
     std::vector<std::string> all = hub_.faults();
     for (const auto& attached : attached_)
         for (auto& fault : attached.node->faults()) all.push_back(std::move(fault));

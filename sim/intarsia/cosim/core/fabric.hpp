@@ -40,6 +40,12 @@ public:
     /// From `cycle` on, nothing crosses the links of `node`.
     void cut(uint16_t node, uint64_t cycle);
 
+    /// From `cycle` on, `node` does nothing any more: it is silent for ever.
+    void kill(uint16_t node, uint64_t cycle);
+
+    /// Whether `node` has been killed.
+    bool killed(uint16_t node) const;
+
     /// Runs one quantum.
     void step();
 
@@ -48,7 +54,9 @@ public:
     Chip& chip(unsigned n);
     unsigned chips() const { return static_cast<unsigned>(chips_.size()); }
     Endpoint& endpoint(uint16_t node);
+    /// What has gone wrong in nodes and links since it was last heeded, one line each.
     std::vector<std::string> faults() const;
+    void heed();
 
     /// Bytes that have crossed links, both ways, headers included.
     uint64_t crossed() const;
@@ -63,9 +71,12 @@ private:
         uint16_t number;
         unsigned link_bytes;
         std::vector<unsigned> in, out;  // wires, by port; NONE where nothing is joined
+        uint64_t dead_from = Wire::NEVER;
     };
 
     static constexpr unsigned NONE = ~0u;
+
+    std::vector<std::string> all_faults() const;
 
     unsigned add_wire(unsigned link_bytes);
     void attach(Node& node, uint16_t number, unsigned link_bytes);
@@ -81,6 +92,7 @@ private:
     uint64_t crossed_ = 0;
     std::vector<Token> idle_, unheard_;  // what comes to open ports, and what they say
     bool faulty_ = false;
+    std::vector<std::string> heeded_;  // in order of the alphabet
     std::vector<Attached> attached_;
     Hub hub_;
     std::vector<unsigned> hub_in_, hub_out_;
