@@ -3,7 +3,7 @@
 import ctypes
 import enum
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from intarsia.cosim.build import chip_library
@@ -114,8 +114,7 @@ class Fabric:
         for link in self.topology.links:
             near, far = sorted(link, key=lambda end: end.node == HUB)
             self._core.join(self._fabric, *near, *far)
-        for node, port in self.topology.routes[HUB].items():
-            self._core.route(self._fabric, node, port)
+        self._route_hub()
         if faults.ber or faults.drop:
             self._core.disturb(self._fabric, faults.ber, faults.drop, faults.seed)
         for node, cycle in faults.cut.items():
@@ -130,6 +129,21 @@ class Fabric:
         if self._fabric is not None:
             self._core.destroy(self._fabric)
             self._fabric = None
+
+    def avoid(self, dead: Iterable[int]) -> None:
+        """Route packets round chips that are dead. Other chips must be told their new routes.
+
+        Raises
+        ------
+        :exc:`intarsia.isa.topologies.TopologyError`
+            If others are cut off by that.
+        """
+        self.topology = self.topology.without(dead)
+        self._route_hub()
+
+    def _route_hub(self) -> None:
+        for node, port in self.topology.routes[HUB].items():
+            self._core.route(self._fabric, node, port)
 
     @property
     def now(self) -> int:

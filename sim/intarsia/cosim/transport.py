@@ -1,6 +1,6 @@
 """The simulator as the driver's transport."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from intarsia.cosim.fabric import Fabric, FabricError, Reason, SilenceError
@@ -35,6 +35,10 @@ class SimulatedTransport:
     def topology(self) -> Topology:
         """How they are wired."""
         return self.fabric.topology
+
+    def avoid(self, dead: Iterable[int]) -> None:
+        """Route packets round chips that are dead."""
+        self.fabric.avoid(dead)
 
     @property
     def now(self) -> int:

@@ -1,6 +1,7 @@
 """What carries the driver's words to the chips: a simulator, or a board."""
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -120,6 +121,18 @@ class Transport(Protocol):
     @property
     def topology(self) -> Topology:
         """How they are wired, and by which ports packets are to leave."""
+        ...
+
+    def avoid(self, dead: Iterable[int]) -> None:
+        """Change `topology` so that nothing passes chips that are dead.
+
+        What is between chips heeds it at once; chips must be told.
+
+        Raises
+        ------
+        :exc:`intarsia.isa.topologies.TopologyError`
+            If others are cut off by that.
+        """
         ...
 
     @property

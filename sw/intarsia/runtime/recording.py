@@ -204,5 +204,7 @@ def transfers(instruction: Instruction, program: bytes) -> list[Any]:
 
 def _moved(instruction: Instruction, program: bytes) -> int:
     """Bytes that an instruction moves over links."""
-    rows = instruction.body.rows if instruction.body is not None else 0
-    return rows * sum(item.row_bytes for item in transfers(instruction, program))
+    moved = transfers(instruction, program)
+    if instruction.body is None or not moved:
+        return 0
+    return instruction.body.rows * sum(item.row_bytes for item in moved)

@@ -71,7 +71,7 @@ private:
         uint16_t number;
         unsigned link_bytes;
         std::vector<unsigned> in, out;  // wires, by port; NONE where nothing is joined
-        uint64_t dead_from;
+        uint64_t dead_from = Wire::NEVER;
     };
 
     static constexpr unsigned NONE = ~0u;
