@@ -37,9 +37,9 @@ KEY_BITS = 64
 class Home(wiring.Component):
     """Keeps entries of the map in this chip's memory, says what they are, and changes them.
 
-    The table has ``size / 32`` entries at `base`, in sets of eight; who shares each, in eight
-    bytes, lies behind all entries. An entry lies in the set that its data ID and fragment are
-    folded to (`home_set`), wherever there was room. README, «The table».
+    The table has ``size / 32`` entries at `base` (a multiple of ``2 * size``), in sets of eight;
+    who shares each, in eight bytes, lies behind all entries. An entry lies in the set that its data
+    ID and fragment are folded to (`home_set`), wherever there was room. README, «The table».
 
     MAP_LOOKUP is answered by MAP_REPLY, and who asked shares the entry from then on. MAP_UPDATE
     replaces an entry, or puts it in; look-ups that come later find it. When all who shared the
@@ -138,7 +138,7 @@ class Home(wiring.Component):
             slot.eq(Mux(grouping, recall.done.p.slot, own)),
             address.eq(
                 self.base
-                + Mux(
+                | Mux(
                     sharing,
                     self.size | slot * SHARER_BYTES | group,
                     slot * ENTRY_BYTES | place * width,

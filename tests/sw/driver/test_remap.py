@@ -205,7 +205,7 @@ def test_a_move_that_fails_leaves_the_fragment(system):
         RemapError, match=r"Fragment 0 .* was not moved: node 1 refused .* fault 8$"
     ):
         system.finish()
-    system.transport.wait(5000)
+    system.fabric.run(5000)
     assert outcome(system, entry | {"version": 3}, write=True) == ""
 
 
