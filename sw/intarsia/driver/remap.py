@@ -4,17 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from intarsia.driver.device import Device
 from intarsia.driver.errors import DriverError, DriverTimeoutError
 from intarsia.driver.transport import Errand, ErrandKind, Region, State, Transport
-from intarsia.isa.address import data_id
+from intarsia.isa.address import LogicalAddress, data_id
 from intarsia.isa.bits import encode
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
-from intarsia.isa.topology import Homes, home_index
+from intarsia.isa.topology import HOST_NODE, Homes, home_index
 
-__all__ = ["Move", "Mover", "RemapError"]
+__all__ = ["Move", "Mover", "RemapError", "keep_map"]
 
 #: What copies are called until they are what they are copies of. Nobody else uses this owner.
 STAGING = data_id(0xFFF, 0xFFFFFFF)
+
+#: Bytes of entries that a chip may keep.
+TABLE_SIZES = [1 << bits for bits in range(8, 18)]
 
 #: Cycles in which an update should be known everywhere.
 UPDATE_CYCLES = 1_000_000
@@ -44,6 +48,50 @@ class Move:
     cycle: int = 0
     errands: list[int] = field(default_factory=list)
     stands: int = 0
+
+
+def keep_map(transport: Transport, device: Device, base: int, size: int, *, scratch: int) -> None:
+    """Make a chip keep a part of the map, which is empty at first.
+
+    Parameters
+    ----------
+    transport : Transport
+    device : Device
+        The chip. Nothing may run there.
+    base, size : int
+        HOME_BASE and HOME_SIZE. A quarter more than `size` bytes is used.
+    scratch : int
+        Where in the host's memory there is room for as many zeros.
+
+    Raises
+    ------
+    :exc:`ValueError`
+        If there can't be such a table.
+    """
+    if size not in TABLE_SIZES:
+        raise ValueError(f"A table has 2**8 to 2**17 bytes, a power of two, not {size}")
+    if base % (2 * size):
+        raise ValueError(f"A table of {size} bytes lies at a multiple of {2 * size}, not {base:#x}")
+    device.keep_map(0, 0)
+    total = size + size // 4
+    name = {"data_id": STAGING, "fragment": 0xFFFF, "version": 1}
+    device.put_entry({
+        **name,
+        "node": device.chip,
+        "base": base,
+        "size": total,
+        "permissions": {"write": 1},
+    })
+    transport.store(HOST_NODE, scratch, bytes(total))
+    transport.transfer(
+        write=True,
+        node=device.chip,
+        logical_address=encode(LogicalAddress, name).to_bytes(12, "little"),
+        local=scratch,
+        size=total,
+    )
+    device.remove_entries()
+    device.keep_map(base, size)
 
 
 class Mover:

@@ -10,7 +10,7 @@ from intarsia.cosim.faults import NO_FAULTS, Faults
 from intarsia.cosim.transport import SimulatedTransport
 from intarsia.driver.device import Device
 from intarsia.driver.errors import ChipFaultError
-from intarsia.driver.remap import Mover, RemapError
+from intarsia.driver.remap import Mover, RemapError, keep_map
 from intarsia.driver.transport import Errand, ErrandKind, State
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
@@ -44,7 +44,7 @@ class System:
         self.devices = [Device(self.transport, chip) for chip in range(CHIPS)]
         for device in self.devices:
             device.set_homes(self.homes)
-            device.keep_map(TABLE, TABLE_BYTES)
+            keep_map(self.transport, device, TABLE, TABLE_BYTES, scratch=SCRATCH)
         self.mover = Mover(
             self.transport, self.homes, chips=CHIPS, scratch=SCRATCH, scratch_bytes=1024
         )
@@ -239,3 +239,16 @@ def test_dead_sharers_are_named_and_fenced(keepers):
         now = system.transport.now
         system.mover.update(entry | {"version": 3, "node": 1, "replica": 1})
         assert system.transport.now < now + 5000
+
+
+@pytest.mark.parametrize(
+    ("base", "size", "message"),
+    [
+        (0x3000, 0x300, "2\\*\\*8 to 2\\*\\*17 bytes"),
+        (0x3400, 0x400, "multiple of 2048, not 0x3400"),
+    ],
+    ids=["size", "base"],
+)
+def test_tables_that_cannot_be_are_named(base, size, message):
+    with pytest.raises(ValueError, match=message):
+        keep_map(None, None, base, size, scratch=0)
