@@ -16,8 +16,7 @@ from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.config import config
 from intarsia.isa.faults import FaultCode
-from intarsia.isa.fragment import Permissions
-from intarsia.isa.registers import Register
+from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, homes
 
 CHIPS = 3
@@ -227,17 +226,28 @@ def test_dead_sharers_are_named_and_fenced(keepers):
         entry = entry_of(0, 2, 0x200)
         settle(system, entry, bytes(SIZE))
         system.transfer(entry)
-        system.fabric.run(60_000 - system.fabric.now)
-        with pytest.raises(RemapError, match=rf"keeps its place: node {keepers[0]} .* fault 17$"):
-            system.mover.update(entry | {"version": 2, "node": 1, "replica": 1})
+        system.transport.rest(60_000 - system.transport.now)
+        after = entry | {"version": 2, "node": 1, "replica": 1}
+        bits = encode(FragmentEntry, {"entry_format": FRAGMENT_FORMAT, **after})
+        update = Errand(
+            kind=ErrandKind.UPDATE,
+            node=keepers[0],
+            data_id=entry["data_id"],
+            fragment=entry["fragment"],
+            entry=bits.to_bytes(32, "little"),
+        )
+        number = system.transport.errand(update)
+        system.transport.rest(40_000)
+        found = system.transport.standing(number)
+        assert found.state is State.FAILED and found.what.endswith("fault 17")
         if keepers[0] < CHIPS:
             with pytest.raises(ChipFaultError, match=r"NODE_DEAD reported by its home .*node 2"):
                 system.devices[keepers[0]].raise_fault()
         system.mover.fence(2)
         for chip in range(2):
-            system.devices[chip].write(Register.FENCE, 1 << 16 | 2)
+            system.devices[chip].fence(2)
         now = system.transport.now
-        system.mover.update(entry | {"version": 3, "node": 1, "replica": 1})
+        system.mover.update(after | {"version": 3})
         assert system.transport.now < now + 5000
 
 
