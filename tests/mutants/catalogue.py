@@ -3,6 +3,7 @@
 from tests.mutants.coherence import COHERENCE
 from tests.mutants.packets import PACKETS
 from tests.mutants.proofs import PROOFS
+from tests.mutants.remote import REMOTE
 from tests.mutants.runner import Mutant
 
 __all__ = ["MUTANTS"]
@@ -290,6 +291,7 @@ MUTANTS = (
     *ATU,
     *LINK,
     *PACKETS,
+    *REMOTE,
     *COHERENCE,
     *DMA,
     *SEQUENCER,

@@ -222,9 +222,7 @@ class Fabric:
             *place, gone = errand.region
             when = errand.group, errand.earliest
             about = errand.node, errand.data_id, errand.fragment
-            return self._core.errand_place(
-                self._fabric, source, *when, *about, *place, int(gone)
-            )
+            return self._core.errand_place(self._fabric, source, *when, *about, *place, int(gone))
         fields = {
             "data_id": errand.data_id,
             "fragment": errand.fragment,
