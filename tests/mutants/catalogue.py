@@ -212,7 +212,7 @@ DMA = (
     Mutant(
         "dma: requests do not skip the gap of the other side",
         "hw/intarsia/dma/cutter.py",
-        "Mux(row_ended, descriptor.remote_pitch - descriptor.row_bytes, 0)",
+        "Mux(row_ends, work.remote_pitch - record.row_bytes, 0)",
         "0",
         DMA_REMOTE,
     ),
