@@ -35,9 +35,8 @@ DATA_ID = 1 << 28 | 5
 SIZE, BASE = 4096, 4096
 ALL = dict(read=1, write=1, accumulate=1)
 
-#: What a transfer of one beat takes besides two latencies of the link: request, look-up at
-#: both ends, reply, acknowledgement; and a cycle for each further beat, twice: a packet leaves a
-#: port when it is complete.
+#: What a transfer of one beat takes besides two latencies of the link: request, look-up at both
+#: ends, reply. Each further beat costs three: it is collected, crosses the link, and is written.
 CYCLES = {RemoteOp.READ: 24, RemoteOp.WRITE: 27, RemoteOp.ACCUMULATE: 30}
 
 
