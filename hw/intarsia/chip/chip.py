@@ -99,17 +99,21 @@ class Chip(wiring.Component):
         connect(m, registers=registers.route, router=router.route)
         connect(m, registers=registers.command, atu=atu.command)
         connect(m, registers=registers.home, port=blocks["map_port"].home)
-        connect(m, registers=registers.fence, remote=blocks["dma_remote"].fence)
-        fence = blocks["dma_responder"].fence
-        m.d.comb += [fence.valid.eq(registers.fence.valid), fence.p.eq(registers.fence.p)]
+        # Who is fenced is of interest to all three, who take it at the same time.
+        fence, remote = registers.fence, blocks["dma_remote"].fence
+        takers = (remote, home.fence, blocks["dma_responder"].fence)
+        taken = fence.valid & remote.ready & home.fence.ready
+        for taker in takers:
+            m.d.comb += [taker.p.eq(fence.p), taker.valid.eq(taken)]
         m.d.comb += [
+            fence.ready.eq(taken),
             self.irq.eq(registers.irq),
             sequencer.tick.eq(self.tick),
             atu.tick.eq(self.tick),
+            blocks["dma_remote"].tick.eq(self.tick),
             home.tick.eq(self.tick),
             home.base.eq(registers.home_base),
             home.size.eq(registers.home_size),
-            blocks["dma_remote"].tick.eq(self.tick),
             sequencer.limit.eq(registers.limit),
             registers.running.eq(sequencer.running),
             registers.faulted.eq(sequencer.faulted),

@@ -19,6 +19,7 @@ from intarsia.isa.packet import (
     PacketHeader,
     PacketKind,
 )
+from intarsia.isa.registers import FenceWord
 
 __all__ = ["ENTRY_BYTES", "SHARER_BYTES", "WAYS", "Home"]
 
@@ -36,9 +37,9 @@ KEY_BITS = 64
 class Home(wiring.Component):
     """Keeps entries of the map in this chip's memory, says what they are, and changes them.
 
-    The table has ``size / 32`` entries at `base`, in sets of eight; who shares each, in eight
-    bytes, lies behind all entries. An entry lies in the set that its data ID and fragment are
-    folded to (`home_set`), wherever there was room. README, «The table».
+    The table has ``size / 32`` entries at `base` (a multiple of ``2 * size``), in sets of eight;
+    who shares each, in eight bytes, lies behind all entries. An entry lies in the set that its data
+    ID and fragment are folded to (`home_set`), wherever there was room. README, «The table».
 
     MAP_LOOKUP is answered by MAP_REPLY, and who asked shares the entry from then on. MAP_UPDATE
     replaces an entry, or puts it in; look-ups that come later find it. When all who shared the
@@ -65,7 +66,7 @@ class Home(wiring.Component):
         This node.
     base, size : In(24)
         HOME_BASE and HOME_SIZE. A table of size 0 holds nothing.
-    fenced, tick : In(64), In(1)
+    fence, tick : In(stream.Signature(FenceWord)), In(1)
         See :class:`Recall`.
     lookup, update, invalidated : In(stream.Signature(PacketBeat(link_bytes)))
         MAP_LOOKUP (class FORWARD), MAP_UPDATE (REQUEST), MAP_INVALIDATED (REPLY), and none else.
@@ -82,7 +83,7 @@ class Home(wiring.Component):
             "node": In(NODE),
             "base": In(LOCAL),
             "size": In(LOCAL),
-            "fenced": In(SHARERS),
+            "fence": In(stream.Signature(FenceWord)),
             "tick": In(1),
             "lookup": In(beat),
             "update": In(beat),
@@ -99,10 +100,10 @@ class Home(wiring.Component):
         width = self.config.link_bytes
         m.submodules.recall = recall = Recall(link_bytes=width)
         connect(m, recall.invalidate, flipped(self.invalidate))
+        connect(m, flipped(self.fence), recall.fence)
         connect(m, flipped(self.invalidated), recall.invalidated)
         m.d.comb += [
             recall.node.eq(self.node),
-            recall.fenced.eq(self.fenced),
             recall.tick.eq(self.tick),
         ]
 
@@ -137,7 +138,7 @@ class Home(wiring.Component):
             slot.eq(Mux(grouping, recall.done.p.slot, own)),
             address.eq(
                 self.base
-                + Mux(
+                | Mux(
                     sharing,
                     self.size | slot * SHARER_BYTES | group,
                     slot * ENTRY_BYTES | place * width,

@@ -3,6 +3,7 @@
 import ast
 import fcntl
 import hashlib
+import itertools
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -134,10 +135,15 @@ def _shell_defines(config: ChipConfig) -> list[str]:
     def each(name: str, count: int) -> str:
         return f"-DFOR_{name}(M)={' '.join(f'M({n})' for n in range(count))}"
 
+    lanes = itertools.product(range(config.macro_banks), range(config.lanes))
     return [
         f"-DPORTS={config.link_ports}",
         f"-DLINK_BYTES={config.link_bytes}",
         f"-DTIMEBASE={TIMEBASE}",
+        f"-DBANKS={config.macro_banks}",
+        f"-DLANES={config.lanes}",
+        f"-DROWS={config.bank_bytes // config.lanes}",
+        f"-DFOR_BYTE_BANKS(M)={' '.join(f'M({bank}, {lane})' for bank, lane in lanes)}",
         each("PORTS", config.link_ports),
         each("STREAMS", len(Stream)),
         "-DPREVIOUS_CLOCK=__Vtrigprevexpr___TOP__clk__0",

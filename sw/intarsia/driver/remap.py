@@ -9,15 +9,12 @@ from intarsia.driver.transport import Errand, ErrandKind, Region, State, Transpo
 from intarsia.isa.address import data_id
 from intarsia.isa.bits import encode
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, Homes, home_index
+from intarsia.isa.topology import Homes, home_index
 
 __all__ = ["Move", "Mover", "RemapError"]
 
 #: What copies are called until they are what they are copies of. Nobody else uses this owner.
 STAGING = data_id(0xFFF, 0xFFFFFFF)
-
-#: Nodes whose maps the host keeps itself.
-OWN = (MEMORY_NODE, HOST_NODE)
 
 #: Cycles in which an update should be known everywhere.
 UPDATE_CYCLES = 1_000_000
@@ -62,7 +59,7 @@ class Mover:
     homes : Homes
         As the chips know them.
     chips : int
-        Number of chips.
+        Number of chips: their nodes are 0, 1, 2 and so on.
     scratch, scratch_bytes : int
         Where in the host's memory copies may lie on their way.
     """
@@ -81,7 +78,7 @@ class Mover:
     def fence(self, node: int) -> None:
         """Wait for `node` no more, neither as a home nor as one that shares entries."""
         self._dead.add(node)
-        for home in OWN:
+        for home in {home for pair in self._homes for home in pair if self._owned(home)}:
             self._transport.fence(home, node, True)
 
     def update(self, entry: Mapping[str, Any]) -> None:
@@ -168,6 +165,10 @@ class Mover:
             ended.append(self._moves.pop(0))
         return ended
 
+    def _owned(self, node: int) -> bool:
+        """Whether the host keeps the map of `node` itself: that goes for all but chips."""
+        return node >= self._chips
+
     def _queue(self, move: Move, earliest: int) -> None:
         """All that a move consists of."""
         before, after = move.before, move.after
@@ -193,7 +194,7 @@ class Mover:
         if writable:
             errands += self._known(after)
         errands += self._forgotten(staging)
-        if staging["node"] not in OWN:
+        if not self._owned(staging["node"]):
             errands += self._updates(staging | {"entry_format": 0})
         move.errands = [
             self._transport.errand(replace(errand, earliest=earliest)) for errand in errands
@@ -221,15 +222,15 @@ class Mover:
     def _known(self, entry: Mapping[str, Any]) -> list[Errand]:
         """Lets the holder of `entry` know it, if the host keeps that one's map, and all others."""
         errands = []
-        if entry["node"] in OWN:
+        if self._owned(entry["node"]):
             errands.append(self._place(entry))
-        if entry["data_id"] != STAGING or entry["node"] not in OWN:
+        if entry["data_id"] != STAGING or not self._owned(entry["node"]):
             errands += self._updates(entry)
         return errands
 
     def _forgotten(self, entry: Mapping[str, Any]) -> list[Errand]:
         """Lets the holder of `entry` know that it is one no more."""
-        return [self._place(entry, gone=True)] if entry["node"] in OWN else []
+        return [self._place(entry, gone=True)] if self._owned(entry["node"]) else []
 
     def _place(self, entry: Mapping[str, Any], *, gone: bool = False) -> Errand:
         permissions = encode(Permissions, entry.get("permissions", {}))

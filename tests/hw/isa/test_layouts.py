@@ -50,7 +50,8 @@ LAYOUTS = {
         "coordinator": (16, 16),
         "first": (32, 16),
         "members": (48, 16),
-        "reserved1": (64, 64),
+        "absent": (64, 32),
+        "reserved1": (96, 32),
     },
     "Notify": {
         "value": (0, 32),
@@ -485,6 +486,7 @@ ENUMS = {
             "WATCHDOG": 16,
             "NODE_DEAD": 17,
             "CHECKSUM": 18,
+            "HOME_FULL": 19,
         },
     ),
     "Activity": (

@@ -55,6 +55,17 @@ void Endpoint::split(bool write, uint16_t node, const uint8_t* logical_address, 
     }
 }
 
+void Endpoint::abandon() {
+    const auto ends = [this](const Request& request) {
+        if (request.errand) errands_.ended(now_, "given up");
+    };
+    for (const auto& request : queued_) ends(request);
+    for (const auto& [transaction, request] : waiting_) ends(request);
+    queued_.clear();
+    waiting_.clear();
+    pending_ = 0;
+}
+
 void Endpoint::begin(const Errand& errand) {
     if (errand.kind != Errand::UPDATE) {
         const bool write = errand.kind == Errand::WRITE;

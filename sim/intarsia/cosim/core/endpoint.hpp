@@ -48,6 +48,10 @@ public:
     void transfer(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
                   uint64_t size);
 
+    /// Forgets all transfers; an operation under way has failed. Replies that still come are not
+    /// waited for.
+    void abandon();
+
     /// Packets of transfers, not of operations, that are not answered.
     size_t pending() const { return pending_; }
 
