@@ -119,7 +119,7 @@ class CreditsAreThoseOfTheBuffer(Proof):
 
 
 class CreditsAreNotOverdrawn(Proof):
-    """No class sends a beat that it has no credit for; and none that has waits for another class."""
+    """No class sends a beat without credit; and none that has credits waits for another class."""
 
     depth = 7
 

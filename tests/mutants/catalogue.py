@@ -3,6 +3,7 @@
 from tests.mutants.coherence import COHERENCE
 from tests.mutants.packets import PACKETS
 from tests.mutants.proofs import PROOFS
+from tests.mutants.remote import REMOTE
 from tests.mutants.runner import Mutant
 from tests.mutants.sums import SUMS
 
@@ -212,7 +213,7 @@ DMA = (
     Mutant(
         "dma: requests do not skip the gap of the other side",
         "hw/intarsia/dma/cutter.py",
-        "Mux(row_ended, descriptor.remote_pitch - descriptor.row_bytes, 0)",
+        "Mux(row_ends, work.remote_pitch - record.row_bytes, 0)",
         "0",
         DMA_REMOTE,
     ),
@@ -292,6 +293,7 @@ MUTANTS = (
     *LINK,
     *PACKETS,
     *SUMS,
+    *REMOTE,
     *COHERENCE,
     *DMA,
     *SEQUENCER,

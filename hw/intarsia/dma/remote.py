@@ -6,11 +6,11 @@ from amaranth.lib.wiring import In, Out
 
 from intarsia.common.lookup import Lookup
 from intarsia.common.ports import Engine, MemoryRead, MemoryWrite, PacketBeat
+from intarsia.common.share import ReadShare
 from intarsia.dma.cutter import Cutter
 from intarsia.dma.fence import Fence
 from intarsia.dma.receiver import Receiver
 from intarsia.dma.sender import Sender
-from intarsia.dma.share import ReadShare
 from intarsia.dma.transactions import JOBS, RECENT, Transactions
 from intarsia.isa.address import NODE, OWNER_BITS
 from intarsia.isa.counters import Activity
@@ -98,7 +98,7 @@ class RemoteQueue(wiring.Component):
         wiring.connect(m, receiver.close, transactions.close)
         wiring.connect(m, cutter.read, share.first)
         wiring.connect(m, sender.read, share.second)
-        wiring.connect(m, share.read, wiring.flipped(self.read))
+        wiring.connect(m, share.port, wiring.flipped(self.read))
         wiring.connect(m, sender.packet, wiring.flipped(self.request))
         wiring.connect(m, wiring.flipped(self.reply), receiver.packet)
         wiring.connect(m, receiver.write, wiring.flipped(self.write))
