@@ -63,6 +63,7 @@ class Crossing(wiring.Component):
         })
 
     def elaborate(self, platform):
+        """Connect them."""
         m = Module()
         m.submodules.router = router = Router(link_bytes=self.link_bytes, ports=self.ports)
         m.d.comb += router.node.eq(self.node)
@@ -104,9 +105,7 @@ def crossing_library(config: ChipConfig) -> Path:
             "-DPREVIOUS_CLOCK=__Vtrigprevexpr___TOP__clk__0",
         ]
         include = [CORE, folder]
-        objects = compile_objects(
-            sources, folder, include=include, defines=defines, verilated=True
-        )
+        objects = compile_objects(sources, folder, include=include, defines=defines, verilated=True)
         link(objects, folder / "chip.so")
 
     texts = [path.read_text() for path in (source, *sorted(CORE.glob("*.hpp")))]
