@@ -27,10 +27,10 @@ DEATHS = int(os.environ.get("INTARSIA_DEATHS", "0"))
 LATENCY = 1_000_000
 
 
-def infer(faults, count=IMAGES, chips=CHIPS):
+def infer(faults, count=IMAGES, replicas=1):
     """Report of some inferences of digits, whose outputs are all right."""
     images, _ = data.held_out()
-    with Session(MODEL, chips=chips, config="tiny", faults=faults) as session:
+    with Session(MODEL, chips=CHIPS, config="tiny", replicas=replicas, faults=faults) as session:
         session.run(images[:count], check=True)
         report = session.report
     assert report["mismatches"] == 0
@@ -83,6 +83,29 @@ def test_everything_at_once():
     assert report["packets"]["repeated"] > 0
 
 
+@pytest.mark.parametrize("memory", ["memory", "memory1"])
+def test_a_memory_node_dies(memory, clean):
+    """Programs go on with the replicas of their weights."""
+    report = infer(f"kill={memory}@15000..40000", replicas=2)
+    assert report["restarts"] == 0
+    [failover] = report["failovers"]
+    assert report["killed"] == [failover["node"]]
+    assert failover["latency"] < LATENCY
+    assert report["output_sha256"] == clean["output_sha256"]
+
+
+def test_replicas_are_laid_anew():
+    """Both memory nodes die, one after the other; then the host has the weights."""
+    report = infer("kill=memory@20000,kill=memory1@100000", replicas=2, count=6)
+    assert report["killed"] == [32, 34]
+    assert report["restarts"] == 0
+
+
+def test_a_memory_node_and_a_chip_die():
+    report = infer("kill=memory@30000,kill=chip2@30000", replicas=2)
+    assert sorted(report["killed"]) == [2, 32]
+
+
 def test_equal_seeds_give_equal_histories():
     def history(seed):
         report = infer(f"drop=1e-3,kill=chip1@20000..30000,seed={seed}", count=2)
@@ -98,6 +121,21 @@ def test_bits_flip_in_memories():
     causes = "\n".join(recovery["cause"] for recovery in report["recoveries"])
     assert causes.count("PARITY") == report["restarts"]
     assert all(f"its {reader}" in causes for reader in ("conv stream", "vector stream", "remote"))
+
+
+@pytest.mark.parametrize("chip", range(CHIPS))
+def test_a_chip_loses_its_mind(chip):
+    """One that was reset by somebody else does nothing; all begin anew."""
+    images, _ = data.held_out()
+    with Session(MODEL, chips=CHIPS, config="tiny") as session:
+        session.run(images[:1], check=True)
+        session.fabric.reset(chip)
+        before = session.fabric.now
+        session.run(images[:2], check=True)
+        assert session.report["mismatches"] == 0
+        [recovery] = session.report["recoveries"]
+        assert recovery["lost"] == []
+        assert recovery["noticed"] - before < LATENCY
 
 
 LOST = {

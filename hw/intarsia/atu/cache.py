@@ -5,7 +5,7 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from intarsia.atu.port import NUMBER, MapAnswer, MapQuestion
+from intarsia.atu.port import NUMBER, Invalidated, Invalidation, MapAnswer, MapQuestion
 from intarsia.common.lookup import Lookup, MapCommand, MapOperation
 from intarsia.isa.address import DATA_ID, LOCAL, NODE
 from intarsia.isa.counters import Activity
@@ -77,16 +77,20 @@ class Atu(wiring.Component):
     miss is asked of the fragment's home; until the answer is there, its port is not ready, but the
     other one is served. Ports that miss the same fragment ask once.
 
-    What a home says is kept, and looked up again. A home that has not answered for `PATIENCE` pulses
-    of ``tick`` is taken for dead, and the fragment's backup home is asked. Where there is no such
-    entry, or no answer from that either, the result is a miss.
+    What a home says is kept, and looked up again. A home that has not answered for `PATIENCE`
+    pulses of ``tick`` is taken for dead, and the fragment's backup home is asked. Where there is no
+    such entry, or no answer from that either, the result is a miss.
 
     A look-up that is to be ``fresh`` misses: what the cache has is dropped, and no answer to
     questions that were asked before it is believed.
 
-    Commands and answers go before look-ups, and take a cycle each, in which none is accepted:
-    look-ups accepted after a command see what it did. An answer to a question that was asked before
-    a REMOVE or REMOVE_ALL is not believed, and asked for again.
+    Answers, invalidations and commands go before look-ups, and take a cycle each, in which none is
+    accepted: look-ups accepted after a command see what it did. An answer to a question that was
+    asked before an invalidation, a REMOVE or a REMOVE_ALL is not believed, and asked for again.
+
+    An invalidation is acknowledged when the responder has come to the end of what it had looked up
+    before; meanwhile it can look up nothing new, but gets what it waits for. The next invalidation
+    is accepted after that.
 
     FILL, and the answer of a home, replaces the entry of the same data ID and fragment; else it
     takes a way that is not in use, the lowest first; else ways in turn, whatever the set. An entry
@@ -109,6 +113,13 @@ class Atu(wiring.Component):
         To homes. Never changes before it is accepted.
     answer : In(stream.Signature(MapAnswer))
         From homes; that to no question is dropped.
+    invalidation : In(stream.Signature(Invalidation))
+        From homes: what is to be forgotten.
+    invalidated : Out(stream.Signature(Invalidated))
+        It is forgotten.
+    quiet : In(1)
+        The responder has come to the end of whatever it got a result for. Low in the cycle of a
+        result at the latest.
     tick : In(1)
         Timebase.
     activity : Out(Activity)
@@ -125,6 +136,9 @@ class Atu(wiring.Component):
             "command": In(stream.Signature(MapCommand)),
             "question": Out(stream.Signature(MapQuestion)),
             "answer": In(stream.Signature(MapAnswer)),
+            "invalidation": In(stream.Signature(Invalidation)),
+            "invalidated": Out(stream.Signature(Invalidated)),
+            "quiet": In(1),
             "tick": In(1),
             "activity": Out(Activity),
         })
@@ -164,6 +178,8 @@ class Atu(wiring.Component):
                 with m.If(asked[n] & (age != PATIENCE)):
                     m.d.sync += age.eq(age + 1)
         turn = Signal()
+        recalled = self._recall(m)
+        order = self.invalidation
         with m.If(misses.again.any()):
             m.d.comb += [
                 looks.eq(misses.again & (~misses.again + 1)),
@@ -182,7 +198,12 @@ class Atu(wiring.Component):
                 with m.If(misses.late[n]):
                     m.d.sync += age.eq(0)
         with m.Elif(answer.valid):
-            m.d.comb += [answer.ready.eq(1), change.entry.eq(answer.p.entry)]
+            m.d.comb += [
+                answer.ready.eq(1),
+                change.entry.eq(answer.p.entry),
+                key.data_id.eq(answer.p.entry.data_id),
+                key.fragment.eq(answer.p.entry.fragment),
+            ]
             with m.If(believed.any() & (answer.p.entry.entry_format != 0)):
                 m.d.comb += change.operation.eq(MapOperation.FILL)
             m.d.sync += [
@@ -190,12 +211,26 @@ class Atu(wiring.Component):
                 misses.final.eq(believed),
                 misses.stale.eq(misses.stale & ~answered),
             ]
+        with m.Elif(order.valid & ~recalled):
+            m.d.comb += [
+                order.ready.eq(1),
+                change.operation.eq(MapOperation.REMOVE),
+                key.data_id.eq(order.p.data_id),
+                key.fragment.eq(order.p.fragment),
+            ]
+            m.d.sync += misses.stale.eq(misses.waits)
         with m.Elif(self.command.valid):
-            m.d.comb += [self.command.ready.eq(1), change.eq(self.command.p)]
+            m.d.comb += [
+                self.command.ready.eq(1),
+                change.eq(self.command.p),
+                key.data_id.eq(change.entry.data_id),
+                key.fragment.eq(change.entry.fragment),
+            ]
             with m.If(change.operation != MapOperation.FILL):
                 m.d.sync += misses.stale.eq(misses.waits)
         with m.Else():
-            free = [asker.request.valid & ~misses.waits[n] for n, asker in enumerate(self._askers)]
+            held = misses.waits | Cat(0, recalled)
+            free = [asker.request.valid & ~held[n] for n, asker in enumerate(self._askers)]
             granted = Mux(turn & free[1], 1, ~free[0])
             for n, asker in enumerate(self._askers):
                 with m.If(granted == n):
@@ -204,17 +239,28 @@ class Atu(wiring.Component):
                         key.fragment.eq(asker.request.p.fragment),
                         fresh.eq(free[n] & asker.request.p.fresh),
                         looks[n].eq(free[n]),
-                        asker.request.ready.eq(~misses.waits[n]),
+                        asker.request.ready.eq(~held[n]),
                     ]
                     with m.If(free[n]):
                         m.d.sync += turn.eq(1 - n)
             with m.If(fresh):
                 m.d.sync += misses.stale.eq(misses.waits)
-        with m.If(change.operation != MapOperation.NONE):
-            m.d.comb += [
-                key.data_id.eq(change.entry.data_id),
-                key.fragment.eq(change.entry.fragment),
-            ]
+
+    def _recall(self, m):
+        """Acknowledges invalidations. Returns whether there is one to acknowledge."""
+        order, done = self.invalidation, self.invalidated
+        recalled = Signal()
+        settled = Signal()
+        to = Signal(Invalidated, reset_less=True)
+        m.d.comb += [done.valid.eq(settled), done.p.eq(to)]
+        with m.If(order.valid & order.ready):
+            m.d.sync += [recalled.eq(1), to.node.eq(order.p.node), to.number.eq(order.p.number)]
+        with m.Elif(settled):
+            with m.If(done.ready):
+                m.d.sync += [recalled.eq(0), settled.eq(0)]
+        with m.Elif(recalled & self.quiet):
+            m.d.sync += settled.eq(1)
+        return recalled
 
     def _conclude(self, m, misses, key, fresh, looks, found):
         """Results, and misses: those that another port has asked for already aren't asked again."""

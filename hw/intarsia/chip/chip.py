@@ -6,13 +6,17 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.atu.cache import Atu
 from intarsia.atu.port import MapPort
+from intarsia.common.packets import PacketMerge, PacketSplit
+from intarsia.common.share import ReadShare, WriteShare
 from intarsia.conv.engine import ConvEngine
 from intarsia.dma.local import LocalQueue
 from intarsia.dma.remote import RemoteQueue
 from intarsia.dma.responder import Responder
+from intarsia.home.agent import Home
 from intarsia.isa.address import CONTEXT
 from intarsia.isa.counters import CounterBank
 from intarsia.isa.instruction import Stream
+from intarsia.isa.packet import PacketKind
 from intarsia.isa.registers import INTERRUPTS
 from intarsia.link.geometry import CLASSES
 from intarsia.link.port import LinkPins, LinkPort
@@ -26,6 +30,13 @@ from intarsia.sync.port import SyncPort
 from intarsia.vector.engine import VectorEngine
 
 __all__ = ["Chip"]
+
+#: Packets that have a way of their own, by class: to the home, and to the ATU.
+SPLITS = {
+    "request": (PacketKind.MAP_UPDATE,),
+    "forward": (PacketKind.MAP_LOOKUP,),
+    "reply": (PacketKind.MAP_REPLY, PacketKind.MAP_INVALIDATED),
+}
 
 
 class Chip(wiring.Component):
@@ -79,7 +90,7 @@ class Chip(wiring.Component):
         self._connect_reports(m, **self.blocks)
         return m
 
-    def _connect_host(self, m, *, registers, sequencer, counters, router, atu, **blocks):
+    def _connect_host(self, m, *, registers, sequencer, counters, router, atu, home, **blocks):
         connect(m, host=flipped(self.axil), registers=registers.axil)
         for name in ("start", "stop", "ring", "slot"):
             connect(m, registers=getattr(registers, name), sequencer=getattr(sequencer, name))
@@ -88,12 +99,21 @@ class Chip(wiring.Component):
         connect(m, registers=registers.route, router=router.route)
         connect(m, registers=registers.command, atu=atu.command)
         connect(m, registers=registers.home, port=blocks["map_port"].home)
-        connect(m, registers=registers.fence, remote=blocks["dma_remote"].fence)
+        # Who is fenced is of interest to all three, who take it at the same time.
+        fence, remote = registers.fence, blocks["dma_remote"].fence
+        takers = (remote, home.fence, blocks["dma_responder"].fence)
+        taken = fence.valid & remote.ready & home.fence.ready
+        for taker in takers:
+            m.d.comb += [taker.p.eq(fence.p), taker.valid.eq(taken)]
         m.d.comb += [
+            fence.ready.eq(taken),
             self.irq.eq(registers.irq),
             sequencer.tick.eq(self.tick),
             atu.tick.eq(self.tick),
             blocks["dma_remote"].tick.eq(self.tick),
+            home.tick.eq(self.tick),
+            home.base.eq(registers.home_base),
+            home.size.eq(registers.home_size),
             sequencer.limit.eq(registers.limit),
             registers.running.eq(sequencer.running),
             registers.faulted.eq(sequencer.faulted),
@@ -107,6 +127,7 @@ class Chip(wiring.Component):
             ),
             router.node.eq(registers.node),
             atu.node.eq(registers.node),
+            home.node.eq(registers.node),
         ]
 
     def _connect_engines(self, m, *, sequencer, conv, vector, dma_local, dma_remote, sync, **_):
@@ -126,27 +147,24 @@ class Chip(wiring.Component):
                 getattr(self, f"trace_context{n}").eq(sequencer.trace_context[n]),
             ]
 
-    def _connect_memory(self, m, *, memory, **blocks):
+    def _connect_memory(self, m, *, memory, home, dma_responder, **blocks):
+        # The home has little to say; it shares ports with the responder.
+        for kind in ("read", "write"):
+            share = blocks[f"{kind}_share"]
+            connect(m, home=getattr(home, kind), share=share.first)
+            connect(m, responder=getattr(dma_responder, kind), share=share.second)
         reads, writes = _clients(blocks)
         for kind, clients in (("read", reads), ("write", writes)):
             for n, client in enumerate(clients):
                 connect(m, client=client, memory=getattr(memory, f"{kind}{n}"))
 
-    def _connect_packets(self, m, *, router, dma_remote, dma_responder, sync, atu, **blocks):
-        asker = blocks["map_port"]
-        connect(m, remote=dma_remote.lookup, atu=atu.requester)
-        connect(m, responder=dma_responder.lookup, atu=atu.responder)
-        connect(m, atu=atu.question, port=asker.question)
-        connect(m, port=asker.answer, atu=atu.answer)
+    def _connect_packets(self, m, *, router, dma_remote, dma_responder, sync, **blocks):
+        self._connect_map(m, router=router, responder=dma_responder, **blocks)
+        connect(m, remote=dma_remote.lookup, atu=blocks["atu"].requester)
         connect(m, remote=dma_remote.request, router=router.source_request)
-        connect(m, port=asker.forward, router=router.source_forward)
-        connect(m, responder=dma_responder.reply, router=router.source_reply)
         connect(m, sync=sync.send, router=router.source_control)
-        connect(m, router=router.sink_request, responder=dma_responder.request)
-        connect(m, router=router.sink_reply, port=asker.reply)
-        connect(m, port=asker.answered, remote=dma_remote.reply)
         connect(m, router=router.sink_control, sync=sync.take)
-        m.d.comb += router.sink_forward.ready.eq(1)  # No node asks a chip.
+        connect(m, split=blocks["reply_split"].rest, remote=dma_remote.reply)
         for p in range(self.config.link_ports):
             port = blocks[f"link{p}"]
             m.d.comb += port.tick.eq(self.tick)
@@ -158,10 +176,39 @@ class Chip(wiring.Component):
                 connect(m, router=router_out, port=getattr(port, f"send_{name}"))
                 connect(m, port=getattr(port, f"take_{name}"), router=router_in)
 
+    def _connect_map(self, m, *, router, responder, atu, map_port, home, **blocks):
+        """Packets about the map part from those of the DMA engine, and join them, by class."""
+        connect(m, responder=responder.lookup, atu=atu.responder)
+        m.d.comb += atu.quiet.eq(responder.quiet)
+        for name in ("question", "invalidated"):
+            connect(m, atu=getattr(atu, name), port=getattr(map_port, name))
+        for name in ("answer", "invalidation"):
+            connect(m, port=getattr(map_port, name), atu=getattr(atu, name))
+
+        parts = {
+            "request": (home.update, responder.request),
+            "forward": (home.lookup, map_port.orders),
+            "reply": (map_port.answers, home.invalidated),
+        }
+        for name, sinks in parts.items():
+            split = blocks[f"{name}_split"]
+            connect(m, router=getattr(router, f"sink_{name}"), split=split.packet)
+            for out, sink in zip(split.sinks, sinks, strict=False):
+                connect(m, split=out, sink=sink)
+        joined = {
+            "forward": (map_port.asks, home.invalidate),
+            "reply": (responder.reply, home.reply, map_port.reports),
+        }
+        for name, sources in joined.items():
+            merge = blocks[f"{name}_merge"]
+            for into, source in zip(merge.sources, sources, strict=True):
+                connect(m, source=source, merge=into)
+            connect(m, merge=merge.packet, router=getattr(router, f"source_{name}"))
+
     def _connect_reports(self, m, *, sequencer, counters, dma_responder, sync, router, **blocks):
         m.d.comb += counters.activity[CounterBank.ATU.value].eq(blocks["atu"].activity)
         links = [blocks[f"link{p}"] for p in range(self.config.link_ports)]
-        for n, block in enumerate((dma_responder, sync, router, *links)):
+        for n, block in enumerate((dma_responder, sync, router, blocks["home"], *links)):
             connect(m, block=block.fault, sequencer=getattr(sequencer, f"fault{n}"))
         for of in Stream:
             m.d.comb += counters.activity[of.value].eq(sequencer.activity[of.value])
@@ -186,14 +233,25 @@ def _blocks(config):
         "dma_responder": Responder(config=config),
         "atu": Atu(config=config),
         "map_port": MapPort(link_bytes=config.link_bytes),
+        "home": Home(config=config),
+        "read_share": ReadShare(lanes=config.lanes),
+        "write_share": WriteShare(lanes=config.lanes),
+        **{
+            f"{name}_split": PacketSplit(kinds, link_bytes=config.link_bytes)
+            for name, kinds in SPLITS.items()
+        },
+        **{
+            f"{name}_merge": PacketMerge(sources=sources, link_bytes=config.link_bytes)
+            for name, sources in (("forward", 2), ("reply", 3))
+        },
         "sync": SyncPort(config=config),
         "router": Router(link_bytes=config.link_bytes, ports=config.link_ports),
         **{
             f"link{p}": LinkPort(link_bytes=config.link_bytes, port=p)
             for p in range(config.link_ports)
         },
-        # The responder's, the sync port's, the router's, and those of links.
-        "sequencer": Sequencer(config=config, faults=3 + config.link_ports),
+        # The responder's, the sync port's, the router's, the home's, and those of links.
+        "sequencer": Sequencer(config=config, faults=4 + config.link_ports),
     }
     reads, writes = _clients(blocks)
     blocks["memory"] = Memory(config=config, readers=len(reads), writers=len(writes))
@@ -203,8 +261,10 @@ def _blocks(config):
 def _clients(blocks):
     """Clients of the memory."""
     conv, vector = blocks["conv"], blocks["vector"]
-    movers = [blocks[name] for name in ("dma_local", "dma_remote", "dma_responder")]
+    movers = [blocks[name] for name in ("dma_local", "dma_remote")]
     reads = [conv.input_read, conv.weight_read, vector.a_read, vector.b_read]
     reads += [blocks["sequencer"].port, *(mover.read for mover in movers)]
+    reads += [blocks["read_share"].port]
     writes = [conv.output_write, vector.output_write, *(mover.write for mover in movers)]
+    writes += [blocks["write_share"].port]
     return reads, writes

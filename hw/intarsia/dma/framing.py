@@ -49,9 +49,9 @@ class _Beats:
 class Deframer(wiring.Component):
     """Takes packets apart.
 
-    The head comes first, one cycle after its last beat, and must be accepted before the payload
-    passes: that in the same cycle as it comes. A beat that is marked as the first of a packet is
-    taken as such whatever came before.
+    The head comes first, with its last beat, which is taken when the head is; then the payload
+    passes. Both come in the cycle in which their beats do. A beat that is marked as the first of a
+    packet is taken as such whatever came before.
 
     Parameters
     ----------
@@ -81,37 +81,41 @@ class Deframer(wiring.Component):
         m = Module()
         beats = _Beats(self.link_bytes)
 
-        words = Signal(data.ArrayLayout(beats.width, beats.extended), reset_less=True)
-        count = Signal(range(beats.extended + 1))
-        ended = Signal()
+        # All beats of a head but the last one; a plain one has fewer of them.
+        words = Signal(data.ArrayLayout(beats.width, beats.extended - 1), reset_less=True)
+        count = Signal(range(beats.extended))
+        place = Signal.like(count)
         passing = Signal()
         complete = Signal()
+        plain_ends = Mux(place == beats.plain - 1, self.packet.p.data, words[beats.plain - 1])
+        head = [words[n] for n in range(beats.extended - 1)] + [self.packet.p.data]
+        head[beats.plain - 1] = plain_ends
         m.d.comb += [
-            self.head.p.eq(words.as_value()[: len(self.head.p.as_value())]),
-            complete.eq((count >= beats.plain) & (count == beats.count(self.head.p.header.kind))),
-            self.head.valid.eq(complete),
+            self.head.p.eq(Cat(head)),
             self.payload.p.eq(self.packet.p),
-            self.payload.valid.eq(passing & self.packet.valid),
             self.busy.eq(passing | (count != 0)),
         ]
 
         with m.If(passing):
-            m.d.comb += self.packet.ready.eq(self.payload.ready)
+            m.d.comb += [
+                self.payload.valid.eq(self.packet.valid),
+                self.packet.ready.eq(self.payload.ready),
+            ]
             with m.If(self.packet.valid & self.packet.ready & self.packet.p.last):
                 m.d.sync += passing.eq(0)
-        with m.Elif(complete):
-            with m.If(self.head.ready):
-                m.d.sync += [count.eq(0), passing.eq(~ended)]
         with m.Else():
-            m.d.comb += self.packet.ready.eq(1)
-            place = Signal.like(count)
-            m.d.comb += place.eq(Mux(self.packet.p.first, 0, count))
-            with m.If(self.packet.valid):
-                m.d.sync += [
-                    words[place].eq(self.packet.p.data),
-                    count.eq(place + 1),
-                    ended.eq(self.packet.p.last),
-                ]
+            m.d.comb += [
+                place.eq(Mux(self.packet.p.first, 0, count)),
+                complete.eq(
+                    (place >= beats.plain - 1) & (place == beats.count(self.head.p.header.kind) - 1)
+                ),
+                self.head.valid.eq(self.packet.valid & complete),
+                self.packet.ready.eq(~complete | self.head.ready),
+            ]
+            with m.If(self.packet.valid & complete & self.head.ready):
+                m.d.sync += [count.eq(0), passing.eq(~self.packet.p.last)]
+            with m.Elif(self.packet.valid & ~complete):
+                m.d.sync += [words[place].eq(self.packet.p.data), count.eq(place + 1)]
 
         return m
 

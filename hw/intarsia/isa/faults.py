@@ -3,10 +3,10 @@
 from amaranth import *
 from amaranth.lib import data, enum
 
-__all__ = ["LINK_PORT", "RESPONDER", "SYNC_PORT", "FaultCode", "FaultReport"]
+__all__ = ["HOME", "LINK_PORT", "RESPONDER", "SYNC_PORT", "FaultCode", "FaultReport"]
 
 #: Who reports faults that belong to no stream: values of `FaultReport.engine`.
-RESPONDER, LINK_PORT, SYNC_PORT = 8, 9, 10
+RESPONDER, LINK_PORT, SYNC_PORT, HOME = 8, 9, 10, 11
 
 
 class FaultCode(enum.Enum, shape=8):
@@ -63,12 +63,15 @@ class FaultCode(enum.Enum, shape=8):
     """A context made no progress. address: tokens it waits for; info: opcode; engine: who waits."""
 
     NODE_DEAD = 17
-    """A node that holds the fragment does not answer, or is fenced, and nobody else has it.
-    data_id; info: fragment; node: who does not answer."""
+    """A node does not answer, or is fenced: it holds a fragment that nobody else has, or shares an
+    entry of the map that has changed. data_id; info: fragment; node: which one."""
 
     CHECKSUM = 18
     """The fragment's bytes are not those of its CRC-32C. data_id; info: fragment; node: who sent
     them."""
+
+    HOME_FULL = 19
+    """A home has no room for an entry. data_id; info: fragment."""
 
 
 class FaultReport(data.Struct):
@@ -79,7 +82,7 @@ class FaultReport(data.Struct):
 
     engine: 4
     """The stream whose instruction it was; 8 the responder (and replies that nobody waits for), 9 a
-    link, 10 the sync port."""
+    link, 10 the sync port, 11 the home."""
 
     context: 4
     """Context whose instruction it was."""

@@ -3,7 +3,7 @@
 from amaranth import *
 from amaranth.lib import data
 
-__all__ = ["FRAGMENT_FORMAT", "FragmentEntry", "Permissions", "atu_set"]
+__all__ = ["FRAGMENT_FORMAT", "FragmentEntry", "Permissions", "atu_set", "home_set"]
 
 #: Version of the format of map entries.
 FRAGMENT_FORMAT = 2
@@ -73,3 +73,11 @@ def atu_set(data_id: int, fragment: int, sets: int) -> int:
     tensor nor the first fragments of many tensors meet in one set.
     """
     return (data_id ^ fragment) & (sets - 1)
+
+
+def home_set(data_id: int, fragment: int, sets: int) -> int:
+    """Set of a home's table with `sets` sets (a power of two) that an entry is kept in.
+
+    The lowest bits of a tensor say which home has it, and tell nothing apart there.
+    """
+    return (data_id >> 3 ^ fragment) & (sets - 1)

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, ROUTES
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, MEMORY_NODES, ROUTES
 
 __all__ = ["HUB", "TOPOLOGIES", "End", "Topology", "TopologyError", "topology"]
 
@@ -40,7 +40,7 @@ Link = tuple[End, End]
 
 @dataclass(frozen=True)
 class Topology:
-    """Chips, a hub, and the memory node and the host node behind it.
+    """Chips, a hub, and the memory nodes and the host node behind it.
 
     Members
     -------
@@ -171,7 +171,7 @@ def _up_and_down(links: Iterable[Link]) -> dict[int, dict[int, int]]:
     rank = {node: (steps, node) for node, steps in _distances(ports, [HUB]).items()}
     ports = {node: ports[node] for node in rank}
     routes: dict[int, dict[int, int]] = {
-        node: {} for node in ports if node not in (MEMORY_NODE, HOST_NODE)
+        node: {} for node in ports if node < MOST_CHIPS or node == HUB
     }
     for destination in sorted(ports.keys() - {HUB}):
         downwards = _distances(ports, [destination], lambda node, other: rank[other] < rank[node])
@@ -209,23 +209,28 @@ def _distances(
     return found
 
 
-def _built(
-    name: str, chips: int, joined: Iterable[Link], step: Callable[[int, int], int]
-) -> Topology:
-    """A topology of `joined` ports. Packets go from node to node as `step` says.
+@dataclass(frozen=True)
+class _Wiring:
+    """Joined ports, of which those of the hub are given in order; and the next node on the way.
 
-    `step` is asked for the next node, given a node and a destination. Ports of the hub are given in
-    order, those of the nodes behind it last.
+    `step` is asked with a node and a destination.
     """
-    links = list(joined)
+
+    links: Iterable[Link]
+    step: Callable[[int, int], int]
+
+
+def _built(name: str, chips: int, wiring: _Wiring, behind: Sequence[int]) -> Topology:
+    """A topology of chips wired in this way, and the nodes `behind` the hub."""
+    links, step = list(wiring.links), wiring.step
     count = sum(end.node == HUB for link in links for end in link)
-    for n, node in enumerate((MEMORY_NODE, HOST_NODE)):
+    for n, node in enumerate(behind):
         links.append((End(HUB, count + n), End(node, 0)))
     ports: dict[int, dict[int, int]] = {}
     for link in links:
         for end, other in (link, link[::-1]):
             ports.setdefault(end.node, {})[other.node] = end.port
-    nodes = [*range(chips), MEMORY_NODE, HOST_NODE]
+    nodes = [*range(chips), *behind]
     routes = {
         node: {to: ports[node][step(node, to)] for to in nodes if to != node}
         for node in [*range(chips), HUB]
@@ -233,22 +238,22 @@ def _built(
     return Topology(name, chips, tuple(links), routes)
 
 
-def _star(chips: int) -> Topology:
+def _star(chips: int) -> _Wiring:
     """Each chip at the hub, by port 0."""
     links = [(End(HUB, chip), End(chip, 0)) for chip in range(chips)]
-    return _built("star", chips, links, lambda node, to: to if node == HUB else HUB)
+    return _Wiring(links, lambda node, to: to if node == HUB else HUB)
 
 
-def _pair(chips: int) -> Topology:
+def _pair(chips: int) -> _Wiring:
     """Two chips, joined by port 1; both at the hub by port 0."""
     if chips != 2:
         raise TopologyError(f"Topology pair is of 2 chips, not {chips}")
     links = [(End(HUB, chip), End(chip, 0)) for chip in range(chips)]
     links.append((End(0, 1), End(1, 1)))
-    return _built("pair", chips, links, lambda node, to: to if node == HUB or to < chips else HUB)
+    return _Wiring(links, lambda node, to: to if node == HUB or to < chips else HUB)
 
 
-def _ring(chips: int) -> Topology:
+def _ring(chips: int) -> _Wiring:
     """Chips in a row: port 1 of each at port 0 of the next one; the hub closes the ring.
 
     No packet passes the hub from chip to chip: the row has no circle. What comes from behind the
@@ -268,14 +273,14 @@ def _ring(chips: int) -> Topology:
 
     links = [(End(HUB, 0), End(0, 0)), (End(HUB, 1), End(last, 1))]
     links += [(End(chip, 1), End(chip + 1, 0)) for chip in range(last)]
-    return _built("ring", chips, links, step)
+    return _Wiring(links, step)
 
 
 #: Ports of a mesh.
 WEST, EAST, NORTH, SOUTH = range(4)
 
 
-def _mesh(chips: int) -> Topology:
+def _mesh(chips: int) -> _Wiring:
     """Chips in rows as long as there are rows or longer; the hub west of chip 0.
 
     Packets go along their row first, and then along their column; those for nodes behind the hub go
@@ -298,7 +303,7 @@ def _mesh(chips: int) -> Topology:
             return node + 1 if to_column > column else node - 1
         return node + columns if to_row > row else node - columns
 
-    return _built("mesh", chips, _grid(rows, columns), step)
+    return _Wiring(_grid(rows, columns), step)
 
 
 def _grid(rows: int, columns: int) -> Iterator[Link]:
@@ -311,7 +316,7 @@ def _grid(rows: int, columns: int) -> Iterator[Link]:
 
 
 #: Ways to wire chips, by name.
-TOPOLOGIES: dict[str, Callable[[int], Topology]] = {
+TOPOLOGIES: dict[str, Callable[[int], _Wiring]] = {
     "star": _star,
     "pair": _pair,
     "ring": _ring,
@@ -319,8 +324,8 @@ TOPOLOGIES: dict[str, Callable[[int], Topology]] = {
 }
 
 
-def topology(name: str, chips: int) -> Topology:
-    """The topology called `name` of that many chips.
+def topology(name: str, chips: int, memories: int = 1) -> Topology:
+    """The topology called `name` of that many chips and memory nodes.
 
     Raises
     ------
@@ -331,4 +336,5 @@ def topology(name: str, chips: int) -> Topology:
         raise TopologyError(f"There is no topology {name!r}, but {', '.join(TOPOLOGIES)}")
     if not 0 <= chips <= MOST_CHIPS:
         raise TopologyError(f"Systems have at most {MOST_CHIPS} chips, not {chips}")
-    return TOPOLOGIES[name](chips)
+    behind = *MEMORY_NODES[:memories], HOST_NODE
+    return _built(name, chips, TOPOLOGIES[name](chips), behind)

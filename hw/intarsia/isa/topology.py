@@ -6,7 +6,9 @@ __all__ = [
     "HOME_ENTRIES",
     "HOST_NODE",
     "MEMORY_NODE",
+    "MEMORY_NODES",
     "ROUTES",
+    "SHARER_PATIENCE",
     "Homes",
     "home_index",
     "homes",
@@ -21,8 +23,14 @@ MEMORY_NODE = 32
 #: The host's memory.
 HOST_NODE = 33
 
+#: Nodes that are DRAM, as far as a system has them: replicas lie at the second one.
+MEMORY_NODES = (MEMORY_NODE, 34)
+
 #: Entries of a node's table of homes; see `home_index`.
 HOME_ENTRIES = 8
+
+#: Pulses of the timebase that nodes may take to say that they have forgotten an entry.
+SHARER_PATIENCE = 24
 
 #: Primary and backup home of tensors, by `home_index`.
 Homes = Sequence[tuple[int, int]]

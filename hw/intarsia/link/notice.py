@@ -26,18 +26,21 @@ class Notice(wiring.Component):
 
     Members
     -------
+    wanted : In(1)
+        A beat is asked for.
     index : In(geometry.index)
-        Beat that is asked for.
+        Which one.
     kind, sequence, acknowledge, seen, epoch : In(5), In(8), In(8), In(4), In(4)
         Fields of the header; `seen` is the one called credits. They must not change from the first
         beat to the last.
     word : Out(8 * link_bytes)
-        That beat.
+        That beat; zero, where none is asked for.
     """
 
     def __init__(self, *, link_bytes):
         self.geometry = Geometry(link_bytes)
         super().__init__({
+            "wanted": In(1),
             "index": In(self.geometry.index),
             "kind": In(PacketKind),
             "sequence": In(8),
@@ -68,11 +71,14 @@ class Notice(wiring.Component):
             Mux(bit, Const(_crc(1 << place) ^ _crc(0), 32), 0) for place, bit in bits.items()
         ]
         crc = Signal(32)
-        m.d.comb += crc.eq(_crc(0) ^ reduce(xor, effects))
         bits |= {layout["crc"].offset + n: bit for n, bit in enumerate(crc)}
 
         header = Cat(bits.get(place, Const(0, 1)) for place in range(8 * HEADER_BYTES))
-        m.d.comb += self.word.eq(header.word_select(self.index, width))
+        with m.If(self.wanted):
+            m.d.comb += [
+                crc.eq(_crc(0) ^ reduce(xor, effects)),
+                self.word.eq(header.word_select(self.index, width)),
+            ]
 
         return m
 

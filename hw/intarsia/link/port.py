@@ -91,8 +91,8 @@ class LinkPort(wiring.Component):
         for name in CLASSES:
             connect(m, flipped(getattr(self, f"send_{name}")), getattr(transmitter, name))
             connect(m, getattr(receiver, name), flipped(getattr(self, f"take_{name}")))
-            for position in (f"begin_{name}", f"end_{name}"):
-                m.d.comb += getattr(returns, position).eq(getattr(receiver, position))
+            held = getattr(returns, f"held_{name}")
+            m.d.comb += held.eq(getattr(receiver, f"held_{name}"))
         connect(m, grant=receiver.grant, sender=transmitter.grant)
         notice = receiver.notice
         hello = notice.kind == PacketKind.HELLO
@@ -107,6 +107,7 @@ class LinkPort(wiring.Component):
             receiver.up.eq(session.up),
             receiver.other.eq(session.other),
             returns.up.eq(session.up),
+            returns.freed.eq(receiver.freed),
             returns.returned.eq(transmitter.returned),
             transmitter.up.eq(session.up),
             transmitter.dead.eq(session.dead),

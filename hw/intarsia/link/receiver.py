@@ -1,8 +1,8 @@
 """Receiving half of a link port: nothing leaves it before its CRC is good."""
 
 from amaranth import *
-from amaranth.lib import memory, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.common.crc import Crc32
 from intarsia.common.ports import PacketBeat
@@ -10,8 +10,9 @@ from intarsia.isa.address import PAYLOAD_MAX
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import LINK_PORT, FaultCode, FaultReport
 from intarsia.isa.packet import EXTENDED, PacketHeader, PacketKind
+from intarsia.link.buffer import Buffer
 from intarsia.link.geometry import CLASSES, Geometry
-from intarsia.link.transmitter import Grant
+from intarsia.link.grant import Grant
 
 __all__ = ["Receiver"]
 
@@ -20,10 +21,11 @@ class Receiver(wiring.Component):
     """Takes in the packets of a link, checks them, and keeps them in a buffer per class.
 
     A packet is offered when its last beat has come, its CRC is good, and it is the one that comes
-    next. What is damaged, cut short or ahead of what is missing is dropped, and the other end is
-    asked once to send again all that has not arrived: once until what it sends begins anew, or the
-    timebase says that the question may have been lost. What has arrived before is dropped, too.
-    A packet without room, too long, or of unknown kind or format is reported (LINK_PROTOCOL).
+    next: 2 cycles after that beat was on the link, at the earliest. What is damaged, cut short or
+    ahead of what is missing is dropped, and the other end is asked once to send again all that has
+    not arrived: once until what it sends begins anew, or the timebase says that the question may
+    have been lost. What has arrived before is dropped, too. A packet without room, too long, or of
+    unknown kind or format is reported (LINK_PROTOCOL).
 
     While the link is not up, nothing but notices is taken.
 
@@ -38,8 +40,9 @@ class Receiver(wiring.Component):
         The link.
     control, reply, forward, request : Out(stream.Signature(PacketBeat(link_bytes)))
         Packets received.
-    begin_control, end_control, … : Out(range(2 * capacity)), Out(range(2 * capacity))
-        Positions of the buffer. See :class:`~intarsia.link.returns.Returns`.
+    held_control, held_reply, … : Out(range(capacity + 1))
+    freed : Out(len(CLASSES))
+        State of the buffers. See :class:`~intarsia.link.returns.Returns`.
     tick : In(1)
         Timebase.
     up, other : In(1), In(4)
@@ -56,6 +59,8 @@ class Receiver(wiring.Component):
         Number of the packet that comes next.
     retry : Out(1)
         The other end is to be asked to send again.
+    damaged : Out(1)
+        A packet has come whose CRC is wrong, or that lacks beats.
     fault : Out(stream.Signature(FaultReport, always_ready=True))
         Without the number of the port.
     activity : Out(Activity)
@@ -65,14 +70,13 @@ class Receiver(wiring.Component):
     def __init__(self, *, link_bytes):
         self.geometry = Geometry(link_bytes)
         beat = stream.Signature(PacketBeat(link_bytes))
-        positions = {name: range(2 * self.geometry.capacity(name)) for name in CLASSES}
         super().__init__({
             "valid": In(1),
             "start": In(1),
             "data": In(8 * link_bytes),
             **{name: Out(beat) for name in CLASSES},
-            **{f"begin_{name}": Out(shape) for name, shape in positions.items()},
-            **{f"end_{name}": Out(shape) for name, shape in positions.items()},
+            **{f"held_{name}": Out(range(self.geometry.capacity(name) + 1)) for name in CLASSES},
+            "freed": Out(len(CLASSES)),
             "tick": In(1),
             "up": In(1),
             "other": In(4),
@@ -84,6 +88,7 @@ class Receiver(wiring.Component):
             "lengthy": Out(1),
             "expected": Out(8),
             "retry": Out(1),
+            "damaged": Out(1),
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
             "activity": Out(Activity),
         })
@@ -99,21 +104,58 @@ class Receiver(wiring.Component):
         without_crc = Cat(self.data[:crc_bit], Const(0, 32), self.data[crc_bit + 32 :])
         ahead = Signal(range(crc_beat + 2))
         at = Signal.like(ahead)
-        m.d.comb += [
-            at.eq(Mux(self.start, 0, ahead)),
-            crc.start.eq(self.valid & self.start),
-            crc.valid.eq(self.valid),
-            crc.word.eq(Mux(at == crc_beat, without_crc, self.data)),
-        ]
-        with m.If(self.valid):
-            m.d.sync += ahead.eq(Mux(at > crc_beat, at, at + 1))
-
         arrived = Signal()
         begins = Signal()
-        beat_data = Signal(width)
+        beat_data = Signal(width, reset_less=True)
         m.d.sync += arrived.eq(self.valid)
         with m.If(self.valid):
-            m.d.sync += [begins.eq(self.start), beat_data.eq(self.data)]
+            m.d.comb += [
+                at.eq(Mux(self.start, 0, ahead)),
+                crc.start.eq(self.start),
+                crc.valid.eq(1),
+                crc.word.eq(Mux(at == crc_beat, without_crc, self.data)),
+            ]
+            m.d.sync += [
+                ahead.eq(Mux(at > crc_beat, at, at + 1)),
+                begins.eq(self.start),
+                beat_data.eq(self.data),
+            ]
+
+        # ---- Buffers
+        buffers = {}
+        for name in CLASSES:
+            buffers[name] = buffer = Buffer(
+                link_bytes=geometry.link_bytes, capacity=geometry.capacity(name)
+            )
+            m.submodules[name] = buffer
+            connect(m, buffer.out, flipped(getattr(self, name)))
+            m.d.comb += getattr(self, f"held_{name}").eq(buffer.held)
+        m.d.comb += self.freed.eq(Cat(buffer.freed for buffer in buffers.values()))
+
+        last = Signal()
+        missing = Signal()
+        ahead_of = Signal()
+        with m.If(arrived):
+            m.d.comb += self.activity.eq(Activity.BUSY)
+            self._look(m, crc, buffers, begins, beat_data, last, missing, ahead_of)
+
+        # ---- What has not arrived
+        asked = Signal()
+        m.d.comb += self.retry.eq(self.up & missing & ~asked)
+        with m.If(self.tick | self.accepted | (self.heard & self.same & ~ahead_of) | ~self.up):
+            m.d.sync += asked.eq(0)
+        with m.Elif(missing):
+            m.d.sync += asked.eq(1)
+        with m.If(~self.up):
+            m.d.sync += self.expected.eq(0)
+        with m.Elif(self.accepted):
+            m.d.sync += self.expected.eq(self.expected + 1)
+        return m
+
+    def _look(self, m, crc, buffers, begins, beat_data, last, missing, ahead_of):
+        """Looks at the beat that has arrived, where it is."""
+        geometry = self.geometry
+        width = 8 * geometry.link_bytes
 
         # ---- Where in a packet we are
         place = Signal(range(geometry.longest + 1))
@@ -122,9 +164,8 @@ class Receiver(wiring.Component):
         behind = Signal.like(left)
         following = Signal.like(left)
         within = Signal()
-        last = Signal()
         m.d.comb += [
-            within.eq(arrived & (begins | (place != 0))),
+            within.eq(begins | (place != 0)),
             now.eq(Mux(begins, 0, place)),
             behind.eq(Mux(begins, following, left)),
             last.eq(within & (behind == 0)),
@@ -140,24 +181,26 @@ class Receiver(wiring.Component):
         too_long_now = Signal()
         extended = Signal()
         payload = Signal(11)
-        m.d.comb += [
-            header.eq(beat_data),
-            extended.eq(Cat(header.kind == kind for kind in EXTENDED).any()),
-            payload.eq(Mux(header.kind == PacketKind.READ, 0, header.length)),
-            following.eq(
-                geometry.header_beats
-                - 1
-                + Mux(extended, geometry.extension_beats, 0)
-                + (payload + geometry.link_bytes - 1) // geometry.link_bytes
-            ),
-            kind_now.eq(Mux(begins, header.kind, kind)),
-            too_long_now.eq(Mux(begins, header.length > PAYLOAD_MAX, too_long)),
-        ]
-        with m.If(arrived & begins):
+        m.d.comb += [kind_now.eq(kind), too_long_now.eq(too_long)]
+        with m.If(begins):
+            m.d.comb += [
+                header.eq(beat_data),
+                extended.eq(Cat(header.kind == kind for kind in EXTENDED).any()),
+                payload.eq(Mux(header.kind == PacketKind.READ, 0, header.length)),
+                following.eq(
+                    geometry.header_beats
+                    - 1
+                    + Mux(extended, geometry.extension_beats, 0)
+                    + (payload + geometry.link_bytes - 1) // geometry.link_bytes
+                ),
+                kind_now.eq(header.kind),
+                too_long_now.eq(header.length > PAYLOAD_MAX),
+            ]
             m.d.sync += [kind.eq(header.kind), too_long.eq(too_long_now)]
 
         # ---- What later beats of the header say
         link_beat, link_bit = geometry.locate("sequence")
+        crc_beat, crc_bit = geometry.locate("crc")
         fields = Signal(PacketHeader)
         ahead_by = Signal(8)
         m.d.comb += [
@@ -187,6 +230,7 @@ class Receiver(wiring.Component):
                 found[name] = Mux(here, value, kept)
 
         # ---- Verdict, with the last beat
+        summed = Signal()
         undamaged = Signal()
         noticed = Signal()
         stored = Signal()
@@ -196,7 +240,8 @@ class Receiver(wiring.Component):
         is_next = Signal()
         good = Signal()
         m.d.comb += [
-            undamaged.eq(last & (crc.crc == found["crc"]) & found["format"]),
+            summed.eq(crc.crc == found["crc"]),
+            undamaged.eq(last & summed & found["format"]),
             noticed.eq(kind_now.as_value()[2:].all()),
             stored.eq(~noticed & (kind_now != PacketKind.CREDIT)),
             known.eq(Cat(kind_now == kind for kind in PacketKind).any() & ~too_long_now),
@@ -213,102 +258,36 @@ class Receiver(wiring.Component):
             self.grant.p.message_class.eq(found["class"]),
             self.grant.p.credits.eq(found["credits"]),
         ]
-        with m.If(~self.up):
-            m.d.sync += self.expected.eq(0)
-        with m.Elif(good):
-            m.d.sync += self.expected.eq(self.expected + 1)
-
-        # ---- What has not arrived
-        cut_short = Signal()
-        stray = Signal()
-        lost = Signal()  # Where packets begin, since one was dropped: their length may be wrong.
-        m.d.comb += [
-            cut_short.eq(arrived & begins & (place != 0)),
-            stray.eq(arrived & ~within & ~lost),
-        ]
-        with m.If(arrived):
-            m.d.sync += lost.eq(Mux(last, ~undamaged, lost & ~begins) | stray)
-        missing = Signal()
-        asked = Signal()
-        m.d.comb += [
-            missing.eq((last & ~undamaged) | cut_short | stray | (proper & found["ahead"])),
-            self.retry.eq(self.up & missing & ~asked),
-        ]
-        with m.If(self.tick | good | (proper & noticed & ~found["ahead"]) | ~self.up):
-            m.d.sync += asked.eq(0)
-        with m.Elif(missing):
-            m.d.sync += asked.eq(1)
-        with m.If((is_next & ~good) | (last & (crc.crc == found["crc"]) & ~found["format"])):
+        with m.If((is_next & ~good) | (last & summed & ~found["format"])):
             m.d.comb += [
                 self.fault.valid.eq(1),
                 self.fault.p.code.eq(FaultCode.LINK_PROTOCOL),
                 self.fault.p.engine.eq(LINK_PORT),
             ]
 
-        # ---- Buffers
+        # ---- What has not arrived
+        stray = Signal()
+        lost = Signal()  # Where packets begin, since one was dropped: their length may be wrong.
+        m.d.comb += [
+            stray.eq(~within & ~lost),
+            self.damaged.eq((last & ~undamaged) | (begins & (place != 0)) | stray),
+            ahead_of.eq(found["ahead"]),
+            missing.eq(self.damaged | (proper & ahead_of)),
+        ]
+        m.d.sync += lost.eq(Mux(last, ~undamaged, lost & ~begins) | stray)
+
         rooms = []
         for name, message_class in CLASSES.items():
+            buffer = buffers[name]
             chosen = Signal(name=f"chosen_{name}")
             m.d.comb += chosen.eq(stored & (kind_now.as_value()[3:] == message_class.value))
-            rooms.append(
-                ~chosen | self._buffer(m, name, within & chosen, begins, beat_data, last, good)
-            )
+            with m.If(within & chosen):
+                m.d.comb += [
+                    buffer.arriving.eq(1),
+                    buffer.begins.eq(begins),
+                    buffer.last.eq(last),
+                    buffer.data.eq(beat_data),
+                    buffer.good.eq(good),
+                ]
+            rooms.append(~chosen | buffer.fits)
         m.d.comb += room.eq(Cat(rooms).all())
-        with m.If(arrived):
-            m.d.comb += self.activity.eq(Activity.BUSY)
-
-        return m
-
-    def _buffer(self, m, name, arriving, begins, beat_data, last, good):
-        """Buffer of one class. Returns whether the present packet had room in it so far."""
-        geometry = self.geometry
-        capacity = geometry.capacity(name)
-        out = getattr(self, name)
-
-        m.submodules[name] = buffer = memory.Memory(
-            shape=8 * geometry.link_bytes + 1, depth=capacity, init=[]
-        )
-        write = buffer.write_port()
-        read = buffer.read_port()
-
-        # Positions count beyond the buffer, so that full and empty differ. Beats up to `good_end`
-        # may leave; those up to `end` belong to the packet that comes in.
-        begin, end, good_end, here, held = (
-            Signal(range(2 * capacity), name=f"{name}_{which}")
-            for which in ("begin", "end", "good_end", "here", "held")
-        )
-        space = Signal(name=f"{name}_space")
-        overflow = Signal(name=f"{name}_overflow")
-        m.d.comb += [
-            here.eq(Mux(begins, good_end, end)),
-            held.eq(here - begin),
-            space.eq((held < capacity) & (begins | ~overflow)),
-            write.addr.eq(here),
-            write.data.eq(Cat(beat_data, last)),
-            write.en.eq(arriving & space),
-        ]
-        with m.If(arriving):
-            m.d.sync += [
-                end.eq(here + 1),
-                overflow.eq(~space),
-            ]
-            with m.If(good):
-                m.d.sync += good_end.eq(here + 1)
-
-        first = Signal(init=1, name=f"{name}_first")
-        m.d.comb += [
-            read.addr.eq(begin),
-            read.en.eq((begin != good_end) & (~out.valid | out.ready)),
-            getattr(self, f"begin_{name}").eq(begin),
-            getattr(self, f"end_{name}").eq(good_end),
-            Cat(out.p.data, out.p.last).eq(read.data),
-            out.p.first.eq(first),
-        ]
-        with m.If(read.en):
-            m.d.sync += [out.valid.eq(1), begin.eq(begin + 1)]
-        with m.Elif(out.ready):
-            m.d.sync += out.valid.eq(0)
-        with m.If(out.valid & out.ready):
-            m.d.sync += first.eq(out.p.last)
-
-        return space

@@ -3,18 +3,22 @@
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from intarsia.isa.packet import CREDIT_UNIT, MessageClass
 from intarsia.link.geometry import CLASSES, Geometry
 
 __all__ = ["Returns"]
 
+#: What fits into the header's field.
+UNITS_MAX = 63
+
 
 class Returns(wiring.Component):
-    """Counts, per class, up to which position of its buffer the other end may send.
+    """Counts, per class, the beats of its buffer that the other end may not send yet.
 
-    Positions count beats modulo twice the size of the buffer. While the link is not up, the other
-    end may send none; so what is announced afterwards is what is free.
+    With the end of a life of the link, the other end loses what it was given; so what is announced
+    in the next one is what is free.
 
     Parameters
     ----------
@@ -25,74 +29,73 @@ class Returns(wiring.Component):
     -------
     up : In(1)
         The link is up.
-    begin_control, end_control, … : In(range(2 * capacity)), In(range(2 * capacity))
-        Position of the oldest beat in the buffer, and of the first one that is free.
-    message_class, units : Out(MessageClass), Out(6)
-        Credits to return next.
+    held_control, held_reply, … : In(range(capacity + 1))
+        Beats in the buffer.
+    freed : In(len(CLASSES))
+        By class: a beat leaves the buffer in this cycle.
     urgent : Out(1)
-        They are worth a packet of their own: an eighth of the buffer.
+        There are credits that are worth a packet of their own: an eighth of a buffer.
     returned : In(1)
-        They are returned in this cycle.
+        Credits are returned in this cycle.
+    message_class, units : Out(MessageClass), Out(6)
+        Namely these; zero, where none are returned.
     """
 
     def __init__(self, *, link_bytes):
         self.geometry = Geometry(link_bytes)
-        positions = {
-            f"{which}_{name}": In(range(2 * self.geometry.capacity(name)))
-            for name in CLASSES
-            for which in ("begin", "end")
-        }
         super().__init__({
             "up": In(1),
-            **positions,
-            "message_class": Out(MessageClass),
-            "units": Out(6),
+            **{f"held_{name}": In(range(self.geometry.capacity(name) + 1)) for name in CLASSES},
+            "freed": In(len(CLASSES)),
             "urgent": Out(1),
             "returned": In(1),
+            "message_class": Out(MessageClass),
+            "units": Out(6),
         })
 
     def elaborate(self, platform):
         m = Module()
+        count = len(CLASSES)
 
-        due, limits, plenty, some = {}, {}, Signal(len(CLASSES)), Signal(len(CLASSES))
+        due, plenty, some = {}, Signal(count), Signal(count)
         for n, name in enumerate(CLASSES):
             capacity = self.geometry.capacity(name)
-            limits[name] = Signal(range(2 * capacity), name=f"limit_{name}")
-            due[name] = Signal(range(2 * capacity), name=f"due_{name}")
+            due[name] = Signal(range(capacity + 1), init=capacity, name=f"due_{name}")
             m.d.comb += [
-                due[name].eq(getattr(self, f"begin_{name}") + capacity - limits[name]),
-                plenty[n].eq(due[name] >= capacity // 8),
-                some[n].eq(due[name] >= CREDIT_UNIT),
+                plenty[n].eq(due[name][exact_log2(capacity // 8) :].any()),
+                some[n].eq(due[name][exact_log2(CREDIT_UNIT) :].any()),
             ]
+        m.d.comb += self.urgent.eq(self.up & plenty.any())
 
         # Among the classes that have most to return, the first one from `turn` on.
-        count = len(CLASSES)
         turn = Signal(range(count))
         candidates = Signal(count)
         chosen = Signal(count)
-        m.d.comb += candidates.eq(Mux(plenty.any(), plenty, some))
-        with m.Switch(turn):
-            for first in range(count):
-                with m.Case(first):
-                    for n in reversed([(first + k) % count for k in range(count)]):
-                        with m.If(candidates[n]):
-                            m.d.comb += chosen.eq(1 << n)
-
-        m.d.comb += self.urgent.eq(self.up & plenty.any())
-        for n, (name, message_class) in enumerate(CLASSES.items()):
-            with m.If(chosen[n]):
-                units = Signal(12, name=f"units_{name}")
-                m.d.comb += [
-                    units.eq(due[name] // CREDIT_UNIT),
-                    self.message_class.eq(message_class),
-                    self.units.eq(Mux(units > 63, 63, units)),
-                ]
         with m.If(self.returned):
             m.d.sync += turn.eq(Mux(turn == count - 1, 0, turn + 1))
+            m.d.comb += candidates.eq(Mux(plenty.any(), plenty, some))
+            with m.Switch(turn):
+                for first in range(count):
+                    with m.Case(first):
+                        for n in reversed([(first + k) % count for k in range(count)]):
+                            with m.If(candidates[n]):
+                                m.d.comb += chosen.eq(1 << n)
+            for n, (name, message_class) in enumerate(CLASSES.items()):
+                with m.If(chosen[n]):
+                    units = due[name] // CREDIT_UNIT
+                    m.d.comb += [
+                        self.message_class.eq(message_class),
+                        self.units.eq(Mux(units > UNITS_MAX, UNITS_MAX, units)),
+                    ]
+
+        was_up = Signal()
+        m.d.sync += was_up.eq(self.up)
         for n, name in enumerate(CLASSES):
-            with m.If(~self.up):
-                m.d.sync += limits[name].eq(getattr(self, f"end_{name}"))
-            with m.Elif(self.returned & chosen[n]):
-                m.d.sync += limits[name].eq(limits[name] + self.units * CREDIT_UNIT)
+            with m.If(was_up & ~self.up):
+                capacity = self.geometry.capacity(name)
+                m.d.sync += due[name].eq(capacity - getattr(self, f"held_{name}") + self.freed[n])
+            with m.Elif(self.freed[n] | chosen[n]):
+                given = Mux(chosen[n], self.units * CREDIT_UNIT, 0)
+                m.d.sync += due[name].eq(due[name] + self.freed[n] - given)
 
         return m

@@ -1,46 +1,33 @@
 """Sending half of a link port: what it has sent it keeps, until it has arrived."""
 
 from amaranth import *
-from amaranth.lib import data, memory, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import ceil_log2
 
-from intarsia.common.crc import Crc32
 from intarsia.common.ports import PacketBeat
 from intarsia.isa.counters import Activity
-from intarsia.isa.packet import CREDIT_UNIT, MessageClass, PacketKind
+from intarsia.isa.packet import MessageClass, PacketKind
+from intarsia.link.collector import Collector, RingBeat
 from intarsia.link.geometry import CLASSES, Geometry
+from intarsia.link.grant import Grant
 from intarsia.link.notice import Notice
 
-__all__ = ["Grant", "Transmitter"]
+__all__ = ["Transmitter"]
 
 #: Packets that have arrived and are acknowledged at once, even if others wait to be sent.
 PROMPT = 8
 
 
-class Grant(data.Struct):
-    """Credits that the other side gave."""
-
-    message_class: MessageClass
-    """Class they are for."""
-
-    credits: 6
-    """How many, each for `CREDIT_UNIT` beats."""
-
-
 class Transmitter(wiring.Component):
-    """Sends the packets of four classes over one link, again and again until they have arrived.
+    """Sends packets over a link, again and again until they have arrived.
 
-    A packet is taken in when its class has credits for the longest packet of that class; control
-    goes before reply, reply before forward, forward before request. It is stored in a ring, while
-    its CRC is computed, and leaves in one piece; so a producer may pause within a packet. A packet
-    of n beats appears on the link n + 2 cycles after its first beat was taken, at the earliest, and
-    packets follow each other without a gap. It stays in the ring until it is acknowledged. RETRY
-    from the other end makes the transmitter go back to the oldest packet that is not, and send all
-    from there on once more.
-
-    Credits for what was taken out of this side's receive buffers ride in the headers. Where there
-    are enough to return and no packet is ready, a CREDIT packet takes them.
+    Packets are taken as :class:`~intarsia.link.collector.Collector` says. They are stored in a
+    ring, and leave in one piece; so a producer may pause within a packet. A packet of n beats
+    appears on the link n cycles after its first beat was taken, at the earliest, one of a single
+    beat a cycle later, and packets follow each other without a gap. It stays in the ring until it
+    is acknowledged. RETRY from the other end makes the transmitter go back to the oldest packet
+    that is not, and send all from there on once more.
 
     Notices say what has arrived here. They are sent when nothing else is, after `PROMPT` packets or
     a long one even if there is something, and when they are asked for. Each is made when it is
@@ -68,8 +55,8 @@ class Transmitter(wiring.Component):
         A packet has arrived; it is a long one.
     expected : In(8)
         Number of the next one.
-    due_class, due_units, urgent : In(MessageClass), In(6), In(1)
-        Credits to return, and whether they are worth a packet.
+    urgent, due_class, due_units : In(1), In(MessageClass), In(6)
+        Whether there are credits that are worth a packet, and which are returned.
     returned : Out(1)
         They are in a packet.
     grant : In(stream.Signature(Grant, always_ready=True))
@@ -79,9 +66,11 @@ class Transmitter(wiring.Component):
         been lost.
     acknowledge, again : In(8), In(1)
     news : Out(1)
-        `acknowledge` says something new, or there is nothing that it could.
+        With `acknowledged`: `acknowledge` says something new, or there is nothing that it could.
     pending : Out(1)
         There are packets that have not been acknowledged.
+    repeated : Out(1)
+        A packet begins that was sent before.
     dropped, destination : Out(1), Out(16)
         A packet for that node is dropped.
     valid, start, data : Out(1), Out(1), Out(8 * link_bytes)
@@ -104,9 +93,9 @@ class Transmitter(wiring.Component):
             "accepted": In(1),
             "lengthy": In(1),
             "expected": In(8),
+            "urgent": In(1),
             "due_class": In(MessageClass),
             "due_units": In(6),
-            "urgent": In(1),
             "returned": Out(1),
             "grant": In(stream.Signature(Grant, always_ready=True)),
             "acknowledged": In(1),
@@ -114,6 +103,7 @@ class Transmitter(wiring.Component):
             "again": In(1),
             "news": Out(1),
             "pending": Out(1),
+            "repeated": Out(1),
             "dropped": Out(1),
             "destination": Out(16),
             "valid": Out(1),
@@ -127,150 +117,65 @@ class Transmitter(wiring.Component):
         geometry = self.geometry
         width = 8 * geometry.link_bytes
         depth = geometry.ring
-        index_bits = ceil_log2(geometry.window)
 
-        m.submodules.ring = ring = memory.Memory(shape=width + 1, depth=depth, init=[])
-        write = ring.write_port()
-        read = ring.read_port()
-        # By number of the packet: its CRC, and where it begins.
+        m.submodules.collector = collector = Collector(link_bytes=geometry.link_bytes)
+        for name in CLASSES:
+            connect(m, flipped(getattr(self, name)), getattr(collector, name))
+        connect(m, flipped(self.grant), collector.grant)
+        m.d.comb += [
+            getattr(collector, name).eq(getattr(self, name))
+            for name in ("dead", "life", "urgent", "due_class", "due_units")
+        ]
+        m.d.comb += [
+            getattr(self, name).eq(getattr(collector, name))
+            for name in ("returned", "dropped", "destination")
+        ]
+
+        # ---- What is kept: beats; and by number of the packet its CRC, and where it begins
+        m.submodules.ring = ring = memory.Memory(
+            shape=RingBeat(geometry.link_bytes), depth=depth, init=[]
+        )
+        write, read = ring.write_port(), ring.read_port()
         m.submodules.sums = sums = memory.Memory(shape=32, depth=geometry.window, init=[])
         sum_write, sum_read = sums.write_port(), sums.read_port(domain="comb")
         m.submodules.begins = begins = memory.Memory(
             shape=ceil_log2(depth) + 1, depth=geometry.window, init=[]
         )
         begin_write, begin_read = begins.write_port(), begins.read_port(domain="comb")
-
-        # Positions count beyond the ring, so that full and empty differ.
-        base, fill, out = (Signal(range(2 * depth), name=name) for name in ("base", "fill", "out"))
-        # Numbers of packets: the oldest that is kept, the one that is filled or comes next, the
-        # first that is not complete, the one that is sent next.
-        oldest, sequence, sent = (Signal(8, name=n) for n in ("oldest", "sequence", "sent"))
-        complete = Signal(index_bits + 1)
-
-        # ---- What has arrived
-        place = Signal(range(geometry.longest))
-        progress = Signal()
-        m.d.comb += [
-            begin_read.addr.eq(self.acknowledge),
-            progress.eq(self.acknowledge != oldest),
-            self.news.eq(progress | (oldest == sequence)),
-            self.pending.eq((oldest != sequence) | (place != 0)),
-        ]
-        with m.If(self.acknowledged & progress):
-            m.d.sync += [oldest.eq(self.acknowledge), base.eq(begin_read.data)]
-
-        # ---- Which packet goes next
-        balance = {name: Signal(12, name=f"balance_{name}") for name in CLASSES}
-        credit = len(CLASSES)
-        choice = Signal(credit + 1)  # one bit per class, and one for CREDIT
-        held = Signal.like(choice)
-        current = Signal.like(choice)
-        ready = Signal(credit)
-        m.d.comb += ready.eq(
-            Cat(
-                source.valid
-                & ((balance[name] >= geometry.demand(name)) | self.dead | ~source.p.first)
-                for name, source in self._sources()
-            )
-        )
-        waiting = Cat(source.valid for _, source in self._sources())
-        m.d.comb += [
-            choice.eq(Mux(ready.any(), ready & (~ready + 1), self.urgent << credit)),
-            current.eq(Mux(place == 0, choice, held)),
-        ]
-
-        # ---- From the source into the ring
-        filling = Signal()
-        storing = Signal()
-        space = Signal()
-        beat = Signal(PacketBeat(geometry.link_bytes))
-        available = Signal()
-        in_flight = Signal(index_bits + 1)
-        m.d.comb += [
-            in_flight.eq(sequence - oldest),
-            space.eq((fill ^ base != depth) & ((place != 0) | ~in_flight[-1])),
-        ]
-        for n, (_, source) in enumerate(self._sources()):
-            with m.If(current[n]):
-                m.d.comb += [
-                    beat.eq(source.p),
-                    available.eq(source.valid),
-                    source.ready.eq(space),
-                ]
-        with m.If(current[credit]):
-            first_beat, kind_bit = geometry.locate("kind")
+        # Numbers of packets: the oldest that is kept, the one that is sent next, the first that is
+        # not complete.
+        oldest, sent = Signal(8, name="oldest"), Signal(8, name="sent")
+        complete = Signal(range(2 * geometry.window))
+        base = Signal(range(2 * depth))
+        with m.If(collector.beat.valid):
             m.d.comb += [
-                available.eq(1),
-                beat.first.eq(place == 0),
-                beat.last.eq(place == geometry.header_beats - 1),
-                beat.data.eq(Mux(place == first_beat, PacketKind.CREDIT.value << kind_bit, 0)),
+                write.addr.eq(collector.fill),
+                write.data.eq(collector.beat.p),
+                write.en.eq(1),
             ]
-        m.d.comb += [
-            filling.eq(available & space),
-            storing.eq(filling & ((place != 0) | (beat.first & ~self.dead))),
-            self.dropped.eq(filling & beat.first & self.dead),
-            self.destination.eq(beat.data),
-        ]
-
-        # What a packet brings from another link, and what this one puts in its place.
-        foreign = Signal(width)
-        fields = Signal(width)
-        link_beat, link_bit = geometry.locate("sequence")
-        crc_beat, crc_bit = geometry.locate("crc")
-        link_fields = Cat(
-            sequence,
-            Const(0, 8),
-            self.due_class,
-            self.due_units,
-            self.life,
-            Const(geometry.format, 4),
-        )
-        for at, first, last in ((crc_beat, crc_bit, crc_bit + 32), (link_beat, link_bit, width)):
-            with m.If(place == at):
-                m.d.comb += foreign[first:last].eq(~0)
-        with m.If(place == link_beat):
-            m.d.comb += fields.eq(link_fields << link_bit)
-        m.submodules.crc = crc = Crc32(width=width)
-        m.d.comb += [
-            self.returned.eq(storing & (place == link_beat)),
-            write.addr.eq(fill),
-            write.data.eq(Cat(beat.data & ~foreign | fields, beat.last)),
-            write.en.eq(storing),
-            crc.start.eq(storing & (place == 0)),
-            crc.valid.eq(storing),
-            crc.word.eq(write.data),
-        ]
-        with m.If(storing):
-            m.d.sync += [
-                fill.eq(fill + 1),
-                place.eq(Mux(beat.last, 0, place + 1)),
-                held.eq(current),
+        with m.If(collector.filled):
+            m.d.comb += [
+                sum_write.addr.eq(complete),
+                sum_write.data.eq(collector.crc),
+                sum_write.en.eq(1),
+                begin_write.addr.eq(complete + 1),
+                begin_write.data.eq(collector.fill),
+                begin_write.en.eq(1),
             ]
-            with m.If(beat.last):
-                m.d.sync += sequence.eq(sequence + 1)
-        # The CRC of a packet is there in the cycle after its last beat; the next one begins there.
-        filled = Signal()
-        m.d.sync += filled.eq(storing & beat.last)
-        m.d.comb += [
-            sum_write.addr.eq(complete),
-            sum_write.data.eq(crc.crc),
-            sum_write.en.eq(filled),
-            begin_write.addr.eq(complete + 1),
-            begin_write.data.eq(fill),
-            begin_write.en.eq(filled),
-        ]
-        with m.If(filled):
             m.d.sync += complete.eq(complete + 1)
 
-        # ---- Credits of the other side
-        for n, (name, message_class) in enumerate(CLASSES.items()):
-            spent = Signal(name=f"spent_{name}")
-            given = Signal(10, name=f"given_{name}")
-            m.d.comb += spent.eq(storing & current[n])
-            with m.If(self.grant.valid & (self.grant.p.message_class == message_class)):
-                m.d.comb += given.eq(self.grant.p.credits * CREDIT_UNIT)
-            with m.If(spent | (given != 0)):
-                m.d.sync += balance[name].eq(balance[name] + given - spent)
+        # ---- What has arrived
+        progress = Signal()
+        m.d.comb += [
+            collector.oldest.eq(oldest),
+            collector.base.eq(base),
+            progress.eq(self.acknowledge != oldest),
+            self.news.eq(progress | (oldest == collector.sequence)),
+            self.pending.eq((oldest != collector.sequence) | collector.begun),
+        ]
+        with m.If(self.acknowledged & progress):
+            m.d.comb += begin_read.addr.eq(self.acknowledge)
+            m.d.sync += [oldest.eq(self.acknowledge), base.eq(begin_read.data)]
 
         # ---- Notices
         due = Signal(init=1)  # A life begins with a HELLO.
@@ -287,91 +192,129 @@ class Transmitter(wiring.Component):
             m.d.sync += retry.eq(1)
         with m.If(self.accepted):
             m.d.sync += [owing.eq(1), owed.eq(Mux(notice_begins, 1, owed + 1))]
-        m.submodules.notice = notice = Notice(link_bytes=geometry.link_bytes)
 
-        # ---- Onto the link
+        # ---- What goes onto the link with the next cycle
+        sending = Signal()  # There is something on the link.
+        kept = Signal()  # It comes from the ring.
+        index = Signal(geometry.index)  # It is that beat of a header.
+        primed = Signal()  # `read` has the first beat of the packet that is being taken.
+        fires = Signal()  # That goes onto the link in this cycle: now its CRC is known.
         again = Signal()
-        behind = Signal(index_bits + 2)
+        out = Signal(range(2 * depth))
+        behind = Signal(range(4 * geometry.window))
         more = Signal()
-        kept = Signal()  # What is on the link comes from the ring.
-        index = Signal(geometry.index)
+        fresh = Signal()
         boundary = Signal()
+        primes = Signal()
         reading = Signal()
         noting = Signal()
-        ended = Signal()
+        last_index = geometry.header_beats - 1
         m.d.comb += [
-            behind.eq(sent - oldest),
-            more.eq(sent[: index_bits + 1] != complete),
-            ended.eq(Mux(kept, read.data[-1], index == geometry.header_beats - 1)),
-            boundary.eq(~self.valid | ended),
-            read.addr.eq(out),
-            read.en.eq(reading),
+            more.eq(sent[: len(complete)] != complete),
+            fresh.eq(collector.filled & ~more),
+            fires.eq(primed & collector.filled),
+            self.valid.eq(sending | fires),
         ]
-        with m.If(~boundary):
-            m.d.comb += [reading.eq(kept), noting.eq(~kept)]
-        with m.Elif(again | behind[-1]):
-            m.d.sync += [again.eq(0), out.eq(base), sent.eq(oldest)]
-        with m.Elif(due | (owing & ~more)):
-            m.d.comb += [noting.eq(1), notice_begins.eq(1)]
-        with m.Else():
-            m.d.comb += reading.eq(more)
+        active = Cat(self.valid, more, collector.filled, collector.begun, due, owing, again).any()
+        with m.If(active):
+            m.d.comb += [
+                behind.eq(sent - oldest),
+                boundary.eq(~self.valid | Mux(kept, read.data.last, index == last_index)),
+                read.addr.eq(out),
+                read.en.eq(reading | primes),
+            ]
+            with m.If(~boundary):
+                m.d.comb += [reading.eq(kept), noting.eq(~kept)]
+            with m.Elif(again | behind[-1]):
+                m.d.sync += [again.eq(0), out.eq(base), sent.eq(oldest), primed.eq(0)]
+            with m.Elif(due | (owing & ~more & ~fresh & ~collector.begun)):
+                m.d.comb += [noting.eq(1), notice_begins.eq(1)]
+                with m.If(primed):
+                    m.d.sync += [out.eq(out - 1), primed.eq(0)]
+            with m.Else():
+                m.d.comb += reading.eq(more | fresh)
+                m.d.comb += primes.eq(collector.begun & ~primed & ~reading)
         with m.If(self.acknowledged & self.again):
             m.d.sync += again.eq(1)
+        with m.If(reading | primes):
+            m.d.sync += out.eq(out + 1)
+        with m.If(primes | fires):
+            m.d.sync += primed.eq(primes)
 
-        comes = Signal.like(index)  # of the beat that goes onto the link with the next cycle
-        last_index = geometry.header_beats - 1
-        m.d.comb += comes.eq(Mux(boundary, 0, Mux(index == last_index, index, index + 1)))
-        extra = Signal(width)  # what does not come from the ring
+        # ---- Beats, but for what comes from the ring
+        onto = Signal()
+        starts = Signal()
+        comes = Signal.like(index)
+        crc_beat, crc_bit = geometry.locate("crc")
+        extra = Signal(width)
         summed = Signal()
+        leaves = Signal()
+        latest = Signal(8)
         m.d.comb += [
-            sum_read.addr.eq(sent),
-            summed.eq(reading & (comes == crc_beat) & (boundary | (index != last_index))),
+            onto.eq(reading | noting),
+            self.start.eq(starts | fires),
+            leaves.eq(summed | (fires & (crc_beat == 0))),
         ]
-        notice_kind = Signal(PacketKind)
+        m.d.sync += sending.eq(onto)
+        with m.If(onto):
+            m.d.comb += comes.eq(Mux(boundary, 0, Mux(index == last_index, index, index + 1)))
+        with m.If(onto | primes):
+            m.d.sync += [starts.eq(boundary & onto), kept.eq(~noting), index.eq(comes)]
+
+        m.submodules.notice = notice = Notice(link_bytes=geometry.link_bytes)
         kind_held = Signal(PacketKind)
         acknowledge_held = Signal(8)
         seen_held = Signal(4)
         with m.If(noting):
             m.d.comb += [
-                notice_kind.eq(
-                    Mux(self.up, Mux(retry, PacketKind.RETRY, PacketKind.ACK), PacketKind.HELLO)
-                ),
+                notice.wanted.eq(1),
                 notice.index.eq(comes),
-                notice.kind.eq(Mux(boundary, notice_kind, kind_held)),
+                notice.kind.eq(kind_held),
                 notice.sequence.eq(sent),
-                notice.acknowledge.eq(Mux(boundary, self.expected, acknowledge_held)),
-                notice.seen.eq(Mux(boundary, self.other, seen_held)),
+                notice.acknowledge.eq(acknowledge_held),
+                notice.seen.eq(seen_held),
                 notice.epoch.eq(self.life),
             ]
             m.d.sync += extra.eq(notice.word)
             with m.If(boundary):
+                m.d.comb += [
+                    notice.kind.eq(Mux(retry, PacketKind.RETRY, PacketKind.ACK)),
+                    notice.acknowledge.eq(self.expected),
+                    notice.seen.eq(self.other),
+                ]
+                with m.If(~self.up):
+                    m.d.comb += notice.kind.eq(PacketKind.HELLO)
                 m.d.sync += [
-                    kind_held.eq(notice_kind),
-                    acknowledge_held.eq(self.expected),
-                    seen_held.eq(self.other),
+                    kind_held.eq(notice.kind),
+                    acknowledge_held.eq(notice.acknowledge),
+                    seen_held.eq(notice.seen),
                 ]
         with m.Elif(reading):
-            m.d.sync += extra.eq(Mux(summed, sum_read.data << crc_bit, 0))
-        with m.If(summed):
-            m.d.sync += sent.eq(sent + 1)
-        m.d.sync += [
-            self.valid.eq(reading | noting),
-            self.start.eq((reading | noting) & boundary),
-        ]
-        with m.If(reading | noting):
-            m.d.sync += [kept.eq(reading), index.eq(comes)]
-        with m.If(reading):
-            m.d.sync += out.eq(out + 1)
+            m.d.comb += [
+                sum_read.addr.eq(sent),
+                summed.eq((comes == crc_beat) & (boundary | (index != last_index))),
+            ]
+            sum_now = Mux(fresh, collector.crc, sum_read.data)
+            m.d.sync += extra.eq(Mux(summed, sum_now << crc_bit, 0))
+        with m.Elif(primes):
+            m.d.sync += extra.eq(0)
         with m.If(self.valid):
-            m.d.comb += self.data.eq(Mux(kept, read.data[:-1], 0) | extra)
+            m.d.comb += self.data.eq(Mux(kept, read.data.data, 0) | extra)
+            if crc_beat == 0:
+                with m.If(fires):
+                    m.d.comb += self.data.eq(read.data.data | (collector.crc << crc_bit))
 
-        with m.If(self.valid | reading | noting):
+        # ---- How far we are; packets before `latest` have been sent before
+        with m.If(leaves):
+            m.d.sync += sent.eq(sent + 1)
+            with m.If(sent == latest):
+                m.d.sync += latest.eq(sent + 1)
+            with m.Else():
+                m.d.comb += self.repeated.eq(1)
+
+        with m.If(self.valid | onto):
             m.d.comb += self.activity.eq(Activity.BUSY)
-        with m.Elif(waiting.any()):
+        with m.Elif(collector.waits):
             m.d.comb += self.activity.eq(Activity.LINK)
 
         return m
-
-    def _sources(self):
-        """Streams of packets to send, by class, in the order in which they are served."""
-        return [(name, getattr(self, name)) for name in CLASSES]

@@ -5,17 +5,20 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from intarsia.common.messages import Message, MessageReceiver, MessageSender
 from intarsia.common.ports import GroupRequest, PacketBeat, SyncRequest
 from intarsia.isa.address import CONTEXT, NODE
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import SYNC_PORT, FaultCode, FaultReport
-from intarsia.isa.packet import LINK_FORMAT, PacketKind
-from intarsia.sync.messages import MessageReceiver, MessageSender
+from intarsia.isa.packet import LINK_FORMAT, PacketKind, SyncPoint
 
 __all__ = ["GROUPS", "SyncPort"]
 
 #: Groups that can be declared.
 GROUPS = 64
+
+#: SYNC_ARRIVE and SYNC_RELEASE.
+SYNC_MESSAGE = Message(SyncPoint)
 
 
 class _Group(data.Struct):
@@ -107,8 +110,12 @@ class SyncPort(wiring.Component):
         m.submodules.openings = openings = SyncFIFOBuffered(
             width=Shape.cast(_Opening).width, depth=GROUPS
         )
-        m.submodules.sender = sender = MessageSender(link_bytes=self.config.link_bytes)
-        m.submodules.receiver = receiver = MessageReceiver(link_bytes=self.config.link_bytes)
+        m.submodules.sender = sender = MessageSender(
+            SYNC_MESSAGE, link_bytes=self.config.link_bytes
+        )
+        m.submodules.receiver = receiver = MessageReceiver(
+            SYNC_MESSAGE, link_bytes=self.config.link_bytes
+        )
         connect(m, sender.packet, flipped(self.send))
         connect(m, flipped(self.take), receiver.packet)
 
@@ -153,7 +160,7 @@ class SyncPort(wiring.Component):
         opening = Signal(_Opening)
         wrong = Signal()
         released = Signal(self.config.contexts)
-        point = message.p.point
+        point = message.p.extension
         declaration = self.declare.p.group
         m.d.sync += [ran.eq(self.running), started.eq(started | (self.running & ~ran))]
         m.d.comb += [
@@ -278,8 +285,8 @@ class SyncPort(wiring.Component):
                     m.d.sync += [
                         contents.header.kind.eq(PacketKind.SYNC_ARRIVE),
                         contents.header.destination.eq(asked.data.coordinator),
-                        contents.point.group.eq(arrival.group),
-                        contents.point.esp.eq(arrival.esp),
+                        contents.extension.group.eq(arrival.group),
+                        contents.extension.esp.eq(arrival.esp),
                         left.eq(1),
                         absent.eq(0),
                     ]
@@ -289,8 +296,8 @@ class SyncPort(wiring.Component):
                     m.d.sync += [
                         contents.header.kind.eq(PacketKind.SYNC_RELEASE),
                         contents.header.destination.eq(asked.data.first),
-                        contents.point.group.eq(opening.group),
-                        contents.point.esp.eq(opening.esp),
+                        contents.extension.group.eq(opening.group),
+                        contents.extension.esp.eq(opening.esp),
                         left.eq(asked.data.members),
                         absent.eq(asked.data.absent),
                     ]

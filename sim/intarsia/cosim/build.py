@@ -30,7 +30,17 @@ LOGGER = logging.getLogger("intarsia.cosim")
 CORE = Path(__file__).with_name("core")
 
 #: Sources that belong to the core, and not to a chip's library.
-CORE_SOURCES = ("api", "chip", "endpoint", "fabric", "hub", "link_end", "wire")
+CORE_SOURCES = (
+    "api",
+    "chip",
+    "endpoint",
+    "errands",
+    "fabric",
+    "hub",
+    "link_end",
+    "map",
+    "wire",
+)
 
 
 def cache_folder() -> Path:

@@ -2,16 +2,20 @@
 
 import ctypes
 import enum
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from intarsia.cosim.build import chip_library
 from intarsia.cosim.faults import NO_FAULTS, Faults
 from intarsia.cosim.native import TraceEvent, core
+from intarsia.driver.transport import Errand, ErrandKind, Standing, State
+from intarsia.isa.address import LogicalAddress
+from intarsia.isa.bits import encode
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.topologies import HUB, Topology
 from intarsia.isa.topologies import topology as build_topology
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODES
 
 __all__ = ["Fabric", "FabricError", "Reason", "SilenceError"]
 
@@ -21,6 +25,12 @@ MEMORY_LINK_BYTES = 16
 
 class FabricError(RuntimeError):
     """Something went wrong in a node that is a model, or time ran out; the message says where."""
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """Nodes that the lines of the message begin with."""
+        found = re.findall(r"^(?:hub, port of )?node (\d+):", str(self), re.MULTILINE)
+        return tuple(dict.fromkeys(int(node) for node in found))
 
 
 class SilenceError(FabricError):
@@ -49,8 +59,10 @@ class Fabric:
         One per chip; chips may differ.
     link_latency : int
         Cycles that a beat takes from one end of a link to the other.
+    memories : int
+        Memory nodes, 1 or 2.
     memory_bytes, host_bytes : int
-        Sizes of the memory node and of the host node.
+        Sizes of each memory node, and of the host node.
     memory_latency : int
         Cycles from a request's turn at such a node until its reply leaves.
     faults : Faults
@@ -76,6 +88,7 @@ class Fabric:
         configs: Sequence[ChipConfig],
         *,
         link_latency: int = 32,
+        memories: int = 1,
         memory_bytes: int = 64 << 20,
         host_bytes: int = 64 << 20,
         memory_latency: int = 32,
@@ -84,8 +97,8 @@ class Fabric:
         library: Callable[[ChipConfig], Path] = chip_library,
     ) -> None:
         self.configs, self.faults = tuple(configs), faults
-        faults.check(len(self.configs))
-        self.topology = topology or build_topology("star", len(self.configs))
+        faults.check(len(self.configs), memories)
+        self.topology = topology or build_topology("star", len(self.configs), memories)
         self.topology.check(self.configs)
         libraries: dict[ChipConfig, Path] = {}
         for config in self.configs:
@@ -95,7 +108,8 @@ class Fabric:
         self._fabric = self._core.create(link_latency)
         for config in self.configs:
             self._core.add_chip(self._fabric, str(libraries[config]).encode())
-        for node, size in ((MEMORY_NODE, memory_bytes), (HOST_NODE, host_bytes)):
+        sizes = dict.fromkeys(MEMORY_NODES[:memories], memory_bytes) | {HOST_NODE: host_bytes}
+        for node, size in sizes.items():
             self._core.add_memory(self._fabric, node, size, MEMORY_LINK_BYTES, memory_latency)
         for link in self.topology.links:
             near, far = sorted(link, key=lambda end: end.node == HUB)
@@ -184,6 +198,10 @@ class Fabric:
         """
         self._core.abandon(self._fabric, HOST_NODE)
         self._core.run(self._fabric, cycles, 8, 0)
+        self.heed()
+
+    def heed(self) -> None:
+        """Forget what nodes and links have reported."""
         self._core.heed(self._fabric)
 
     def reset(self, chip: int) -> None:
@@ -259,6 +277,47 @@ class Fabric:
                 f"Node {node} has not answered the host's {'WRITE' if write else 'READ'} of "
                 f"{size} bytes within {limit} cycles"
             )
+
+    def fence(self, home: int, node: int, fenced: bool) -> None:
+        """Let the memory node or host node, as a home, wait for `node` no more, or again."""
+        self._core.fence(self._fabric, home, node, int(fenced))
+
+    def errand(self, errand: Errand, *, source: int = HOST_NODE) -> int:
+        """Queue what the host node, or the memory node, shall do while time passes.
+
+        Returns its number among those of that node.
+        """
+        if errand.kind is ErrandKind.PLACE:
+            if errand.region is None:
+                raise FabricError("An errand that places a fragment needs its region")
+            *place, gone = errand.region
+            when = errand.group, errand.earliest
+            about = errand.node, errand.data_id, errand.fragment
+            return self._core.errand_place(self._fabric, source, *when, *about, *place, int(gone))
+        fields = {
+            "data_id": errand.data_id,
+            "fragment": errand.fragment,
+            "version": errand.version,
+            "offset": errand.below,
+        }
+        return self._core.errand(
+            self._fabric,
+            source,
+            errand.kind,
+            errand.group,
+            errand.earliest,
+            errand.node,
+            encode(LogicalAddress, fields).to_bytes(12, "little"),
+            errand.local,
+            errand.size,
+            errand.entry,
+        )
+
+    def standing(self, number: int, *, source: int = HOST_NODE) -> Standing:
+        """How an errand of the host node, or of the memory node, stands."""
+        cycle, what = ctypes.c_uint64(), ctypes.c_char_p()
+        state = self._core.errand_standing(self._fabric, source, number, cycle, what)
+        return Standing(State(state), cycle.value, (what.value or b"").decode())
 
     def events(self, chip: int) -> list[tuple[int, int, int, int, bool]]:
         """What streams of a chip began and finished since the last call.

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODES
 
 __all__ = ["NO_FAULTS", "Faults", "FaultsError", "Flip", "Flips", "parse_faults"]
 
 Number = TypeVar("Number", int, float)
 
 #: What nodes other than chips are called.
-NAMES = {"memory": MEMORY_NODE, "host": HOST_NODE}
+NAMES = {"memory": MEMORY_NODES[0], "memory1": MEMORY_NODES[1], "host": HOST_NODE}
 
 #: Bits of a byte in a chip's memory: the ninth is its parity.
 BITS_OF_BYTE = 9
@@ -104,8 +104,8 @@ class Faults:
         if HOST_NODE in self.kill:
             raise FaultsError("Faults: the host can't be killed: it runs the driver; cut it off")
 
-    def check(self, chips: int) -> None:
-        """See whether a system of so many chips has all that something happens to.
+    def check(self, chips: int, memories: int = 1) -> None:
+        """See whether a system of so many chips and memory nodes has all that something happens to.
 
         Raises
         ------
@@ -113,10 +113,12 @@ class Faults:
             If it has not.
         """
         concerned = {*self.cut, *self.kill, *(flips.chip for flips in self.sram_flip)} - {None}
-        for node in sorted(concerned - {*range(chips), *NAMES.values()}):
+        absent = MEMORY_NODES[memories:]
+        there = {name: node for name, node in NAMES.items() if node not in absent}
+        for node in sorted(concerned - {*range(chips), *there.values()}):
+            name = next((name for name, other in NAMES.items() if other == node), f"chip{node}")
             raise FaultsError(
-                f"Faults: there is no chip{node}, only chip0 to chip{chips - 1}, "
-                f"{' and '.join(NAMES)}"
+                f"Faults: there is no {name}, only chip0 to chip{chips - 1}, {', '.join(there)}"
             )
 
     def flips(self, configs: Sequence[ChipConfig]) -> list[Flip]:

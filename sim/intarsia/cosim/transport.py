@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from intarsia.cosim.fabric import Fabric, FabricError, Reason, SilenceError
 from intarsia.driver.errors import DriverError, NetworkError, SilentNodeError
-from intarsia.driver.transport import Interrupt
+from intarsia.driver.transport import Errand, Interrupt, Standing
 from intarsia.isa.bits import decode
 from intarsia.isa.registers import InterruptWord
 from intarsia.isa.topologies import Topology
@@ -105,6 +105,22 @@ class SimulatedTransport:
         """Let cycles pass, and drop what is reported in the meantime."""
         self.fabric.rest(cycles)
 
+    def heed(self) -> None:
+        """What models have reported is known."""
+        self.fabric.heed()
+
+    def errand(self, errand: Errand) -> int:
+        """Queue something to be done after all errands before it. Returns its number."""
+        return self.fabric.errand(errand)
+
+    def standing(self, number: int) -> Standing:
+        """How an errand stands."""
+        return self.fabric.standing(number)
+
+    def fence(self, home: int, node: int, fenced: bool) -> None:
+        """Tell the memory node or the host node that, as a home, it shall not wait for `node`."""
+        self.fabric.fence(home, node, fenced)
+
     def wait(self, cycles: int) -> dict[int, Interrupt]:
         """Wait for interrupts, for at most `cycles` cycles."""
         with _driven():
@@ -123,7 +139,7 @@ def _driven(node: int | None = None) -> Iterator[None]:
         assert node is not None
         raise SilentNodeError(node, str(error)) from error
     except FabricError as error:
-        raise NetworkError(str(error).replace("\n", "; ")) from error
+        raise NetworkError(str(error).replace("\n", "; "), error.nodes) from error
 
 
 def _interrupt(bits: int, cycle: int) -> Interrupt:

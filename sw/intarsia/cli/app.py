@@ -24,9 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(
-    epilog="Examples: intarsia run model.onnx --input x.npy --chips 4 --trace t.json --report out; "
-    "intarsia run model.tflite --chips 4 --check --faults "
-    "ber=1e-6,drop=1e-4,kill=chip2@40000,sram_flip=chip1@9000,seed=7"
+    epilog="Example: intarsia run model.onnx --input x.npy --chips 4 --trace t.json --report report"
+    "\n\nExample: intarsia run model.tflite --chips 4 --check "
+    "--faults ber=1e-6,drop=1e-4,kill=chip2@40000,sram_flip=chip1@9000,seed=7"
 )(run)
 app.command(epilog="Example: intarsia verilog --config ecp5-85k -o build/verilog")(verilog)
 app.command(epilog="Example: intarsia demo --chips 2 --picture demo.svg")(demo)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Chips", "Config", "Faults", "Partition", "Topology"]
+__all__ = ["Chips", "Config", "Faults", "Partition", "Replicas", "Topology"]
 
 
 def _config(name: str) -> str:
@@ -37,6 +37,16 @@ def _partitions() -> list[str]:
     return list(PARTITIONS)
 
 
+def _faults(spec: str) -> str:
+    from intarsia.cosim.faults import FaultsError, parse_faults
+
+    try:
+        parse_faults(spec)
+    except FaultsError as error:
+        raise typer.BadParameter(str(error)) from None
+    return spec
+
+
 def _topology(name: str) -> str:
     from intarsia.isa.topologies import TOPOLOGIES
 
@@ -50,16 +60,6 @@ def _topologies() -> list[str]:
     from intarsia.isa.topologies import TOPOLOGIES
 
     return list(TOPOLOGIES)
-
-
-def _faults(spec: str) -> str:
-    from intarsia.cosim.faults import FaultsError, parse_faults
-
-    try:
-        parse_faults(spec)
-    except FaultsError as error:
-        raise typer.BadParameter(str(error)) from None
-    return spec
 
 
 Chips = Annotated[int, typer.Option(min=1, max=32, help="Number of simulated chips.")]
@@ -79,9 +79,13 @@ Faults = Annotated[
         callback=_faults,
         help="What happens to links and nodes, and is survived where it can be: ber=P, drop=P, "
         "kill=NODE@WHEN, cut=NODE@WHEN, sram_flip=CHIP@WHEN or sram_flip=COUNT@WHEN, seed=N, "
-        "joined by commas. NODE is chip0, chip1, …, memory or host; WHEN a cycle, or a random one "
-        "of FIRST..LAST.",
+        "joined by commas. NODE is chip0, chip1, …, memory, memory1 or host; WHEN a cycle, or a "
+        "random one of FIRST..LAST.",
     ),
+]
+Replicas = Annotated[
+    int,
+    typer.Option(min=1, max=2, help="Memory nodes that hold weights; with 2, one of them may die."),
 ]
 Partition = Annotated[
     str,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from intarsia.cli.options import Chips, Config, Faults, Partition, Topology
+from intarsia.cli.options import Chips, Config, Faults, Partition, Replicas, Topology
 from intarsia.graph import Mode
 
 __all__ = ["run"]
@@ -34,6 +34,7 @@ def run(
     ] = None,
     partition: Partition = "auto",
     topology: Topology = "star",
+    replicas: Replicas = 1,
     faults: Faults = "",
     check: Annotated[
         bool,
@@ -83,6 +84,7 @@ def run(
         mode=mode,
         partition=partition,
         topology=topology,
+        replicas=replicas,
         faults=faults,
         record=recorded,
     )

@@ -57,9 +57,10 @@ def _survived(report: Report) -> dict[str, str]:
     if report["restarts"]:
         rows["restarts"] = f"{report['restarts']}"
     if report["killed"]:
-        latency = max(recovery["latency"] or 0 for recovery in report["recoveries"])
+        events = (*report["recoveries"], *report["failovers"])
+        latency = max(event["latency"] or 0 for event in events)
         lost = ", ".join(f"{node}" for node in report["killed"])
-        rows["chips lost"] = f"{lost}, noticed within {latency:,} cycles"
+        rows["nodes lost"] = f"{lost}, noticed within {latency:,} cycles"
     return rows
 
 

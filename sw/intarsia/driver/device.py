@@ -9,7 +9,7 @@ from intarsia.isa.bits import decode, encode
 from intarsia.isa.counters import Activity, CounterBank, counter_index
 from intarsia.isa.faults import FaultReport
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry
-from intarsia.isa.registers import IDENTITY, HomeWord, Register, RouteWord
+from intarsia.isa.registers import IDENTITY, FenceWord, HomeWord, Register, RouteWord
 from intarsia.isa.topology import Homes
 
 __all__ = ["Device"]
@@ -87,6 +87,10 @@ class Device:
             for backup, node in enumerate(pair):
                 word = {"index": index, "backup": backup, "node": node}
                 self.write(Register.HOME, encode(HomeWord, word))
+
+    def fence(self, node: int) -> None:
+        """Say that a node is dead: nothing is sent to it, and nothing that comes from it counts."""
+        self.write(Register.FENCE, encode(FenceWord, {"node": node, "dead": 1}))
 
     def keep_map(self, base: int, size: int) -> None:
         """Say where the chip keeps its part of the map; see HOME_SIZE. Size 0: it keeps none."""

@@ -1,5 +1,7 @@
 """What can go wrong on the way between a program on the host and the chips."""
 
+from collections.abc import Iterable
+
 from amaranth.lib import data
 
 from intarsia.isa.faults import FaultCode
@@ -15,11 +17,15 @@ __all__ = [
 ]
 
 #: Reporters of faults besides the streams.
-REPORTERS = {8: "responder", 9: "link", 10: "sync port"}
+REPORTERS = {8: "responder", 9: "link", 10: "sync port", 11: "home"}
 
 
 class DriverError(RuntimeError):
     """A register access was refused, or a chip isn't what it should be."""
+
+    def add(self, more: str) -> None:
+        """Say more, in the same line."""
+        self.args = (f"{self}; {more}",)
 
 
 class DriverTimeoutError(DriverError):
@@ -27,7 +33,17 @@ class DriverTimeoutError(DriverError):
 
 
 class NetworkError(DriverError):
-    """A link, or a node that is no chip, reports that something went wrong."""
+    """A link, or a node that is no chip, reports that something went wrong.
+
+    Members
+    -------
+    nodes : tuple of int
+        Whom it is about, as far as that is known.
+    """
+
+    def __init__(self, message: str, nodes: Iterable[int] = ()) -> None:
+        self.nodes = tuple(nodes)
+        super().__init__(message)
 
 
 class SilentNodeError(DriverError):

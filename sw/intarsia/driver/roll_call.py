@@ -1,16 +1,16 @@
 """Who is still there: by its control port, and by the network."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from intarsia.driver.device import Device
-from intarsia.driver.errors import NetworkError, SilentNodeError, SystemLostError
+from intarsia.driver.errors import NetworkError, SilentNodeError
 from intarsia.driver.transport import Transport
 from intarsia.isa.address import OWNER_BITS, LogicalAddress, data_id
 from intarsia.isa.bits import encode
 from intarsia.isa.counters import TIMEBASE
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
 from intarsia.isa.packet import LINK_PATIENCE
-from intarsia.isa.topology import MEMORY_NODE, home_index, homes
+from intarsia.isa.topology import HOST_NODE, home_index, homes
 
 __all__ = ["SETTLING", "begin_anew"]
 
@@ -25,37 +25,33 @@ PROBE, PROBE_BYTES, PROBE_VERSION = data_id((1 << OWNER_BITS) - 1, 0), 16, 1
 PAUSES = (SETTLING, TIMEBASE)
 
 
-def begin_anew(transport: Transport, chips: Iterable[int]) -> dict[int, str]:
-    """Reset `chips`, so that nothing of them is under way, and find out which of them are there.
+def begin_anew(
+    transport: Transport, chips: Iterable[int], memories: Iterable[int]
+) -> dict[int, str]:
+    """Reset `chips`, so that nothing of them is under way, and find out who is there.
 
     A chip is there if its control port answers, and bytes that the host sends it over the network
-    arrive. So is the memory node if it answers the host. What chips have in their memories may be
+    arrive. A memory node is, if it answers the host. What chips have in their memories may be
     overwritten.
 
     Returns
     -------
     dict of int to str
-        Chips that are not there, and what is the matter with each.
-
-    Raises
-    ------
-    :exc:`SystemLostError`
-        If the memory node is not there.
+        Nodes that are not there, and what is the matter with each.
     """
-    chips = tuple(chips)
+    chips, memories = tuple(chips), tuple(memories)
     for chip in chips:
         transport.reset(chip)
     transport.rest(SETTLING)
     permissions = encode(Permissions, {"read": 1, "write": 1})
-    transport.place(MEMORY_NODE, PROBE, MEMORY_NODE, 0, PROBE_BYTES, PROBE_VERSION, permissions)
-    silence = _tried(transport, lambda: _ask(transport, MEMORY_NODE, write=False))
-    if silence is not None:
-        raise SystemLostError(
-            f"The host can't reach the memory node ({MEMORY_NODE}), and what that holds is nowhere "
-            f"else: {silence}"
-        )
-    found = {chip: _tried(transport, lambda chip=chip: _call(transport, chip)) for chip in chips}
-    return {chip: silence for chip, silence in found.items() if silence is not None}
+    lost = {}
+    for node in memories:
+        transport.place(node, PROBE, node, 0, PROBE_BYTES, PROBE_VERSION, permissions)
+        lost[node] = _tried(transport, lambda node=node: _ask(transport, node, write=False))
+    keepers = [node for node in memories if lost[node] is None]
+    for chip in chips:
+        lost[chip] = _tried(transport, lambda chip=chip: _call(transport, chip, keepers))
+    return {node: silence for node, silence in lost.items() if silence is not None}
 
 
 def _tried(transport: Transport, step: Callable[[], None]) -> str | None:
@@ -72,10 +68,11 @@ def _tried(transport: Transport, step: Callable[[], None]) -> str | None:
     return silence
 
 
-def _call(transport: Transport, chip: int) -> None:
-    """Reach a chip by its control port, and by the network."""
+def _call(transport: Transport, chip: int, keepers: Sequence[int]) -> None:
+    """Reach a chip by its control port, and by the network; `keepers` and the host keep the map."""
+    table = homes((*keepers, HOST_NODE))
     device = Device(transport, chip)
-    device.set_homes(homes())
+    device.set_homes(table)
     device.remove_entries()
     entry = {
         "data_id": PROBE,
@@ -88,7 +85,7 @@ def _call(transport: Transport, chip: int) -> None:
         "replica": chip,
     }
     size = FragmentEntry.as_shape().size // 8
-    for home in homes()[home_index(PROBE)]:
+    for home in table[home_index(PROBE)]:
         transport.keep(home, encode(FragmentEntry, entry).to_bytes(size, "little"))
     _ask(transport, chip, write=True)
 

@@ -1,11 +1,13 @@
 """What carries the driver's words to the chips: a simulator, or a board."""
 
+import enum
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from intarsia.isa.topologies import Topology
 
-__all__ = ["Interrupt", "Transport"]
+__all__ = ["Errand", "ErrandKind", "Interrupt", "Region", "Standing", "State", "Transport"]
 
 
 class Interrupt(NamedTuple):
@@ -19,6 +21,90 @@ class Interrupt(NamedTuple):
 
     faulted: bool
     """It has a fault to report."""
+
+
+class ErrandKind(enum.IntEnum):
+    """What an errand does."""
+
+    READ = 0
+    """Reads a fragment into the host's memory."""
+
+    WRITE = 1
+    """Writes a fragment from the host's memory."""
+
+    UPDATE = 2
+    """Changes a map entry at a home; done when nobody goes by the earlier one."""
+
+    PLACE = 3
+    """Puts a fragment on the map of the memory node or the host node."""
+
+
+class Region(NamedTuple):
+    """Where a fragment lies in the memory node or the host node, and what others may do."""
+
+    base: int
+    size: int
+    version: int
+    permissions: int
+    """The bits of :class:`intarsia.isa.fragment.Permissions`."""
+
+    gone: bool = False
+    """It lies elsewhere now: who asks for it is refused as VERSION."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """Something that the host's node does while time passes.
+
+    Members
+    -------
+    kind : ErrandKind
+    node : int
+        Who is read, written, told, or holds the fragment.
+    data_id, fragment, version : int
+        What it is about. UPDATE needs no version.
+    local, size : int
+        Of READ and WRITE: where in the host's memory, and how many bytes.
+    entry : bytes
+        Of UPDATE: the `FragmentEntry`.
+    below : int
+        Of UPDATE: nodes below it are told whether or not the home knows that they have the entry.
+    region : Region or None
+        Of PLACE.
+    group : int
+        Errands of a group are given up when one of them fails; 0 is none.
+    earliest : int
+        Cycle before which it does not begin.
+    """
+
+    kind: ErrandKind
+    node: int
+    data_id: int
+    fragment: int
+    version: int = 0
+    local: int = 0
+    size: int = 0
+    entry: bytes = bytes(32)
+    below: int = 0
+    region: Region | None = None
+    group: int = 0
+    earliest: int = 0
+
+
+class State(enum.IntEnum):
+    """How an errand stands."""
+
+    WAITS = 0
+    DONE = 1
+    FAILED = 2
+
+
+class Standing(NamedTuple):
+    """How an errand stands, since which cycle, and what was wrong."""
+
+    state: State
+    cycle: int
+    what: str
 
 
 class Transport(Protocol):
@@ -126,6 +212,22 @@ class Transport(Protocol):
 
         Transfers that have not come to an end are forgotten.
         """
+        ...
+
+    def heed(self) -> None:
+        """What nodes and links have reported so far is known, and not to be raised again."""
+        ...
+
+    def errand(self, errand: Errand) -> int:
+        """Queue something to be done after all errands before it. Returns its number."""
+        ...
+
+    def standing(self, number: int) -> Standing:
+        """How an errand stands."""
+        ...
+
+    def fence(self, home: int, node: int, fenced: bool) -> None:
+        """Tell the memory node or the host node that, as a home, it shall not wait for `node`."""
         ...
 
     def wait(self, cycles: int) -> dict[int, Interrupt]:

@@ -1,20 +1,21 @@
 """A plan on chips: everything in its place, ready for inferences."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from intarsia.compiler.placement import Placement
-from intarsia.compiler.plan import ChipHolder, Fragment, FragmentKind, NodeHolder, Plan
+from intarsia.compiler.plan import ChipHolder, FragmentKind, Plan
 from intarsia.driver.device import Device
-from intarsia.driver.errors import ChipFaultError, DriverTimeoutError
+from intarsia.driver.errors import ChipFaultError, DriverTimeoutError, NetworkError
 from intarsia.driver.transport import Interrupt, Transport
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.faults import FaultCode
-from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, home_index, homes
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, homes
+from intarsia.runtime.stock import Stock
 
 __all__ = ["CONTEXT", "Deployment"]
 
@@ -24,13 +25,14 @@ CONTEXT = 0
 #: The chip of the plan whose doorbell begins an inference, and whose interrupt ends it.
 LEADER = 0
 
+#: Cycles in which something should happen; more than the chips' watchdogs need.
+STANDSTILL = 250_000
+
 #: Versions that there are; 0 is none.
 VERSIONS = 1 << 16
 
 #: Faults that follow from what happened elsewhere.
 INDIRECT = (FaultCode.WATCHDOG, FaultCode.LINK)
-
-NODES = {NodeHolder.MEMORY: MEMORY_NODE, NodeHolder.HOST: HOST_NODE}
 
 
 class Deployment:
@@ -47,6 +49,18 @@ class Deployment:
     placement : Placement
     version : int
         Of every fragment, from 1 on. What is still under way for an earlier one is refused.
+    stores : sequence of int
+        Nodes that hold weights; the second one, their replicas. They keep the map, with the host.
+    fenced : iterable of int
+        Nodes that count as dead.
+
+    Members
+    -------
+    placement : Placement
+        The latest.
+    lost : dict of int to int
+        Stores that were lost since then, each with the cycle in which that was noticed. Chips were
+        told, and go on with replicas; new ones lie at the host.
 
     Raises
     ------
@@ -55,26 +69,34 @@ class Deployment:
     """
 
     def __init__(
-        self, transport: Transport, plan: Plan, placement: Placement, *, version: int = 1
+        self,
+        transport: Transport,
+        plan: Plan,
+        placement: Placement,
+        *,
+        version: int = 1,
+        stores: Sequence[int] = (MEMORY_NODE,),
+        fenced: Iterable[int] = (),
     ) -> None:
         self._transport = transport
         self._plan = plan
         self._version = (version - 1) % (VERSIONS - 1) + 1
-        self._homes = homes()
+        self._stores = tuple(stores)
+        self._fenced = tuple(fenced)
+        self.lost: dict[int, int] = {}
         self._devices = [Device(transport, node) for node in plan.nodes]
         for device in self._devices:
-            device.set_homes(self._homes)
             device.set_routes(transport.topology.routes[device.chip])
         self.deploy(placement)
 
     def deploy(self, placement: Placement) -> None:
         """Stop what runs, and bring the plan to its places again, which may be other ones."""
-        self._placement = placement
+        self.placement = placement
         for device in self._devices:
             device.stop(CONTEXT)
         for device in self._devices:
             device.dismiss()
-        self._fill_nodes()
+        self._store_at(self._stores)
         for chip, device in enumerate(self._devices):
             self._prepare(chip, device)
         self._write_programs()
@@ -83,7 +105,11 @@ class Deployment:
             device.start(CONTEXT)
 
     def infer(
-        self, inputs: Mapping[str, np.ndarray], *, limit: int
+        self,
+        inputs: Mapping[str, np.ndarray],
+        *,
+        limit: int,
+        moved: Callable[[], bool] = lambda: True,
     ) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
         """One inference.
 
@@ -93,6 +119,9 @@ class Deployment:
             int8, by the names of the plan's inputs.
         limit : int
             Cycles after which to give up.
+        moved : callable
+            Asked every :data:`STANDSTILL` cycles whether any chip does something, or has done
+            since then. If not, and none interrupts, they are given up.
 
         Returns
         -------
@@ -109,17 +138,22 @@ class Deployment:
         """
         for end in self._plan.inputs:
             content = np.ascontiguousarray(inputs[end.tensor], np.int8).tobytes()
-            self._transport.store(HOST_NODE, self._placement.fragments[end.fragment], content)
+            self._transport.store(HOST_NODE, self.placement.fragments[end.fragment], content)
         begin = self._devices[LEADER].ring(CONTEXT)
-        interrupts = self._transport.wait(limit)
+        interrupts: Mapping[int, Interrupt] = {}
+        while limit > 0 and not interrupts:
+            interrupts = self._wait(min(limit, STANDSTILL))
+            limit -= STANDSTILL
+            if not interrupts and not moved():
+                raise DriverTimeoutError(f"Nothing has happened for {STANDSTILL:,} cycles")
         self._raise_faults(interrupts)
         leader = self._devices[LEADER].chip
         if leader not in interrupts:
-            raise DriverTimeoutError(f"No inference was complete within {limit:,} cycles")
+            raise DriverTimeoutError("The inference was not complete in time")
         outputs = {}
         for end in self._plan.outputs:
             size = self._plan.fragments[end.fragment].size
-            base = self._placement.fragments[end.fragment]
+            base = self.placement.fragments[end.fragment]
             content = self._transport.load(HOST_NODE, base, size)
             outputs[end.tensor] = np.frombuffer(content, np.int8)
         return outputs, (begin, interrupts[leader].cycle)
@@ -131,6 +165,47 @@ class Deployment:
     def counters(self) -> list[dict[CounterBank, dict[Activity, int]]]:
         """Cycles counted by each chip since it was reset, by engine and activity."""
         return [device.counters() for device in self._devices]
+
+    def _wait(self, cycles: int) -> Mapping[int, Interrupt]:
+        """Wait for interrupts. Chips go on where a store is lost that another one can replace."""
+        end = self._transport.now + cycles
+        while True:
+            try:
+                return self._transport.wait(max(end - self._transport.now, 0))
+            except NetworkError as error:
+                for node in error.nodes:
+                    if node not in self.lost and not self._replace(node):
+                        raise
+                self._transport.heed()
+
+    def _replace(self, store: int) -> bool:
+        """Let the other store, and the host, take over. Whether there is another one."""
+        left = tuple(node for node in self._stores if node != store)
+        if not left or store not in self._stores or store == HOST_NODE:
+            return False
+        self.lost[store] = self._transport.now
+        self._store_at(dict.fromkeys((*left, HOST_NODE)))
+        for device in self._devices:
+            self._fence(device)
+        return True
+
+    def _fence(self, device: Device) -> None:
+        """Tell a chip who is dead, and who keeps the map."""
+        for node in (*self._fenced, *self.lost):
+            device.fence(node)
+        device.set_homes(self._homes)
+
+    def _store_at(self, stores: Iterable[int]) -> None:
+        """Bring constant fragments to `stores`, and the map to them and to the host."""
+        self._stores = tuple(stores)
+        keepers = tuple(dict.fromkeys((*self._stores, HOST_NODE)))
+        self._homes = homes(keepers)
+        for home, node in itertools.product(keepers, (*self._fenced, *self.lost)):
+            self._transport.fence(home, node, True)
+        self._stock = Stock(
+            self._transport, self._plan, self.placement, self._stores, self._version
+        )
+        self._stock.fill(self._homes)
 
     def _raise_faults(self, interrupts: Mapping[int, Interrupt]) -> None:
         """Raise the fault that tells most, if there is one."""
@@ -144,47 +219,20 @@ class Deployment:
         for error in sorted(found, key=lambda error: error.code in INDIRECT):
             raise error
 
-    def _fill_nodes(self) -> None:
-        """Content of the nodes that the host owns, and all map entries at their homes."""
-        for fragment, base in self._placed():
-            held = fragment.holder
-            for home in self._homes[home_index(fragment.data_id)]:
-                self._transport.keep(home, self._entry(fragment, base))
-            if isinstance(held, NodeHolder):
-                node = NODES[held]
-                permissions = encode(Permissions, _permissions(fragment))
-                self._transport.place(
-                    node,
-                    fragment.data_id,
-                    fragment.fragment,
-                    base,
-                    fragment.size,
-                    self._version,
-                    permissions,
-                )
-                if fragment.content is not None:
-                    self._transport.store(node, base, fragment.content)
-
     def _prepare(self, chip: int, device: Device) -> None:
+        self._fence(device)
         device.set_owner(CONTEXT, self._plan.owner)
-        bases = self._placement.slots[chip]
+        bases = self.placement.slots[chip]
         for slot in self._plan.chips[chip].slots:
             device.set_slot(CONTEXT, slot.number, bases[slot.number], slot.size)
         device.remove_entries()
 
     def _write_programs(self) -> None:
-        scratch = max(
-            (
-                base + fragment.size
-                for fragment, base in self._placed()
-                if fragment.holder is NodeHolder.HOST
-            ),
-            default=0,
-        )
-        for fragment, _ in self._placed():
+        """Programs travel through the host's memory, one after another."""
+        for fragment, _ in self._stock.placed():
             if fragment.kind is FragmentKind.PROGRAM:
                 assert isinstance(fragment.holder, ChipHolder) and fragment.content is not None
-                self._transport.store(HOST_NODE, scratch, fragment.content)
+                self._transport.store(HOST_NODE, self._stock.free, fragment.content)
                 address = encode(
                     LogicalAddress,
                     {
@@ -197,31 +245,6 @@ class Deployment:
                     write=True,
                     node=self._plan.nodes[fragment.holder.chip],
                     logical_address=address.to_bytes(12, "little"),
-                    local=scratch,
+                    local=self._stock.free,
                     size=len(fragment.content),
                 )
-
-    def _placed(self) -> Sequence[tuple[Fragment, int]]:
-        return list(zip(self._plan.fragments, self._placement.fragments, strict=True))
-
-    def _entry(self, fragment: Fragment, base: int) -> bytes:
-        """The map entry of a fragment."""
-        held = fragment.holder
-        chip = isinstance(held, ChipHolder)
-        node = self._plan.nodes[held.chip] if chip else NODES[held]
-        fields = {
-            "data_id": fragment.data_id,
-            "fragment": fragment.fragment,
-            "permissions": _permissions(fragment),
-            "entry_format": FRAGMENT_FORMAT,
-            "base": base,
-            "node": node,
-            "version": self._version,
-            "size": fragment.size,
-            "replica": node,
-        }
-        return encode(FragmentEntry, fields).to_bytes(FragmentEntry.as_shape().size // 8, "little")
-
-
-def _permissions(fragment: Fragment) -> dict[str, int]:
-    return {"read": int(fragment.read), "write": int(fragment.write)}

@@ -14,7 +14,7 @@ from intarsia.isa.transfer import StitchRecord
 from intarsia.model.program import Instruction, read_program
 from intarsia.runtime.timeline import Event
 
-__all__ = ["Recorder", "Recording", "Span", "counted"]
+__all__ = ["Recorder", "Recording", "Span", "counted", "traced", "transfers"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Recorder:
     def __init__(self, programs: Iterable[bytes]) -> None:
         self._programs = tuple(programs)
         self._steps: list[dict[Stream, Iterator[Instruction]]] = [
-            {stream: _traced(code) for stream, code in read_program(program).items()}
+            {stream: traced(code) for stream, code in read_program(program).items()}
             for program in self._programs
         ]
         self._running: defaultdict[tuple[int, Stream], deque[tuple[int, Instruction]]]
@@ -168,7 +168,7 @@ def counted(
     return filled, total
 
 
-def _traced(code: Sequence[Instruction]) -> Iterator[Instruction]:
+def traced(code: Sequence[Instruction]) -> Iterator[Instruction]:
     """The instructions of a stream that chips report, as long as its program goes on."""
     at, rounds = 0, 0
     while at < len(code):
@@ -187,17 +187,24 @@ def _traced(code: Sequence[Instruction]) -> Iterator[Instruction]:
                 yield instruction
 
 
-def _moved(instruction: Instruction, program: bytes) -> int:
-    """Bytes that a transfer moves over links."""
+def transfers(instruction: Instruction, program: bytes) -> list[Any]:
+    """Each transfer of an instruction: a descriptor, or the records of a list."""
     body = instruction.body
     if body is None or instruction.stream is not Stream.REMOTE:
-        return 0
+        return []
     if instruction.opcode not in (RemoteOp.GATHER, RemoteOp.SCATTER):
-        return body.rows * body.row_bytes
+        return [body]
     size = StitchRecord.as_shape().size // 8
     start = body.records.offset
-    records = (
+    return [
         decode(StitchRecord, int.from_bytes(program[at : at + size], "little"))
         for at in range(start, start + body.count * size, size)
-    )
-    return sum(record.rows * record.row_bytes for record in records)
+    ]
+
+
+def _moved(instruction: Instruction, program: bytes) -> int:
+    """Bytes that an instruction moves over links."""
+    moved = transfers(instruction, program)
+    if instruction.body is None or not moved:
+        return 0
+    return instruction.body.rows * sum(item.row_bytes for item in moved)

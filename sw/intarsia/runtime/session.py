@@ -23,6 +23,7 @@ from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.topologies import topology as build_topology
 from intarsia.runtime.deployment import Deployment
 from intarsia.runtime.operation import Operation
+from intarsia.runtime.progress import Progress
 from intarsia.runtime.recording import Recorder, Recording, counted
 from intarsia.runtime.tally import Tally
 from intarsia.runtime.timeline import Event, layer_cycles
@@ -62,6 +63,8 @@ class Session:
         Cycles that a beat takes over a link.
     topology : str
         How chips are joined; see :mod:`intarsia.isa.topologies`.
+    replicas : int
+        Memory nodes that hold weights, 1 or 2: with 2, one of them may die.
     faults : Faults or str
         What happens to links and nodes; a string as
         :func:`~intarsia.cosim.faults.parse_faults` reads it. Chips that die are left out from then
@@ -95,6 +98,7 @@ class Session:
         partition: str = "auto",
         link_latency: int = 32,
         topology: str = "star",
+        replicas: int = 1,
         faults: Faults | str = NO_FAULTS,
         record: bool = False,
     ) -> None:
@@ -106,10 +110,11 @@ class Session:
             mode = Mode.XNNPACK if self._model.endswith(".tflite") else Mode.ONNX
         self.mode = Mode(mode)
         self._config = configuration(config)
-        self._topology = build_topology(topology, chips)
-        self._topology.check([self._config] * chips)
         self._faults = parse_faults(faults) if isinstance(faults, str) else faults
-        self._faults.check(chips)
+        self._faults.check(chips, replicas)
+        self._replicas = replicas
+        self._topology = build_topology(topology, chips, replicas)
+        self._topology.check([self._config] * chips)
         self._chips, self._partition, self._latency = chips, partition, link_latency
         self._plan = self._planned(range(chips))
         self._transport: SimulatedTransport | None = None
@@ -122,12 +127,22 @@ class Session:
         self._link_errors = {"repeated": 0, "damaged": 0}
 
     def __enter__(self) -> Self:
-        configs = [self._config] * self._chips
         fabric = Fabric(
-            configs, link_latency=self._latency, faults=self._faults, topology=self._topology
+            [self._config] * self._chips,
+            link_latency=self._latency,
+            memories=self._replicas,
+            faults=self._faults,
+            topology=self._topology,
         )
         self._transport = SimulatedTransport(fabric)
-        self._operation = Operation(self._transport, self._plan, self._planned, self._begin)
+        self._operation = Operation(
+            self._transport,
+            self._plan,
+            self._planned,
+            self._begin,
+            self._waits,
+            replicas=self._replicas,
+        )
         self._do(lambda _: None)
         return self
 
@@ -284,19 +299,31 @@ class Session:
         try:
             return self._operation.do(step)
         finally:
-            self._tally.add_restarts(self._operation.restarts, self._faults)
+            self._tally.add_losses(self._operation, self._faults)
 
     def _begin(self, plan: Plan) -> None:
         """Chips are about to run other programs, from their start."""
         for chip in range(self._chips):
             self.fabric.events(chip)
-        self._plan = plan
+        self._plan, self._progress = plan, Progress(plan)
+        self._events: list[list[Event]] = [[] for _ in plan.chips]
         if self._record:
             self._recorder, self._spells = Recorder(chip.program for chip in plan.chips), []
+
+    def _waits(self) -> list[str]:
+        """What chips are doing, or waiting for."""
+        self._take_events()
+        return self._progress.waits()
 
     def _looked_up(self, deployment: Deployment) -> dict[int, tuple[int, int]]:
         """Look-ups of the ATU of each node."""
         return dict(zip(self.plan.nodes, deployment.lookups(), strict=True))
+
+    def _attempt(
+        self, deployment: Deployment, inputs: dict[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
+        """An inference, if nothing comes in between."""
+        return deployment.infer(inputs, limit=self._limit(), moved=self._moved)
 
     def _infer(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """One inference. Returns the outputs of the chips, and what the host makes of them."""
@@ -304,7 +331,7 @@ class Session:
         assert self._transport is not None
         now, accesses, crossed = fabric.now, self._transport.accesses, fabric.link_bytes
         begin, busy = time.perf_counter(), time.process_time()
-        flat, spell = self._do(lambda deployment: deployment.infer(inputs, limit=self._limit()))
+        flat, spell = self._do(lambda deployment: self._attempt(deployment, inputs))
         tally.wall += time.perf_counter() - begin
         tally.busy += time.process_time() - busy
         tally.chip_cycles += (fabric.now - now) * self._chips
@@ -314,10 +341,12 @@ class Session:
         tally.cycles += spell[1] - spell[0]
         self._link_errors = {"repeated": fabric.repeated, "damaged": fabric.damaged}
         self._spells.append(spell)
-        events = self._take_events()
+        self._take_events()
         if tally.inferences == 1:
             self._first_lookups = self._do(self._looked_up)
-        tally.add_layers(layer_cycles(events, len(self.plan.layers)))
+        tally.add_layers(layer_cycles(self._events, len(self.plan.layers)))
+        for events in self._events:
+            events.clear()
 
         tensors = self.network.tensors
         activations = {name: content.reshape(tensors[name].shape) for name, content in flat.items()}
@@ -327,13 +356,19 @@ class Session:
                 activations[op.output] = evaluate_op(op, x, tensors, self.mode)
         return activations
 
-    def _take_events(self) -> list[list[Event]]:
-        """What each chip has reported since the last call; the recorder is told."""
+    def _take_events(self) -> bool:
+        """Take in what chips have reported. Whether that is anything."""
         events = [self.fabric.events(node) for node in self.plan.nodes]
-        if self._recorder is not None:
-            for chip, found in enumerate(events):
+        for chip, found in enumerate(events):
+            self._events[chip] += found
+            self._progress.feed(chip, found)
+            if self._recorder is not None:
                 self._recorder.feed(chip, found)
-        return events
+        return any(events)
+
+    def _moved(self) -> bool:
+        """Whether chips do something, or are watched by their watchdogs."""
+        return self._take_events() or self._progress.busy()
 
     def _limit(self) -> int:
         macs = sum(max(layer.macs) for layer in self.plan.layers)

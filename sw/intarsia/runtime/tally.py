@@ -8,7 +8,7 @@ import numpy as np
 
 from intarsia.compiler.plan import Layer, Plan
 from intarsia.cosim.faults import Faults
-from intarsia.runtime.operation import Restart
+from intarsia.runtime.operation import Operation, Restart
 
 __all__ = ["Tally"]
 
@@ -44,6 +44,7 @@ class Tally:
         self._layer_cycles = [0] * layers
         self._digest = hashlib.sha256()
         self._restarts: list[dict[str, Any]] = []
+        self._lost: dict[int, tuple[int, int | None]] = {}
 
     def add_layers(self, cycles: Sequence[int]) -> None:
         """Cycles that each layer has taken in an inference."""
@@ -57,9 +58,13 @@ class Tally:
         """Bytes of an inference that differ."""
         self.mismatches = (self.mismatches or 0) + count
 
-    def add_restarts(self, restarts: Sequence[Restart], faults: Faults) -> None:
-        """All restarts so far; those that are new happened in the inference that comes next."""
-        for restart in restarts[len(self._restarts) :]:
+    def add_losses(self, operation: Operation, faults: Faults) -> None:
+        """What has happened so far; what is new happened in the inference that comes next."""
+        for node, noticed in operation.lost.items():
+            end = faults.end(node)
+            latency = None if end is None else noticed - end
+            self._lost.setdefault(node, (noticed, latency))
+        for restart in operation.restarts[len(self._restarts) :]:
             self._restarts.append({
                 "inference": self.inferences,
                 "cause": restart.cause,
@@ -70,11 +75,16 @@ class Tally:
             })
 
     def restarts(self) -> dict[str, Any]:
-        """Figures of restarts: how many, the chips that were lost, and each of them."""
+        """Figures of what was survived: restarts, nodes that were lost, and each time."""
         return {
             "restarts": len(self._restarts),
-            "killed": [node for restart in self._restarts for node in restart["lost"]],
+            "killed": list(self._lost),
             "recoveries": list(self._restarts),
+            "failovers": [
+                {"node": node, "noticed": noticed, "latency": latency}
+                for node, (noticed, latency) in self._lost.items()
+                if not any(node in restart["lost"] for restart in self._restarts)
+            ],
         }
 
     def figures(self, plan: Plan, chips: int) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.packet import NOTICES, MessageClass, PacketHeader, PacketKind
 from intarsia.link.geometry import CLASSES
+from intarsia.link.grant import Grant
 from intarsia.link.receiver import Receiver
-from intarsia.link.transmitter import Grant
 from tests.hw.link.packets import essence, make, sealed
 
 #: Life of the other end.
@@ -30,6 +30,7 @@ class Bench:
         self.sequence = 0
         self.faults, self.grants, self.notices = [], [], []
         self.retries = self.accepted = 0
+        self.freed = dict.fromkeys(CLASSES, 0)
         cocotb.start_soon(self.watch())
 
     async def watch(self):
@@ -47,9 +48,11 @@ class Bench:
                 self.notices.append((notice, self.dut.same.value == 1))
             self.retries += self.dut.retry.value == 1
             self.accepted += self.dut.accepted.value == 1
+            for n, name in enumerate(CLASSES):
+                self.freed[name] += self.dut.freed.value.to_unsigned() >> n & 1
 
-    def positions(self, which):
-        return {name: self.dut[f"{which}_{name}"].value.to_unsigned() for name in CLASSES}
+    def held(self):
+        return {name: self.dut[f"held_{name}"].value.to_unsigned() for name in CLASSES}
 
     def packet(self, kind=PacketKind.READ_REPLY, length=40, /, **fields):
         """A packet, next in sequence unless `fields` say something else."""
@@ -109,8 +112,8 @@ async def good_packets_pass(dut):
         await bench.expect(beats, name)
     await bench.quiet()
     assert bench.faults == []
-    ends = {name: len(beats) for name, beats in packets.items()}
-    assert (bench.positions("begin"), bench.positions("end")) == (ends, ends)
+    assert bench.freed == {name: len(beats) for name, beats in packets.items()}
+    assert bench.held() == dict.fromkeys(CLASSES, 0)
     assert (dut.expected.value, bench.accepted, bench.retries) == (4, 4, 0)
 
 

@@ -11,7 +11,8 @@ from intarsia.isa.bits import encode
 from intarsia.isa.counters import Activity
 from intarsia.isa.packet import CREDIT_UNIT, NOTICES, MessageClass, PacketKind
 from intarsia.link.geometry import CLASSES
-from intarsia.link.transmitter import Grant, Transmitter
+from intarsia.link.grant import Grant
+from intarsia.link.transmitter import Transmitter
 from tests.hw.link.packets import essence, make, opened, sealed
 
 #: A packet of each class that is as long as they come.

@@ -40,7 +40,7 @@ WRONG = {
     "seed=-1": "seed is from 0 to",
     "kill=chip2": "kill is written like kill=chip2@40000, not 'chip2'",
     "kill=chip2@-1": "kill is written like",
-    "kill=node2@1": "kill needs one of chip0, chip1, …, memory, host, not 'node2'",
+    "kill=node2@1": "kill needs one of chip0, chip1, …, memory, memory1, host, not 'node2'",
     "kill=host@1": "the host can't be killed",
     "kill=chip1@1,kill=chip1@2": "kill of chip1 is given more than once",
     "cut=chip1@9..8": "no cycle lies in 9..8",
@@ -61,9 +61,15 @@ def test_mistakes_are_named(spec, message):
 
 @pytest.mark.parametrize("spec", ["kill=chip2@1", "cut=chip2@1", "sram_flip=chip2@1"])
 def test_chips_must_be_there(spec):
-    with pytest.raises(FaultsError, match="there is no chip2, only chip0 to chip1, memory"):
+    with pytest.raises(FaultsError, match="there is no chip2, only chip0 to chip1, memory, host"):
         parse_faults(spec).check(2)
     parse_faults(spec).check(3)
+
+
+def test_memory_nodes_must_be_there():
+    with pytest.raises(FaultsError, match="there is no memory1, only chip0 to chip1, memory, host"):
+        parse_faults("kill=memory1@1").check(2)
+    parse_faults("kill=memory1@1").check(2, memories=2)
 
 
 def test_times_are_drawn_from_the_seed():

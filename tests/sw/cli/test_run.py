@@ -38,6 +38,7 @@ KEYS = [
     "restarts",
     "killed",
     "recoveries",
+    "failovers",
     "packets",
     "atu",
     "layers",

@@ -26,6 +26,7 @@ REPORT = {
     "restarts": 0,
     "killed": [],
     "recoveries": [],
+    "failovers": [],
     "packets": {"repeated": 0, "damaged": 0},
     "atu": [
         {"working_set": 7, "entries": 256, "hits": 90, "misses": 9, "later_hit_rate": 1.0},

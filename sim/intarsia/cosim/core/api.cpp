@@ -218,8 +218,63 @@ API int cosim_place(Fabric* fabric, uint16_t node, uint64_t data_id, uint16_t fr
 /// Keeps a map entry of 32 bytes at its home.
 API int cosim_keep(Fabric* fabric, uint16_t node, const uint8_t* entry) {
     return guarded(-1, [&] {
-        fabric->endpoint(node).keep(entry);
+        fabric->endpoint(node).home().keep(entry);
         return 0;
+    });
+}
+
+/// The home waits for `node` no more, or again.
+API int cosim_fence(Fabric* fabric, uint16_t home, uint16_t node, int fenced) {
+    return guarded(-1, [&] {
+        fabric->endpoint(home).home().fence(node, fenced != 0);
+        return 0;
+    });
+}
+
+/// Queues an operation of `from`; see `Errand`. Returns its number.
+API int64_t cosim_errand(Fabric* fabric, uint16_t from, int kind, unsigned group,
+                         uint64_t earliest, uint16_t node, const uint8_t* address, uint64_t local,
+                         uint64_t size, const uint8_t* entry) {
+    return guarded(int64_t{-1}, [&] {
+        cosim::Errand errand{static_cast<cosim::Errand::Kind>(kind)};
+        errand.group = group;
+        errand.earliest = earliest;
+        errand.node = node;
+        std::memcpy(errand.address.data(), address, errand.address.size());
+        errand.local = local;
+        errand.size = size;
+        errand.entry.assign(entry, entry + cosim::ENTRY_BYTES);
+        return static_cast<int64_t>(fabric->endpoint(from).send(std::move(errand)));
+    });
+}
+
+/// Queues for `from` that a fragment is put on the map of `node`, as `cosim_place` does; or is marked
+/// as one that lies elsewhere now.
+API int64_t cosim_errand_place(Fabric* fabric, uint16_t from, unsigned group, uint64_t earliest,
+                               uint16_t node, uint64_t data_id, uint16_t fragment, uint64_t base, uint64_t size,
+                               uint16_t version, uint8_t permissions, int gone) {
+    return guarded(int64_t{-1}, [&] {
+        auto& holder = fabric->endpoint(node);
+        check(holder.memory(), base, size);
+        cosim::Errand errand{cosim::Errand::CALL};
+        errand.group = group;
+        errand.earliest = earliest;
+        errand.call = [&holder, data_id, fragment,
+                       region = cosim::Region{base, size, version, permissions, gone != 0}] {
+            holder.place(data_id, fragment, region);
+        };
+        return static_cast<int64_t>(fabric->endpoint(from).send(std::move(errand)));
+    });
+}
+
+/// How an operation of `from` stands: 0 waits, 1 done, 2 failed; since which cycle, and why.
+API int cosim_errand_standing(Fabric* fabric, uint16_t from, uint64_t number, uint64_t* cycle,
+                              const char** what) {
+    return guarded(-1, [&] {
+        const auto& standing = fabric->endpoint(from).errands().standing(number);
+        *cycle = standing.cycle;
+        *what = standing.what.c_str();
+        return static_cast<int>(standing.state);
     });
 }
 

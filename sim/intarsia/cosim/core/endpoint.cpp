@@ -1,6 +1,7 @@
 #include "endpoint.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 namespace cosim {
@@ -9,29 +10,35 @@ using isa::FaultCode;
 using isa::PacketKind;
 namespace address = isa::logical_address;
 namespace detail = isa::error_detail;
-namespace entry = isa::fragment_entry;
-
-constexpr size_t ENTRY_BYTES = entry::BITS / 8;
-
 Endpoint::Endpoint(uint16_t node, size_t size, unsigned link_bytes, unsigned latency)
     : node_(node),
       end_("node " + std::to_string(node), link_bytes),
       latency_(latency),
-      memory_(size) {}
+      memory_(size),
+      home_(node, [this](Packet packet) { schedule(now_ + latency_, std::move(packet)); }) {}
 
 void Endpoint::place(uint64_t data_id, uint16_t fragment, Region region) {
     regions_[{data_id, fragment}] = region;
 }
 
-void Endpoint::keep(const uint8_t* bytes) {
-    const auto fragment = static_cast<uint16_t>(get(bytes, entry::FRAGMENT));
-    entries_[{get(bytes, entry::DATA_ID), fragment}].assign(bytes, bytes + ENTRY_BYTES);
-}
-
 void Endpoint::transfer(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
                         uint64_t size) {
+    check(local, size);
+    split(write, node, logical_address, local, size, false);
+}
+
+size_t Endpoint::send(Errand errand) {
+    check(errand.local, errand.size);
+    return errands_.add(std::move(errand));
+}
+
+void Endpoint::check(uint64_t local, uint64_t size) const {
     if (local > memory_.size() || size > memory_.size() - local)
         throw std::runtime_error("a transfer leaves the memory of node " + std::to_string(node_));
+}
+
+void Endpoint::split(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
+                     uint64_t size, bool errand) {
     const uint64_t first = get(logical_address, address::OFFSET);
     for (uint64_t done = 0; done < size;) {
         const uint64_t length = std::min<uint64_t>(size - done, isa::PAYLOAD_MAX);
@@ -42,34 +49,66 @@ void Endpoint::transfer(bool write, uint16_t node, const uint8_t* logical_addres
         packet.length = static_cast<uint16_t>(length);
         std::memcpy(packet.extension.data(), logical_address, packet.extension.size());
         set(packet.extension.data(), address::OFFSET, first + done);
-        queued_.emplace_back(std::move(packet), local + done);
+        queued_.push_back({std::move(packet), local + done, errand});
+        if (!errand) ++pending_;
         done += length;
     }
 }
 
 void Endpoint::abandon() {
+    const auto ends = [this](const Request& request) {
+        if (request.errand) errands_.ended(now_, "given up");
+    };
+    for (const auto& request : queued_) ends(request);
+    for (const auto& [transaction, request] : waiting_) ends(request);
     queued_.clear();
     waiting_.clear();
+    pending_ = 0;
+}
+
+void Endpoint::begin(const Errand& errand) {
+    if (errand.kind != Errand::UPDATE) {
+        const bool write = errand.kind == Errand::WRITE;
+        split(write, errand.node, errand.address.data(), errand.local, errand.size, true);
+        errands_.expect((errand.size + isa::PAYLOAD_MAX - 1) / isa::PAYLOAD_MAX);
+        return;
+    }
+    Packet packet;
+    packet.destination = errand.node;
+    packet.source = node_;
+    packet.kind = PacketKind::MAP_UPDATE;
+    packet.length = ENTRY_BYTES;
+    packet.extension = errand.address;
+    packet.payload = errand.entry;
+    queued_.push_back({std::move(packet), 0, true});
+    errands_.expect(1);
 }
 
 void Endpoint::run(uint64_t now, unsigned cycles, const std::vector<const Token*>& in,
                    const std::vector<Token*>& out) {
     for (unsigned cycle = 0; cycle < cycles; ++cycle) {
         out[0][cycle] = end_.step(in[0][cycle]);
+        now_ = now + cycle;
+        if (!errands_.idle())
+            if (const Errand* errand = errands_.next(now_)) begin(*errand);
         if (!queued_.empty()) issue();
-        serve(now + cycle);
+        if (home_.busy()) home_.step(now_);
+        serve(now_);
     }
 }
 
 void Endpoint::issue() {
     while (!queued_.empty() && waiting_.size() < IN_FLIGHT) {
-        auto [packet, local] = std::move(queued_.front());
+        Request request = std::move(queued_.front());
         queued_.pop_front();
+        Packet& packet = request.packet;
         packet.transaction = next_transaction_++;
-        if (packet.kind == PacketKind::WRITE)
-            packet.payload.assign(memory_.begin() + local, memory_.begin() + local + packet.length);
-        waiting_[packet.transaction] = {packet, local};
-        end_.push(std::move(packet));
+        if (packet.kind == PacketKind::WRITE) {
+            const auto from = memory_.begin() + static_cast<std::ptrdiff_t>(request.local);
+            packet.payload.assign(from, from + packet.length);
+        }
+        end_.push(packet);
+        waiting_[packet.transaction] = std::move(request);
     }
 }
 
@@ -77,7 +116,8 @@ void Endpoint::serve(uint64_t now) {
     while (end_.front(isa::MessageClass::REPLY)) {
         const Packet reply = end_.pop(isa::MessageClass::REPLY);
         end_.release(reply);
-        finish(reply);
+        if (reply.kind == PacketKind::MAP_INVALIDATED) home_.invalidated(reply);
+        else finish(reply, now);
     }
     while (end_.front(isa::MessageClass::CONTROL)) {
         const Packet packet = end_.pop(isa::MessageClass::CONTROL);
@@ -90,7 +130,17 @@ void Endpoint::serve(uint64_t now) {
     while (end_.front(isa::MessageClass::FORWARD)) {
         const Packet question = end_.pop(isa::MessageClass::FORWARD);
         end_.release(question);
-        schedule(now + latency_, look_up(question));
+        if (question.kind == PacketKind::MAP_LOOKUP) {
+            home_.look_up(question);
+            continue;
+        }
+        // This node keeps no entries of others.
+        Packet reply;
+        reply.destination = question.source;
+        reply.source = node_;
+        reply.kind = PacketKind::MAP_INVALIDATED;
+        reply.transaction = question.transaction;
+        schedule(now + latency_, std::move(reply));
     }
     // One request at a time moves its bytes; replies follow each other by the latency.
     while (now >= free_at_ && end_.front(isa::MessageClass::REQUEST)) {
@@ -98,6 +148,10 @@ void Endpoint::serve(uint64_t now) {
         end_.release(request);
         const unsigned width = end_.link_bytes();
         free_at_ = now + (request.length + width - 1) / width;
+        if (request.kind == PacketKind::MAP_UPDATE) {
+            home_.update(request);
+            continue;
+        }
         schedule(free_at_ + latency_, answer(request, free_at_));
     }
     while (!replies_.empty() && replies_.front().due <= now) {
@@ -117,19 +171,13 @@ Packet Endpoint::answer(const Packet& request, uint64_t now) {
     const uint64_t data_id = get(extension, address::DATA_ID);
     const auto fragment = static_cast<uint16_t>(get(extension, address::FRAGMENT));
     const uint64_t offset = get(extension, address::OFFSET);
-    const bool write = request.kind == PacketKind::WRITE;
 
     Packet reply;
     reply.destination = request.source;
     reply.source = node_;
     reply.transaction = request.transaction;
 
-    const auto region = regions_.find({data_id, fragment});
-    FaultCode fault = FaultCode::NONE;
-    if (region == regions_.end()) fault = FaultCode::ATU_MISS;
-    else if (region->second.version != get(extension, address::VERSION)) fault = FaultCode::VERSION;
-    else if (!(region->second.permissions >> (write ? 1 : 0) & 1)) fault = FaultCode::PERMISSION;
-    else if (offset + request.length > region->second.size) fault = FaultCode::BOUNDS;
+    const FaultCode fault = judge(request);
     if (fault != FaultCode::NONE) {
         reply.kind = PacketKind::ERROR;
         set(reply.extension.data(), detail::DATA_ID, data_id);
@@ -138,53 +186,76 @@ Packet Endpoint::answer(const Packet& request, uint64_t now) {
         set(reply.extension.data(), detail::FAULT, static_cast<unsigned>(fault));
         return reply;
     }
-    const auto at = memory_.begin() + static_cast<std::ptrdiff_t>(region->second.base + offset);
-    if (write) {
-        std::copy(request.payload.begin(), request.payload.end(), at);
-        last_commit_ = now;
-        reply.kind = PacketKind::WRITE_ACK;
-    } else {
+    const uint64_t base = regions_.at({data_id, fragment}).base;
+    const auto at = memory_.begin() + static_cast<std::ptrdiff_t>(base + offset);
+    if (request.kind == PacketKind::READ) {
         reply.kind = PacketKind::READ_REPLY;
         reply.length = request.length;
         reply.payload.assign(at, at + request.length);
+        return reply;
     }
+    if (request.kind == PacketKind::WRITE)
+        std::copy(request.payload.begin(), request.payload.end(), at);
+    else if (performed_.judge(request.source, request.transaction) == Performed::NEW) {
+        performed_.record(request.source, request.transaction);
+        for (size_t sum = 0; sum < request.length; sum += sizeof(uint32_t)) {
+            uint32_t there, more;
+            std::memcpy(&there, &at[static_cast<std::ptrdiff_t>(sum)], sizeof there);
+            std::memcpy(&more, &request.payload[sum], sizeof more);
+            there += more;
+            std::memcpy(&at[static_cast<std::ptrdiff_t>(sum)], &there, sizeof there);
+        }
+    }
+    last_commit_ = now;
+    reply.kind = PacketKind::WRITE_ACK;
     return reply;
 }
 
-Packet Endpoint::look_up(const Packet& request) const {
+FaultCode Endpoint::judge(const Packet& request) const {
     const uint8_t* extension = request.extension.data();
-    const auto fragment = static_cast<uint16_t>(get(extension, address::FRAGMENT));
-    Packet reply;
-    reply.destination = request.source;
-    reply.source = node_;
-    reply.transaction = request.transaction;
-    reply.kind = PacketKind::MAP_REPLY;
-    reply.length = ENTRY_BYTES;
-    const auto found = entries_.find({get(extension, address::DATA_ID), fragment});
-    // All zero: an entry that is not in use.
-    reply.payload =
-        found == entries_.end() ? std::vector<uint8_t>(ENTRY_BYTES) : found->second;
-    return reply;
+    const auto found = regions_.find({get(extension, address::DATA_ID),
+                                      static_cast<uint16_t>(get(extension, address::FRAGMENT))});
+    if (found == regions_.end()) return FaultCode::ATU_MISS;
+    const Region& region = found->second;
+    const bool sums = request.kind == PacketKind::ACCUMULATE;
+    const bool write = sums || request.kind == PacketKind::WRITE;
+    const auto permitted = [&](Field field) { return region.permissions >> field.offset & 1; };
+    if (!permitted(sums ? isa::permissions::ACCUMULATE
+                        : write ? isa::permissions::WRITE : isa::permissions::READ))
+        return FaultCode::PERMISSION;
+    const bool moves = write && permitted(isa::permissions::MOVING);
+    if (region.gone || moves || region.version != get(extension, address::VERSION))
+        return FaultCode::VERSION;
+    const uint64_t offset = get(extension, address::OFFSET);
+    if (offset + request.length > region.size) return FaultCode::BOUNDS;
+    if (!sums) return FaultCode::NONE;
+    if ((offset | request.length) % sizeof(uint32_t)) return FaultCode::BOUNDS;
+    if (performed_.judge(request.source, request.transaction) == Performed::OUTDATED)
+        return FaultCode::TRANSACTION;
+    return FaultCode::NONE;
 }
 
-void Endpoint::finish(const Packet& reply) {
+void Endpoint::finish(const Packet& reply, uint64_t now) {
     const auto found = waiting_.find(reply.transaction);
     if (found == waiting_.end()) {
         faults_.push_back("node " + std::to_string(node_) + ": a reply from node " +
                           std::to_string(reply.source) + " that nobody waits for");
         return;
     }
-    const auto [request, local] = std::move(found->second);
+    const auto [request, local, errand] = std::move(found->second);
     waiting_.erase(found);
+    std::string what;
     if (reply.kind == PacketKind::ERROR)
-        faults_.push_back("node " + std::to_string(reply.source) + " refused a transfer of node " +
-                          std::to_string(node_) + ": data ID " +
-                          std::to_string(get(request.extension.data(), address::DATA_ID)) +
-                          ", fault " +
-                          std::to_string(get(reply.extension.data(), detail::FAULT)));
+        what = "node " + std::to_string(reply.source) + " refused a transfer of node " +
+               std::to_string(node_) + ": data ID " +
+               std::to_string(get(request.extension.data(), address::DATA_ID)) + ", fault " +
+               std::to_string(get(reply.extension.data(), detail::FAULT));
     else if (reply.kind == PacketKind::READ_REPLY)
         std::copy(reply.payload.begin(), reply.payload.end(),
                   memory_.begin() + static_cast<std::ptrdiff_t>(local));
+    if (errand) return errands_.ended(now, what);
+    --pending_;
+    if (!what.empty()) faults_.push_back(what);
 }
 
 std::vector<std::string> Endpoint::faults() const {

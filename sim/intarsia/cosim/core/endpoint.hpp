@@ -5,8 +5,11 @@
 #include <map>
 #include <utility>
 
+#include "errands.hpp"
 #include "link_end.hpp"
+#include "map.hpp"
 #include "node.hpp"
+#include "performed.hpp"
 
 namespace cosim {
 
@@ -15,7 +18,8 @@ struct Region {
     uint64_t base;
     uint64_t size;
     uint16_t version;
-    uint8_t permissions;  // bit 0 read, bit 1 write
+    uint8_t permissions;  // bits of isa::permissions
+    bool gone = false;    // it lies elsewhere now
 };
 
 class Endpoint : public Node {
@@ -31,19 +35,25 @@ public:
     /// Puts a fragment on the map of this node, or moves it.
     void place(uint64_t data_id, uint16_t fragment, Region region);
 
-    /// Keeps the map entry `bytes` of 32 bytes for whoever asks, in place of an earlier one.
-    void keep(const uint8_t* bytes);
+    /// The part of the map that this node is the home of.
+    MapHome& home() { return home_; }
+
+    /// Queues an operation that is done while time passes, after those before it. Returns its
+    /// number. Throws std::runtime_error if it leaves this node's memory.
+    size_t send(Errand errand);
+    const Errands& errands() const { return errands_; }
 
     /// Queues a transfer between this node's memory and another node's fragment, in packets of
     /// at most 1,024 bytes. Throws std::runtime_error if it leaves this node's memory.
     void transfer(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
                   uint64_t size);
 
-    /// Forgets all transfers. Replies that still come are not waited for.
+    /// Forgets all transfers; an operation under way has failed. Replies that still come are not
+    /// waited for.
     void abandon();
 
-    /// Transfers that are not complete.
-    size_t pending() const { return waiting_.size() + queued_.size(); }
+    /// Packets of transfers, not of operations, that are not answered.
+    size_t pending() const { return pending_; }
 
     std::vector<uint8_t>& memory() { return memory_; }
     const LinkEnd& end() const { return end_; }
@@ -55,6 +65,13 @@ private:
     /// Requests of this node that may wait for replies at once.
     static constexpr size_t IN_FLIGHT = 16;
 
+    /// A request of this node's own.
+    struct Request {
+        Packet packet;
+        uint64_t local;  // address here
+        bool errand;     // it belongs to the operation under way
+    };
+
     struct Reply {
         uint64_t due;
         Packet packet;
@@ -63,8 +80,12 @@ private:
     void serve(uint64_t now);
     void schedule(uint64_t due, Packet reply);
     Packet answer(const Packet& request, uint64_t now);
-    Packet look_up(const Packet& request) const;
-    void finish(const Packet& reply);
+    isa::FaultCode judge(const Packet& request) const;
+    void split(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
+               uint64_t size, bool errand);
+    void check(uint64_t local, uint64_t size) const;
+    void begin(const Errand& errand);
+    void finish(const Packet& reply, uint64_t now);
     void issue();
 
     uint16_t node_;
@@ -72,10 +93,14 @@ private:
     unsigned latency_;
     std::vector<uint8_t> memory_;
     std::map<std::pair<uint64_t, uint16_t>, Region> regions_;
-    std::map<std::pair<uint64_t, uint16_t>, std::vector<uint8_t>> entries_;
+    Performed performed_;
+    MapHome home_;
+    Errands errands_;
+    uint64_t now_ = 0;
+    size_t pending_ = 0;
     std::deque<Reply> replies_;  // by the cycle in which they are due
-    std::deque<std::pair<Packet, uint64_t>> queued_;   // request, address here
-    std::map<uint16_t, std::pair<Packet, uint64_t>> waiting_;
+    std::deque<Request> queued_;
+    std::map<uint16_t, Request> waiting_;
     uint16_t next_transaction_ = 0;
     uint64_t free_at_ = 0, last_commit_ = 0;
     std::vector<std::string> faults_;

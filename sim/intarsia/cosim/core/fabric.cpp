@@ -17,7 +17,7 @@ unsigned Fabric::add_wire(unsigned link_bytes) {
 
 void Fabric::attach(Node& node, uint16_t number, unsigned link_bytes) {
     const std::vector<unsigned> open(node.ports(), NONE);
-    attached_.push_back({&node, number, link_bytes, open, open});
+    attached_.push_back({&node, number, link_bytes, open, open, Wire::NEVER});
 }
 
 Fabric::Attached& Fabric::attached(uint16_t node) {
@@ -85,8 +85,8 @@ void Fabric::disturb(const Faults& faults) {
 }
 
 void Fabric::cut(uint16_t node, uint64_t cycle) {
-    const Attached& cut_off = attached(node);
-    for (const auto* wires : {&cut_off.in, &cut_off.out})
+    const Attached& found = attached(node);
+    for (const auto* wires : {&found.in, &found.out})
         for (auto wire : *wires)
             if (wire != NONE) wires_[wire].cut(cycle);
     faulty_ = true;

@@ -1,25 +1,25 @@
-"""Messages between sync ports: packets of class CONTROL, as a whole and as beats."""
+"""Packets without payload, as a whole and as beats."""
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from intarsia.common.ports import PacketBeat
-from intarsia.isa.packet import EXTENSION_BYTES, HEADER_BYTES, PacketHeader, SyncPoint
+from intarsia.isa.packet import PacketHeader
 
 __all__ = ["Message", "MessageReceiver", "MessageSender"]
 
 
-class Message(data.Struct):
-    """A SYNC_ARRIVE or SYNC_RELEASE."""
+class Message(data.StructLayout):
+    """A packet without payload: its header, and, if it has one, its extension."""
 
-    header: PacketHeader
-    point: SyncPoint
+    def __init__(self, extension=None):
+        has = {} if extension is None else {"extension": extension}
+        super().__init__({"header": PacketHeader, **has})
 
-
-def _beats(link_bytes):
-    """Beats of a message."""
-    return -(-HEADER_BYTES // link_bytes) + -(-EXTENSION_BYTES // link_bytes)
+    def beats(self, link_bytes):
+        """Beats of such a packet."""
+        return -(-self.size // (8 * link_bytes))
 
 
 class MessageSender(wiring.Component):
@@ -27,28 +27,30 @@ class MessageSender(wiring.Component):
 
     Parameters
     ----------
+    shape : Message
     link_bytes : int
 
     Members
     -------
-    message : In(stream.Signature(Message))
+    message : In(stream.Signature(shape))
     packet : Out(stream.Signature(PacketBeat(link_bytes)))
     """
 
-    def __init__(self, *, link_bytes):
+    def __init__(self, shape, *, link_bytes):
+        self.shape = shape
         self.link_bytes = link_bytes
         super().__init__({
-            "message": In(stream.Signature(Message)),
+            "message": In(stream.Signature(shape)),
             "packet": Out(stream.Signature(PacketBeat(link_bytes))),
         })
 
     def elaborate(self, platform):
         m = Module()
         width = 8 * self.link_bytes
-        beats = _beats(self.link_bytes)
+        beats = self.shape.beats(self.link_bytes)
 
         words = Signal(beats * width)
-        place = Signal(range(beats))
+        place = Signal(range(max(2, beats)))
         last = Signal()
         m.d.comb += [
             words.eq(self.message.p),
@@ -72,28 +74,30 @@ class MessageReceiver(wiring.Component):
 
     Parameters
     ----------
+    shape : Message
     link_bytes : int
 
     Members
     -------
     packet : In(stream.Signature(PacketBeat(link_bytes)))
-    message : Out(stream.Signature(Message))
+    message : Out(stream.Signature(shape))
     """
 
-    def __init__(self, *, link_bytes):
+    def __init__(self, shape, *, link_bytes):
+        self.shape = shape
         self.link_bytes = link_bytes
         super().__init__({
             "packet": In(stream.Signature(PacketBeat(link_bytes))),
-            "message": Out(stream.Signature(Message)),
+            "message": Out(stream.Signature(shape)),
         })
 
     def elaborate(self, platform):
         m = Module()
         width = 8 * self.link_bytes
-        beats = _beats(self.link_bytes)
+        beats = self.shape.beats(self.link_bytes)
 
         words = Signal(beats * width, reset_less=True)
-        place = Signal(range(beats))
+        place = Signal(range(max(2, beats)))
         m.d.comb += [
             self.message.p.eq(words),
             self.packet.ready.eq(~self.message.valid),
