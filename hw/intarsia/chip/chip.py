@@ -99,8 +99,12 @@ class Chip(wiring.Component):
         connect(m, registers=registers.route, router=router.route)
         connect(m, registers=registers.command, atu=atu.command)
         connect(m, registers=registers.home, port=blocks["map_port"].home)
-        connect(m, registers=registers.fence, remote=blocks["dma_remote"].fence)
+        # Who is fenced is of interest to both, who take it at the same time.
+        fence, fences = registers.fence, (blocks["dma_remote"].fence, home.fence)
+        for taker, other in (fences, fences[::-1]):
+            m.d.comb += [taker.p.eq(fence.p), taker.valid.eq(fence.valid & other.ready)]
         m.d.comb += [
+            fence.ready.eq(fences[0].ready & fences[1].ready),
             self.irq.eq(registers.irq),
             sequencer.tick.eq(self.tick),
             atu.tick.eq(self.tick),

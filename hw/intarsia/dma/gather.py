@@ -30,16 +30,18 @@ class Damage(data.Struct):
 class Gather(wiring.Component):
     """Reads spans of memory, and passes them on as dense beats; the last one is zero filled.
 
-    Reads up to a few beats ahead; where none waits, a beat comes with the data of its last piece.
-    As long as these are taken and the memory grants every request, one beat comes per cycle, and
-    one cycle is lost for each row that begins within a beat.
+    Reads up to a few beats ahead. As long as these are taken and the memory grants every request,
+    one beat comes per cycle, and one cycle is lost for each row that begins within a beat.
 
     Damaged bytes are passed on like others: a packet that has begun can't be taken back. They are
-    reported as soon as they are read, in the cycle after the last beat of their span at the latest.
+    reported as soon as they are read, before the last beat of their span has left; if `eager`, a
+    cycle after it at the latest.
 
     Parameters
     ----------
     config : ChipConfig
+    eager : bool
+        A beat comes with the data of its last piece, if none waits, rather than a cycle later.
 
     Members
     -------
@@ -52,8 +54,9 @@ class Gather(wiring.Component):
         There are bytes of a span that the memory was not asked for yet.
     """
 
-    def __init__(self, *, config):
+    def __init__(self, *, config, eager=False):
         self.config = config
+        self.eager = eager
         super().__init__({
             "span": In(stream.Signature(Span)),
             "read": Out(MemoryRead(config.lanes)),
@@ -116,14 +119,15 @@ class Gather(wiring.Component):
             )
             m.d.sync += pending.eq(Mux(came.ends, 0, merged))
 
-        # Beats that wait, or else the one that comes.
         comes = Signal()
+        passes = Signal()
         m.d.comb += [
             comes.eq(self.read.data.valid & came.ends),
+            passes.eq(comes & ~beats.r_rdy if self.eager else 0),
             beats.w_data.eq(merged),
-            beats.w_en.eq(comes & (beats.r_rdy | ~self.beat.ready)),
-            self.beat.p.eq(Mux(beats.r_rdy, beats.r_data, merged)),
-            self.beat.valid.eq(beats.r_rdy | comes),
+            beats.w_en.eq(comes & ~(passes & self.beat.ready)),
+            self.beat.p.eq(Mux(passes, merged, beats.r_data)),
+            self.beat.valid.eq(beats.r_rdy | passes),
             beats.r_en.eq(self.beat.ready),
         ]
         taken = Signal()

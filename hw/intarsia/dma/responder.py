@@ -90,7 +90,7 @@ class Responder(wiring.Component):
 
         m.submodules.deframer = deframer = Deframer(link_bytes=self.config.link_bytes)
         m.submodules.scatter = scatter = Scatter(config=self.config)
-        m.submodules.gather = gather = Gather(config=self.config)
+        m.submodules.gather = gather = Gather(config=self.config, eager=True)
         m.submodules.framer = framer = Framer(link_bytes=self.config.link_bytes)
         m.submodules.check = check = AccessCheck()
         m.submodules.replies = replies = fifo.SyncFIFO(width=_Reply.as_shape().size, depth=DEPTH)

@@ -19,6 +19,7 @@ from intarsia.isa.packet import (
     PacketHeader,
     PacketKind,
 )
+from intarsia.isa.registers import FenceWord
 
 __all__ = ["ENTRY_BYTES", "SHARER_BYTES", "WAYS", "Home"]
 
@@ -65,7 +66,7 @@ class Home(wiring.Component):
         This node.
     base, size : In(24)
         HOME_BASE and HOME_SIZE. A table of size 0 holds nothing.
-    fenced, tick : In(64), In(1)
+    fence, tick : In(stream.Signature(FenceWord)), In(1)
         See :class:`Recall`.
     lookup, update, invalidated : In(stream.Signature(PacketBeat(link_bytes)))
         MAP_LOOKUP (class FORWARD), MAP_UPDATE (REQUEST), MAP_INVALIDATED (REPLY), and none else.
@@ -82,7 +83,7 @@ class Home(wiring.Component):
             "node": In(NODE),
             "base": In(LOCAL),
             "size": In(LOCAL),
-            "fenced": In(SHARERS),
+            "fence": In(stream.Signature(FenceWord)),
             "tick": In(1),
             "lookup": In(beat),
             "update": In(beat),
@@ -99,10 +100,10 @@ class Home(wiring.Component):
         width = self.config.link_bytes
         m.submodules.recall = recall = Recall(link_bytes=width)
         connect(m, recall.invalidate, flipped(self.invalidate))
+        connect(m, flipped(self.fence), recall.fence)
         connect(m, flipped(self.invalidated), recall.invalidated)
         m.d.comb += [
             recall.node.eq(self.node),
-            recall.fenced.eq(self.fenced),
             recall.tick.eq(self.tick),
         ]
 

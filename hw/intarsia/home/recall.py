@@ -9,6 +9,7 @@ from intarsia.common.ports import PacketBeat
 from intarsia.isa.address import DATA_ID, NODE, LogicalAddress
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.packet import LINK_FORMAT, PacketKind
+from intarsia.isa.registers import FenceWord
 from intarsia.isa.topology import SHARER_PATIENCE
 
 __all__ = ["GROUP_BITS", "SHARERS", "SLOT", "Change", "Recall"]
@@ -58,8 +59,9 @@ class Recall(wiring.Component):
     -------
     node : In(16)
         This node.
-    fenced : In(64)
-        Nodes, by the lower bits of their numbers, that are not to be waited for.
+    fence : In(stream.Signature(FenceWord))
+        Nodes that are not to be waited for, or are again. After a reset none is fenced; it takes 64
+        cycles to forget those of before, in which nothing begins.
     tick : In(1)
         Timebase.
     begin : In(stream.Signature(Change))
@@ -83,7 +85,7 @@ class Recall(wiring.Component):
         beat = stream.Signature(PacketBeat(link_bytes))
         super().__init__({
             "node": In(NODE),
-            "fenced": In(SHARERS),
+            "fence": In(stream.Signature(FenceWord)),
             "tick": In(1),
             "begin": In(stream.Signature(Change)),
             "done": Out(stream.Signature(Change)),
@@ -129,7 +131,16 @@ class Recall(wiring.Component):
         waits, wait = waiting.read_port(domain="comb"), waiting.write_port()
         walks = Signal()
         said = receiver.message.p.header
-        fenced = self.fenced.bit_select(place, 1)
+        m.submodules.fences = fences = memory.Memory(shape=1, depth=SHARERS, init=[])
+        fenced, mark = fences.read_port(domain="comb"), fences.write_port()
+        cleared = Signal()
+        m.d.comb += [
+            fenced.addr.eq(place),
+            mark.addr.eq(Mux(cleared, self.fence.p.node, place)),
+            mark.data.eq(cleared & self.fence.p.dead),
+            mark.en.eq(~cleared | self.fence.valid),
+            self.fence.ready.eq(cleared),
+        ]
         m.d.comb += [
             waits.addr.eq(Mux(walks, place, said.source)),
             wait.addr.eq(waits.addr),
@@ -151,6 +162,10 @@ class Recall(wiring.Component):
                 m.next = "CHOOSE"
 
         with m.FSM():
+            with m.State("CLEAR"):
+                m.d.sync += [place.eq(place + 1), cleared.eq(last)]
+                with m.If(last):
+                    m.next = "REST"
             with m.State("REST"):
                 m.d.comb += self.begin.ready.eq(1)
                 m.d.sync += [place.eq(0), age.eq(0)]
@@ -168,7 +183,7 @@ class Recall(wiring.Component):
                 with m.If(self.sharers.valid):
                     m.next = "CHOOSE"
             with m.State("CHOOSE"):
-                shares = (held[0] | (place < change.below)) & ~fenced
+                shares = (held[0] | (place < change.below)) & ~fenced.data
                 m.d.comb += [walks.eq(1), wait.en.eq(1), wait.data.eq(shares)]
                 m.d.sync += missing.eq(missing + shares)
                 with m.If(shares):
@@ -189,8 +204,8 @@ class Recall(wiring.Component):
                 late = age == SHARER_PATIENCE
                 m.d.comb += [
                     walks.eq(1),
-                    self.silent.valid.eq(waits.data & late & ~fenced),
-                    wait.en.eq(waits.data & (fenced | (late & self.silent.ready))),
+                    self.silent.valid.eq(waits.data & late & ~fenced.data),
+                    wait.en.eq(waits.data & (fenced.data | (late & self.silent.ready))),
                 ]
                 with m.If(~self.silent.valid | self.silent.ready):
                     m.d.sync += place.eq(place + 1)

@@ -116,7 +116,8 @@ def _instruction(
 
 
 def _record(piece: Piece, names: Names) -> bytes:
-    return _bytes(StitchRecord, dict(local=piece.local) | piece.fields | _name(piece.remote, names))
+    fields = dict(local=piece.local, row_bytes=piece.row_bytes)
+    return _bytes(StitchRecord, fields | _name(piece.remote, names))
 
 
 def _name(remote: Remote, names: Names) -> dict[str, int]:

@@ -60,13 +60,13 @@ class Piece:
         The other side.
     local : int
         Byte of the instruction's buffer.
-    fields : dict of str to int
-        Rows and pitches, as in :class:`intarsia.isa.transfer.StitchRecord`.
+    row_bytes : int
+        Bytes of each of its rows.
     """
 
     remote: Remote
     local: int
-    fields: dict[str, int]
+    row_bytes: int
 
 
 @dataclass(frozen=True)

@@ -204,4 +204,5 @@ def transfers(instruction: Instruction, program: bytes) -> list[Any]:
 
 def _moved(instruction: Instruction, program: bytes) -> int:
     """Bytes that an instruction moves over links."""
-    return sum(item.rows * item.row_bytes for item in transfers(instruction, program))
+    body, moved = instruction.body, transfers(instruction, program)
+    return body.rows * sum(item.row_bytes for item in moved) if body is not None and moved else 0

@@ -10,7 +10,7 @@ from amaranth.hdl import Value
 from cocotb.triggers import FallingEdge, RisingEdge
 
 from intarsia.atu.cache import PATIENCE, Atu
-from intarsia.atu.port import MapAnswer, MapQuestion
+from intarsia.atu.port import Invalidated, Invalidation, MapAnswer, MapQuestion
 from intarsia.bench import parameters, start
 from intarsia.common.lookup import LookupResult, MapCommand, MapOperation
 from intarsia.isa.bits import decode, encode
@@ -144,6 +144,39 @@ class Home:
             self.due.append((now + random.randint(0, self.delay), question))
 
 
+class Orders:
+    """Orders of a home to forget, and a responder that may have something under way."""
+
+    def __init__(self, dut, atu, pause):
+        self.dut, self.pause = dut, pause
+        self.orders = Port(dut, atu.invalidation, pause)
+        done = atu.invalidated
+        self.ready, self.valid = dut[done.ready.name], dut[done.valid.name]
+        self.report = dut[Value.cast(done.payload).name]
+        self.quiet = True
+        self.pending = None
+        self.done = []
+
+    def drive(self):
+        self.orders.drive()
+        self.ready.value = random.random() >= self.pause
+        self.dut.quiet.value = self.quiet
+
+    def look(self):
+        """What happens in this cycle: an order that is accepted."""
+        if self.valid.value == 1:
+            report = decode(Invalidated, self.report.value.to_unsigned())
+            assert self.pending == {name: report[name] for name in ("node", "number")}
+            if self.ready.value == 1:
+                self.done.append(self.pending["number"])
+                self.pending = None
+        order = self.orders.accepted()
+        if order is not None:
+            assert self.pending is None, "accepted before the last one was acknowledged"
+            self.pending = {name: order[name] for name in ("node", "number")}
+        return order
+
+
 class Bench:
     def __init__(self, dut, *, pause=0.0):
         atu = Atu(**parameters())
@@ -158,6 +191,7 @@ class Bench:
             for port in [getattr(atu, name).result]
         }
         self.home = Home(dut, atu, pause)
+        self.orders = Orders(dut, atu, pause)
         self.now = 0
         #: What each port waits for: its request, since when, and what the map has said since.
         self.due: dict[str, Any] = dict.fromkeys(ASKERS)
@@ -171,6 +205,11 @@ class Bench:
 
     def fill(self, **entry):
         self.send(MapOperation.FILL, entry_format=FRAGMENT_FORMAT, **entry)
+
+    def forget(self, key, number):
+        """Queue an order to forget (data ID, fragment)."""
+        order = dict(data_id=key[0], fragment=key[1], node=9, number=number)
+        self.orders.orders.pending.append(decode(Invalidation, encode(Invalidation, order)))
 
     def ask(self, name, *keys):
         """Queue look-ups of (data ID, fragment)."""
@@ -196,6 +235,7 @@ class Bench:
             for port in (self.command, *self.asks.values()):
                 port.drive()
             self.home.drive(self.now)
+            self.orders.drive()
             await FallingEdge(self.dut.clk)
             self.home.look(self.now)
             for name, (valid, payload) in self.results.items():
@@ -209,9 +249,15 @@ class Bench:
                         self.map.drop(key)
                     self.due[name] = key, at_once, self.now, [self.known(key)]
                     self.granted.append(name)
+            changed = False
+            if (order := self.orders.look()) is not None:
+                self.map.drop((order["data_id"], order["fragment"]))
+                changed = True
             if (command := self.command.accepted()) is not None:
-                assert not any(due and due[2] == self.now for due in self.due.values())
                 self.map.apply(command["operation"], command["entry"])
+                changed = True
+            if changed:
+                assert not any(due and due[2] == self.now for due in self.due.values())
                 for key, _, _, views in filter(None, self.due.values()):
                     views.append(self.known(key))
             self.now += 1
@@ -241,7 +287,7 @@ class Bench:
 
 async def begin(dut, **kwargs):
     bench = Bench(dut, **kwargs)
-    for port in (bench.command, bench.home.answers, *bench.asks.values()):
+    for port in (bench.command, bench.home.answers, bench.orders.orders, *bench.asks.values()):
         port.valid.value = 0
     dut.tick.value = 0
     dut.node.value = NODE
@@ -283,6 +329,8 @@ async def finds_what_was_put_in(dut, pause):
             size=random.getrandbits(32),
             checksum=random.getrandbits(32),
         )
+        if random.random() < 0.1:
+            bench.forget(random.choice(keys), random.getrandbits(8))
         for name in ASKERS:
             bench.ask(name, *random.choices(keys, k=random.randrange(4)))
     await bench.drain()
@@ -469,6 +517,89 @@ async def believes_nothing_old(dut, operation):
     await bench.drain()
     assert [bench.found[name][-1] for name in ASKERS] == [shown(new)] * 2
     assert bench.home.asked == [(5, 2)] * 2
+
+
+@cocotb.test(timeout_time=200, timeout_unit="us")
+async def forgets_what_it_is_told(dut):
+    """What a home said before its order does not count after it; only that entry is forgotten."""
+    bench = await begin(dut)
+    old, new = entry(), entry()
+    bench.home.table = {(5, 2): old, (6, 2): old}
+    for name in ASKERS:
+        bench.ask(name, (5, 2), (6, 2))
+    await bench.drain()
+    bench.home.table[5, 2] = new
+    bench.forget((5, 2), 77)
+    await bench.run(5)
+    assert bench.orders.done == [77]
+    for name in ASKERS:
+        bench.ask(name, (5, 2), (6, 2))
+    await bench.drain()
+    assert all(found[2:] == [shown(new), shown(old)] for found in bench.found.values())
+    assert bench.home.asked == [(5, 2), (6, 2), (5, 2)]
+
+    # The answer was under way when the order came.
+    bench.home.silent = True
+    bench.ask("requester", (7, 2))
+    bench.home.table[7, 2] = old
+    await bench.run(5)
+    bench.home.answer(bench.home.due.pop()[1])
+    held, bench.home.answers.pending = bench.home.answers.pending, deque()
+    bench.home.table[7, 2] = new
+    bench.forget((7, 2), 78)
+    await bench.run(5)
+    assert bench.orders.done == [77, 78]
+    bench.due["requester"][3][:] = [shown(new)]
+    bench.home.answers.pending = held
+    bench.home.silent = False
+    await bench.drain()
+    assert bench.found["requester"][4:] == [shown(new)]
+
+
+@cocotb.test(timeout_time=200, timeout_unit="us")
+async def waits_for_the_responder(dut):
+    """An order is acknowledged when the responder is quiet, which looks up nothing before that."""
+    bench = await begin(dut)
+    bench.home.table = {(5, 2): entry(), (6, 2): entry(), (7, 2): entry()}
+    for name in ASKERS:
+        bench.ask(name, (5, 2))
+    await bench.drain()
+    bench.home.silent = True
+    bench.ask("requester", (6, 2))
+    await bench.run(10)
+    bench.orders.quiet = False
+    bench.forget((5, 2), 1)
+    bench.forget((6, 2), 2)
+    await bench.run(3)
+    bench.ask("responder", (7, 2))
+    await bench.run(20)
+    assert bench.orders.done == [] and bench.due["responder"] is None
+    # The requester, and look-ups that the responder waits for, go on.
+    bench.home.silent = False
+    await bench.run(20)
+    assert bench.due["requester"] is None
+    bench.orders.quiet = True
+    await bench.drain()
+    assert bench.orders.done == [1, 2]
+    assert bench.found["responder"][1:] == [bench.home.known((7, 2))]
+    assert bench.found["requester"][1:] == [bench.home.known((6, 2))]
+
+
+@cocotb.test(timeout_time=200, timeout_unit="us")
+async def orders_pass_waiting_responders(dut):
+    """A responder that waits for a home has nothing under way: orders are acknowledged."""
+    bench = await begin(dut)
+    bench.home.table[5, 2] = entry()
+    bench.home.silent = True
+    bench.ask("responder", (5, 2))
+    await bench.run(10)
+    for number in range(3):
+        bench.forget((number, 2), number)
+    await bench.run(20)
+    assert bench.orders.done == [0, 1, 2]
+    bench.home.silent = False
+    await bench.drain()
+    assert bench.found["responder"] == [bench.home.known((5, 2))]
 
 
 @cocotb.test(timeout_time=200, timeout_unit="us")

@@ -7,7 +7,7 @@ import pytest
 from amaranth.hdl import Value
 from cocotb.triggers import FallingEdge, RisingEdge
 
-from intarsia.atu.port import MapAnswer, MapPort, MapQuestion
+from intarsia.atu.port import Invalidated, Invalidation, MapAnswer, MapPort, MapQuestion
 from intarsia.bench import parameters, start
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import decode, encode
@@ -34,9 +34,9 @@ class Bench:
         self.dut, self.pause = dut, pause
         self.port = port = MapPort(**parameters())
         self.width = port.link_bytes
-        self.to_do = {"question": [], "reply": []}
+        self.to_do = {"question": [], "answers": [], "orders": [], "invalidated": []}
         self.offered = dict.fromkeys(self.to_do)
-        self.seen = {"answer": [], "answered": [], "forward": []}
+        self.seen = {"answer": [], "asks": [], "invalidation": [], "reports": []}
         self.pins = {
             name: (dut[item.valid.name], dut[item.ready.name], dut[Value.cast(item.payload).name])
             for name in (*self.to_do, *self.seen)
@@ -92,7 +92,7 @@ class Bench:
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(pause=[0.0, 0.4])
 async def packets_stay_whole(dut, pause):
-    """Questions, answers and replies, at random."""
+    """Questions and answers, orders and reports, at random."""
     bench = Bench(dut, pause)
     await start(dut)
     table = [[*pair] for pair in homes()]
@@ -104,29 +104,37 @@ async def packets_stay_whole(dut, pause):
             dut.home__valid.value = 1
             await RisingEdge(dut.clk)
     dut.home__valid.value = 0
-    questions, answers, replies = [], [], []
+    questions, answers, orders, reports = [], [], [], []
     for number in range(40):
         fields = dict(data_id=random.getrandbits(40), fragment=random.getrandbits(16))
         questions.append(fields | {"number": number, "backup": random.randrange(2)})
         bench.to_do["question"].append(encode(MapQuestion, questions[-1]))
-        payload = random.randbytes(random.randrange(1, 70))
         size = random.getrandbits(32)
         entry = fields | dict(entry_format=FRAGMENT_FORMAT, base=number, size=size)
         answers.append(dict(number=number, entry=entry))
         header = dict(destination=NODE, kind=PacketKind.MAP_REPLY, length=32, transaction=number)
         content = encode(FragmentEntry, entry).to_bytes(32, "little")
-        bench.packet("reply", header=header, payload=content)
-        for _ in range(random.randrange(3)):
-            header = dict(kind=PacketKind.READ_REPLY, length=len(payload), transaction=number)
-            parts = dict(header=header, payload=payload)
-            replies.append(b"".join(content for content, _, _ in beats(bench.width, **parts)))
-            bench.packet("reply", **parts)
+        bench.packet("answers", header=header, payload=content)
+
+        source = dict(node=random.getrandbits(16), number=random.getrandbits(8))
+        kind = random.choice([*4 * [PacketKind.MAP_INVALIDATE], PacketKind.MAP_LOOKUP])
+        header = dict(kind=kind, source=source["node"], transaction=source["number"])
+        extension = encode(LogicalAddress, fields).to_bytes(12, "little")
+        bench.packet("orders", header=header, extension=extension)
+        if kind is PacketKind.MAP_INVALIDATE:
+            orders.append(encode(Invalidation, fields | source))
+        reports.append(source)
+        bench.to_do["invalidated"].append(encode(Invalidated, source))
     await bench.run()
 
     assert bench.seen["answer"] == [encode(MapAnswer, answer) for answer in answers]
-    assert bench.packets("answered") == replies
+    assert bench.seen["invalidation"] == orders
+    for packet, report in zip(bench.packets("reports"), reports, strict=True):
+        header = decode(PacketHeader, int.from_bytes(packet, "little"))
+        assert header["kind"] == PacketKind.MAP_INVALIDATED and header["source"] == NODE
+        assert (header["destination"], header["transaction"]) == tuple(report.values())
     asked = []
-    for packet in bench.packets("forward"):
+    for packet in bench.packets("asks"):
         header = decode(PacketHeader, int.from_bytes(packet[:16], "little"))
         assert header["kind"] == PacketKind.MAP_LOOKUP
         address = decode(LogicalAddress, int.from_bytes(packet[16:28], "little"))

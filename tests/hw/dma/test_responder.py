@@ -200,7 +200,7 @@ async def reports_damage(dut):
     step = bench.config.link_bytes
     bench.memory.damaged |= {bench.base + 3 * step + 1, bench.base + 200}
     await bench.expect(bench.send(PacketKind.READ, 0, 64))
-    await ClockCycles(dut.clk, 1)  # a report may follow the last beat
+    await ClockCycles(dut.clk, 2)  # a report may follow the last beat
     [fault] = bench.faults.seen
     report = dict(code=FaultCode.PARITY, engine=RESPONDER, address=bench.base + 3 * step)
     assert fault == decode(FaultReport, encode(FaultReport, report))

@@ -5,7 +5,7 @@ import random
 import cocotb
 from cocotb.triggers import FallingEdge, RisingEdge
 
-from intarsia.bench import MemoryServer, parameters, start
+from intarsia.bench import MemoryServer, StreamSource, parameters, start
 from intarsia.home.agent import Home
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import decode, encode
@@ -54,10 +54,11 @@ class Bench:
         self.replies = PacketSink(dut, home.reply, width, pause=pause)
         self.orders = PacketSink(dut, home.invalidate, width, pause=pause)
         self.faults = []
+        self.fences = StreamSource(dut, home.fence)
         self.memory = MemoryServer(
             dut, size=4096, banks=4, reads=[home.read], writes=[home.write], pause=pause
         )
-        for name, value in dict(node=NODE, base=BASE, size=size, fenced=0, tick=0).items():
+        for name, value in dict(node=NODE, base=BASE, size=size, tick=0).items():
             dut[name].value = value
         self.holds, self.views, self.oldest, self.mute = {}, {}, {}, set()
         self.asked, self.found, self.changing, self.ended = {}, {}, {}, {}
@@ -104,6 +105,12 @@ class Bench:
     async def done(self, *numbers):
         """Wait for look-ups and updates."""
         while any(number not in self.found and number not in self.ended for number in numbers):
+            await RisingEdge(self.dut.clk)
+
+    async def fence(self, *nodes, dead=1):
+        """Fence nodes, or no more."""
+        self.fences.send(*({"node": node, "dead": dead} for node in nodes))
+        for _ in range(100):
             await RisingEdge(self.dut.clk)
 
     async def settle(self):

@@ -107,11 +107,11 @@ async def names_the_silent(dut):
     await bench.done(bench.change(key, entry(key)))
     await bench.done(*(bench.ask(node, key) for node in (1, 2, 3, 40)))
     bench.mute = {1, 2, 40}
-    dut.fenced.value = 1 << 1
+    await bench.fence(1)
     number = bench.change(key, entry(key, version=1))
     await bench.settle()
     assert [node for node, _ in bench.told] == [2, 3, 40]
-    dut.fenced.value = 1 << 1 | 1 << 40
+    await bench.fence(40)
     await bench.pulse(SHARER_PATIENCE - 1)
     assert number not in bench.ended
     await bench.pulse()
@@ -128,7 +128,8 @@ async def names_the_silent(dut):
     await bench.settle()
     await bench.pulse(1)
     assert number not in bench.ended
-    dut.fenced.value = 1 << 2
+    await bench.fence(1, 40, dead=0)
+    await bench.fence(2)
     await bench.pulse(1)
     await bench.done(number)
     assert bench.ended[number] is None

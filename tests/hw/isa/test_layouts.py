@@ -486,6 +486,7 @@ ENUMS = {
             "WATCHDOG": 16,
             "NODE_DEAD": 17,
             "CHECKSUM": 18,
+            "HOME_FULL": 19,
         },
     ),
     "Activity": (

@@ -17,8 +17,14 @@ from intarsia.model.program import read_program
 RECORD = StitchRecord.as_shape().size // 8
 
 
-def read(buffer, offset, layer=3):
-    fields = dict(local=Address(buffer, offset), row_bytes=8, rows=2, remote_pitch=9, local_pitch=8)
+def read(buffer, offset, layer=3, row_bytes=8, rows=2):
+    fields = dict(
+        local=Address(buffer, offset),
+        row_bytes=row_bytes,
+        rows=rows,
+        remote_pitch=9,
+        local_pitch=8,
+    )
     access = Access(buffer, None, write=True)
     source = Remote(("part", buffer.name, offset), 7)
     return Work(Stream.REMOTE, RemoteOp.READ, layer, fields, (access,), source)
@@ -27,15 +33,17 @@ def read(buffer, offset, layer=3):
 def test_reads_into_one_buffer_are_one_gather():
     one, other = Buffer("one", 64), Buffer("other", 64)
     barrier = Work(Stream.CONTROL, None, 3, {})
-    reads = [read(one, 0), read(one, 16), read(other, 0), read(one, 32), read(one, 48, layer=4)]
+    reads = [read(one, 0), read(one, 16, row_bytes=4), read(other, 0), read(one, 32)]
+    reads += [read(one, 48, layer=4), read(one, 56, layer=4, rows=1)]
     for work in reads:
         work.after.append(barrier)
     found = list(stitched(reads))
-    assert found[1:] == [reads[2], reads[3], reads[4]]
+    assert found[1:] == reads[2:]
     gather = found[0]
     assert (gather.opcode, gather.layer, gather.stream) == (RemoteOp.GATHER, 3, Stream.REMOTE)
-    assert gather.fields == dict(local=Address(one), count=2)
-    assert [piece.local for piece in gather.pieces] == [0, 16]
+    shared = dict(rows=2, remote_pitch=9, local_pitch=8)
+    assert gather.fields == dict(local=Address(one), count=2, **shared)
+    assert [(piece.local, piece.row_bytes) for piece in gather.pieces] == [(0, 8), (16, 4)]
     assert gather.remotes == (reads[0].remote, reads[1].remote)
     assert gather.accesses == reads[0].accesses
     assert gather.after == [barrier]
@@ -67,7 +75,7 @@ def test_lists_lie_behind_the_streams():
                 fragment = held[item.data_id, item.fragment]
                 assert fragment.holder.chip != number
                 assert item.offset + item.row_bytes <= fragment.size
-                spans.append((item.local, item.local + item.rows * item.row_bytes))
+                spans.append((item.local, item.row_bytes))
             assert len(set(spans)) == len(spans)
         lists += len(ends)
         assert all(one[1] == two[0] for one, two in pairwise(ends))
