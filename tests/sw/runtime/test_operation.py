@@ -170,10 +170,18 @@ def test_memory_nodes_that_die_need_no_restart(system):
     assert made.do(lambda deployment: deployment.stores) == (MEMORY_NODES[1], HOST_NODE)
 
 
-def test_the_last_memory_node_is_named(system):
+def test_the_host_has_replicas_at_last(system):
     made, dead, _ = system
     dead += MEMORY_NODES
-    with pytest.raises(SystemLostError, match="32 is dead; 34 is dead"):
+    assert made.do(failing(NetworkError("x"))) == "done"
+    assert made.do(lambda deployment: deployment.stores) == (HOST_NODE,)
+
+
+def test_the_only_memory_node_is_named(system):
+    made, dead, _ = system
+    made._replicas, made._memories = 1, MEMORY_NODES[:1]
+    dead.append(MEMORY_NODES[0])
+    with pytest.raises(SystemLostError, match="can't reach the memory node.*32 is dead"):
         made.do(failing(DriverError("x")))
 
 

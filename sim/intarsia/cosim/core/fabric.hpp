@@ -51,6 +51,9 @@ public:
     std::vector<std::string> faults() const;
     void heed();
 
+    /// What is reported of `node` is heeded from now on.
+    void write_off(uint16_t node);
+
     /// Packets that link ends of models have sent more than once, and that came to them damaged.
     uint64_t repeated() const;
     uint64_t damaged() const;
@@ -76,6 +79,7 @@ private:
     std::vector<Wire> wires_;
     bool faulty_ = false;
     std::vector<std::string> heeded_;  // in order of the alphabet
+    std::vector<std::string> written_off_;  // how lines begin that are heeded
     std::vector<Attached> attached_;
     Hub hub_;
     std::vector<unsigned> hub_in_, hub_out_;
