@@ -1,5 +1,6 @@
 """The mutants, by the part of the project that they break."""
 
+from tests.mutants.coherence import COHERENCE
 from tests.mutants.packets import PACKETS
 from tests.mutants.proofs import PROOFS
 from tests.mutants.runner import Mutant
@@ -137,8 +138,8 @@ ATU = (
     Mutant(
         "atu: what a home said before a removal is believed",
         "hw/intarsia/atu/cache.py",
-        "m.d.sync += misses.stale.eq(misses.waits)",
-        "m.d.sync += misses.stale.eq(0)",
+        "with m.If(change.operation != MapOperation.FILL):\n                m.d.sync",
+        "with m.If(0):\n                m.d.sync",
         ATU_TEST,
     ),
     Mutant(
@@ -151,16 +152,16 @@ ATU = (
     Mutant(
         "atu: a port that waits holds up the other one",
         "hw/intarsia/atu/cache.py",
-        "free = [asker.request.valid & ~misses.waits[n] for n, asker in enumerate(self._askers)]",
-        "free = [asker.request.valid & ~misses.waits.any() for asker in self._askers]",
+        "free = [asker.request.valid & ~held[n] for n, asker in enumerate(self._askers)]",
+        "free = [asker.request.valid & ~held.any() for asker in self._askers]",
         ATU_TEST,
     ),
     Mutant(
-        "atu: questions break into packets",
-        "hw/intarsia/atu/port.py",
-        "with m.If(question.valid & ~passing):",
-        "with m.If(question.valid):",
-        "tests/hw/atu/test_port.py::test_port[4]",
+        "packets: those of several sources are mixed",
+        "hw/intarsia/common/packets.py",
+        "holding.eq(~(self.packet.ready & self.packet.p.last))",
+        "holding.eq(0)",
+        "tests/hw/common/test_packets.py::test_merge[4]",
     ),
 )
 
@@ -289,6 +290,7 @@ MUTANTS = (
     *ATU,
     *LINK,
     *PACKETS,
+    *COHERENCE,
     *DMA,
     *SEQUENCER,
     *COMPILER,

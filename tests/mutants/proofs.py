@@ -68,6 +68,21 @@ PROOFS = (
         "m.d.sync += used.eq(used & (1 << (sets - 1)))",
     ),
     _mutant(
+        "NoStaleHit",
+        "proof: answers that an order has overtaken are believed",
+        "atu/cache.py",
+        "key.fragment.eq(order.p.fragment),\n            ]\n"
+        "            m.d.sync += misses.stale.eq(misses.waits)",
+        "key.fragment.eq(order.p.fragment),\n            ]",
+    ),
+    _mutant(
+        "NoStaleHit",
+        "proof: an order is acknowledged while the responder goes by what is forgotten",
+        "atu/cache.py",
+        "with m.Elif(recalled & self.quiet):",
+        "with m.Elif(recalled):",
+    ),
+    _mutant(
         "AccessesStayInside",
         "proof: an access may end beyond its fragment",
         "common/lookup.py",

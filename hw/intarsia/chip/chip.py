@@ -99,12 +99,14 @@ class Chip(wiring.Component):
         connect(m, registers=registers.route, router=router.route)
         connect(m, registers=registers.command, atu=atu.command)
         connect(m, registers=registers.home, port=blocks["map_port"].home)
-        # Who is fenced is of interest to both, who take it at the same time.
-        fence, fences = registers.fence, (blocks["dma_remote"].fence, home.fence)
-        for taker, other in (fences, fences[::-1]):
-            m.d.comb += [taker.p.eq(fence.p), taker.valid.eq(fence.valid & other.ready)]
+        # Who is fenced is of interest to all three, who take it at the same time.
+        fence, remote = registers.fence, blocks["dma_remote"].fence
+        takers = (remote, home.fence, blocks["dma_responder"].fence)
+        taken = fence.valid & remote.ready & home.fence.ready
+        for taker in takers:
+            m.d.comb += [taker.p.eq(fence.p), taker.valid.eq(taken)]
         m.d.comb += [
-            fence.ready.eq(fences[0].ready & fences[1].ready),
+            fence.ready.eq(taken),
             self.irq.eq(registers.irq),
             sequencer.tick.eq(self.tick),
             atu.tick.eq(self.tick),

@@ -57,8 +57,10 @@ class _Work:
         What is said of the transfer elsewhere.
     left, row : Signal
         Bytes to the end of the row, and rows before that.
-    base, count : Signal
-        Of a list: where local addresses count from, and records that are to come.
+    base : Signal
+        Where local addresses count from.
+    count : Signal
+        Records that are to come.
     """
 
     def __init__(self, job):
@@ -158,19 +160,13 @@ class Cutter(wiring.Component):
         cutting = Signal()
         advances, ends = self._cut(m, work, cutting)
 
-        report = Signal(FaultReport, reset_less=True)
-        m.d.comb += self.fault.p.eq(report)
-
-        def refuse(code, **fields):
-            """Report `code`, and end the job."""
-            m.d.sync += [
-                report.eq(0),
-                report.code.eq(code),
-                report.engine.eq(Stream.REMOTE.value),
-                report.context.eq(work.context),
-                *(report[name].eq(value) for name, value in fields.items()),
-            ]
-            m.next = "REFUSE"
+        m.d.comb += [
+            self.fault.p.engine.eq(Stream.REMOTE.value),
+            self.fault.p.context.eq(work.context),
+            self.fault.p.code.eq(wrong_code),
+            self.fault.p.info.eq(wrong_word),
+            self.fault.p.address.eq(Mux(damaged, lister.record, 0)),
+        ]
 
         with m.FSM():
             with m.State("IDLE"):
@@ -189,7 +185,7 @@ class Cutter(wiring.Component):
                             record[name].eq(job.descriptor[name])
                             for name in ("data_id", "fragment", "offset", "row_bytes")
                         ),
-                        record.local.eq(job.descriptor.local.offset),
+                        record.local.eq(0),
                         work.base.eq(job.descriptor.local.offset),
                         work.beyond.eq(0),
                         work.left.eq(job.descriptor.row_bytes),
@@ -220,17 +216,17 @@ class Cutter(wiring.Component):
                         m.next = "PLACE"
             with m.State("PLACE"):
                 m.d.sync += [
-                    record.local.eq(record.local + work.base),
                     work.beyond.eq(0),
                     work.left.eq(record.row_bytes),
                     work.row.eq(1),
                     work.count.eq(work.count - 1),
-                    wrong.eq(record.row_bytes == 0),
-                    wrong_word.eq(StitchRecord.as_shape()["row_bytes"].offset // WORD),
+                    wrong.eq(damaged | (record.row_bytes == 0)),
+                    wrong_code.eq(Mux(damaged, FaultCode.PARITY, FaultCode.DESCRIPTOR)),
+                    wrong_word.eq(
+                        Mux(damaged, 0, StitchRecord.as_shape()["row_bytes"].offset // WORD)
+                    ),
                 ]
                 m.next = "CUT"
-                with m.If(damaged):
-                    refuse(FaultCode.PARITY, address=lister.record)
             with m.State("CUT"):
                 m.d.comb += [
                     cutting.eq(~wrong & ~self.cancelled),
@@ -239,7 +235,7 @@ class Cutter(wiring.Component):
                 with m.If(self.cancelled):
                     m.next = "END"
                 with m.Elif(wrong):
-                    refuse(wrong_code, info=wrong_word)
+                    m.next = "REFUSE"
                 with m.Elif(advances & ends):
                     m.next = "END"
                     with m.If(work.stitches & (work.count != 0)):
@@ -319,7 +315,7 @@ class Cutter(wiring.Component):
             request.data_id.eq(record.data_id),
             request.fragment.eq(record.fragment),
             request.offset.eq(offset),
-            request.span.address.eq(Mux(started, start.address, record.local)),
+            request.span.address.eq(work.base + Mux(started, start.address, record.local)),
             request.span.left.eq(Mux(started, start.left, left)),
             request.span.row_bytes.eq(record.row_bytes),
             request.span.gap.eq(gap),
@@ -328,7 +324,7 @@ class Cutter(wiring.Component):
         ]
         for opcode, kind in KINDS.items():
             with m.If(work.opcode == opcode.value):
-                m.d.comb += request.kind.eq(kind)
+                m.d.comb += request.kind.eq(kind.value)
 
         # At the other side, rows may overlap: what lies between them may be negative.
         with m.If(advances):

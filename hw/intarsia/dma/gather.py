@@ -50,8 +50,12 @@ class Gather(wiring.Component):
     beat : Out(stream.Signature(8 * link_bytes))
     damage : Out(stream.Signature(Damage))
         The first damaged vector since the last report was taken.
+    spoiled : Out(1)
+        With a beat: some of its bytes are damaged.
     reading : Out(1)
         There are bytes of a span that the memory was not asked for yet.
+    empty : Out(1)
+        There are none, nor beats that were not taken yet.
     """
 
     def __init__(self, *, config, eager=False):
@@ -62,7 +66,9 @@ class Gather(wiring.Component):
             "read": Out(MemoryRead(config.lanes)),
             "beat": Out(stream.Signature(8 * config.link_bytes)),
             "damage": Out(stream.Signature(Damage)),
+            "spoiled": Out(1),
             "reading": Out(1),
+            "empty": Out(1),
         })
 
     def elaborate(self, platform):
@@ -70,7 +76,7 @@ class Gather(wiring.Component):
         beat_bytes = self.config.link_bytes
 
         m.submodules.pieces = pieces = Pieces(config=self.config)
-        m.submodules.beats = beats = fifo.SyncFIFO(width=8 * beat_bytes, depth=DEPTH)
+        m.submodules.beats = beats = fifo.SyncFIFO(width=8 * beat_bytes + 1, depth=DEPTH)
         wiring.connect(m, wiring.flipped(self.span), pieces.span)
         piece = pieces.piece
 
@@ -81,6 +87,7 @@ class Gather(wiring.Component):
         m.d.comb += [
             room.eq(coming != DEPTH),
             self.reading.eq(piece.valid),
+            self.empty.eq(~piece.valid & (coming == 0)),
             self.read.request.valid.eq(piece.valid & room),
             self.read.request.p.address.eq(piece.p.address),
             self.read.request.p.mask.eq(piece.p.mask),
@@ -107,14 +114,17 @@ class Gather(wiring.Component):
         with m.If(self.read.data.valid & self.read.data.p.damaged & ~self.damage.valid):
             m.d.sync += [self.damage.valid.eq(1), self.damage.p.eq(came.damage)]
 
-        pending = Signal(8 * beat_bytes)
+        pending = Signal(8 * beat_bytes + 1)  # the last bit: damaged
         merged = Signal.like(pending)
         with m.If(self.read.data.valid):
             m.d.comb += merged.eq(
                 pending
                 | Cat(
-                    Mux(came.mask[lane], self.read.data.p.bytes[lane], 0)
-                    for lane in range(beat_bytes)
+                    *(
+                        Mux(came.mask[lane], self.read.data.p.bytes[lane], 0)
+                        for lane in range(beat_bytes)
+                    ),
+                    self.read.data.p.damaged,
                 )
             )
             m.d.sync += pending.eq(Mux(came.ends, 0, merged))
@@ -126,7 +136,7 @@ class Gather(wiring.Component):
             passes.eq(comes & ~beats.r_rdy if self.eager else 0),
             beats.w_data.eq(merged),
             beats.w_en.eq(comes & ~(passes & self.beat.ready)),
-            self.beat.p.eq(Mux(passes, merged, beats.r_data)),
+            Cat(self.beat.p, self.spoiled).eq(Mux(passes, merged, beats.r_data)),
             self.beat.valid.eq(beats.r_rdy | passes),
             beats.r_en.eq(self.beat.ready),
         ]

@@ -65,7 +65,7 @@ class Lister(wiring.Component):
 
         place = Signal(LOCAL, reset_less=True)
         asked = Signal(range(parts + 1))
-        came = Signal(range(parts))
+        came = Signal(range(parts + 1))
         read, part = self.read, self.part
         m.d.comb += [
             read.request.valid.eq(self.fetch & (asked != parts)),

@@ -113,7 +113,7 @@ class Receiver(wiring.Component):
             self.asked.eq(header.transaction),
             self.source.eq(header.source),
             detail.as_value().eq(deframer.head.p.extension),
-            writes.eq(found.kind != PacketKind.READ),
+            writes.eq(found.kind != PacketKind.READ.value),
             answers.eq(self.known & (self.target.node == header.source) & ~self.dead),
             failed.eq(self.failed.bit_select(found.job, 1)),
             scatter.span.p.eq(found.span),

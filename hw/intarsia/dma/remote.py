@@ -6,12 +6,12 @@ from amaranth.lib.wiring import In, Out
 
 from intarsia.common.lookup import Lookup
 from intarsia.common.ports import Engine, MemoryRead, MemoryWrite, PacketBeat
+from intarsia.common.share import ReadShare
 from intarsia.dma.cutter import Cutter
 from intarsia.dma.fence import Fence
 from intarsia.dma.receiver import Receiver
 from intarsia.dma.sender import Sender
-from intarsia.dma.share import ReadShare
-from intarsia.dma.transactions import JOBS, TRANSACTION, Transactions
+from intarsia.dma.transactions import JOBS, RECENT, Transactions
 from intarsia.isa.address import NODE, OWNER_BITS
 from intarsia.isa.counters import Activity
 from intarsia.isa.registers import FenceWord
@@ -98,7 +98,7 @@ class RemoteQueue(wiring.Component):
         wiring.connect(m, receiver.close, transactions.close)
         wiring.connect(m, cutter.read, share.first)
         wiring.connect(m, sender.read, share.second)
-        wiring.connect(m, share.read, wiring.flipped(self.read))
+        wiring.connect(m, share.port, wiring.flipped(self.read))
         wiring.connect(m, sender.packet, wiring.flipped(self.request))
         wiring.connect(m, wiring.flipped(self.reply), receiver.packet)
         wiring.connect(m, receiver.write, wiring.flipped(self.write))
@@ -128,14 +128,14 @@ class RemoteQueue(wiring.Component):
 
         # Jobs begin one after the other, and end when all their transactions are closed: those
         # before the number that came next when the last one was opened. A job without transactions
-        # may fall behind those of later ones: numbers are compared modulo 2^16.
-        m.submodules.ends = ends = fifo.SyncFIFO(width=Shape.cast(TRANSACTION).width, depth=JOBS)
+        # may fall behind those of later ones: by less than numbers can tell.
+        m.submodules.ends = ends = fifo.SyncFIFO(width=Shape.cast(RECENT).width, depth=JOBS)
         job = Signal(range(JOBS))
         begun = Signal(range(JOBS + 1))
         failed = Signal(JOBS)
         fails = Signal(JOBS)
         done = Signal()
-        behind = Signal(signed(Shape.cast(TRANSACTION).width))
+        behind = Signal(signed(Shape.cast(RECENT).width))
         m.d.comb += [
             behind.eq(transactions.oldest - ends.r_data),
             ends.w_data.eq(transactions.number),

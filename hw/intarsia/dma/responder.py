@@ -8,13 +8,21 @@ from intarsia.common.lookup import AccessCheck, Lookup, LookupResult
 from intarsia.common.ports import MemoryRead, MemoryWrite, PacketBeat
 from intarsia.dma.framing import Deframer, Framer
 from intarsia.dma.gather import Gather
+from intarsia.dma.performed import Performed
 from intarsia.dma.scatter import Scatter
 from intarsia.isa.address import NODE, LogicalAddress
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import RESPONDER, FaultCode, FaultReport
 from intarsia.isa.packet import LINK_FORMAT, ErrorDetail, PacketHeader, PacketKind
+from intarsia.isa.registers import FenceWord
 
 __all__ = ["Responder"]
+
+#: Bytes of a sum.
+SUM_BYTES = 4
+
+#: What is answered.
+KINDS = (PacketKind.READ, PacketKind.WRITE, PacketKind.ACCUMULATE)
 
 #: Replies that wait to be sent.
 DEPTH = 4
@@ -31,12 +39,14 @@ class _Reply(data.Struct):
 
 
 class Responder(wiring.Component):
-    """Answers READ and WRITE of fragments that lie in this chip's memory.
+    """Answers READ, WRITE and ACCUMULATE of fragments that lie in this chip's memory.
 
-    The fragment is looked up in this node's own map: requests that came to the wrong node, or with
-    another version than the fragment has, are refused; so are those beyond its end, and those that
-    the permissions don't allow (a node may always access what it holds itself). A refused request
-    is answered with ERROR, moves no byte, and is reported.
+    The fragment is looked up in this node's own map: requests for what lies elsewhere, or with
+    another version than the fragment has, are refused (VERSION: who asked goes by an earlier
+    entry); so are those beyond its end, and those that the permissions don't allow (a node may
+    always access what it holds itself). A replica is read and written like the fragment, but
+    nothing is added to it. A refused request is answered with ERROR, moves no byte, and is
+    reported, but for VERSION.
 
     Requests are begun in order; a WRITE is acknowledged when the memory has accepted all of it, and
     a READ that comes after it sees it. A WRITE that comes after a READ may overtake it: whoever
@@ -44,9 +54,15 @@ class Responder(wiring.Component):
     requests. Payload passes at one beat per cycle both ways, at the same time; there are at most 6
     cycles between the payloads of packets that wait in line, besides their heads.
 
-    Relies on the link for packets that are as long as their header says. Anything but a READ or
-    WRITE is reported as LINK_PROTOCOL and dropped. Bytes that can't be read are reported as PARITY;
-    the reply that they belong to leaves all the same.
+    ACCUMULATE adds int32 to what is there, modulo 2^32, at one beat per cycle; it waits until
+    earlier READs have been read, and nothing else is written meanwhile. One that was performed
+    before is acknowledged, and adds nothing; see :class:`~intarsia.dma.performed.Performed`. Older
+    ones are refused (TRANSACTION), those that are not aligned to 4 bytes, too (BOUNDS).
+
+    Relies on the link for packets that are as long as their header says. Anything else is reported
+    as LINK_PROTOCOL and dropped. Bytes that can't be read are reported as PARITY: a reply that they
+    belong to leaves all the same; of sums that would be added to them, these and those behind them
+    are not, and the answer is ERROR.
 
     Parameters
     ----------
@@ -56,6 +72,8 @@ class Responder(wiring.Component):
     -------
     node : In(16)
         This node.
+    fence : In(stream.Signature(FenceWord, always_ready=True))
+        A node is dead, or has begun anew: what it has sent before counts no more.
     lookup : Out(Lookup())
     request : In(stream.Signature(PacketBeat(link_bytes)))
         Packets of class REQUEST.
@@ -75,6 +93,7 @@ class Responder(wiring.Component):
         self.config = config
         super().__init__({
             "node": In(NODE),
+            "fence": In(stream.Signature(FenceWord, always_ready=True)),
             "lookup": Out(Lookup()),
             "request": In(stream.Signature(PacketBeat(config.link_bytes))),
             "reply": Out(stream.Signature(PacketBeat(config.link_bytes))),
@@ -93,61 +112,113 @@ class Responder(wiring.Component):
         m.submodules.gather = gather = Gather(config=self.config, eager=True)
         m.submodules.framer = framer = Framer(link_bytes=self.config.link_bytes)
         m.submodules.check = check = AccessCheck()
+        m.submodules.performed = performed = Performed()
         m.submodules.replies = replies = fifo.SyncFIFO(width=_Reply.as_shape().size, depth=DEPTH)
         wiring.connect(m, wiring.flipped(self.request), deframer.packet)
         wiring.connect(m, scatter.write, wiring.flipped(self.write))
         wiring.connect(m, gather.read, wiring.flipped(self.read))
-        wiring.connect(m, gather.beat, framer.payload)
+        wiring.connect(m, wiring.flipped(self.fence), performed.fence)
         wiring.connect(m, framer.packet, wiring.flipped(self.reply))
 
-        # A request is judged while its head is held, one cycle after it was found in the map.
+        # A request is judged one cycle after it was found in the map.
         head = deframer.head.p.header
-        address = Signal(LogicalAddress)
+        there = Signal(LogicalAddress)
+        address = Signal(LogicalAddress, reset_less=True)
+        asked = Signal(PacketHeader, reset_less=True)
         entry = Signal(LookupResult, reset_less=True)
+        elsewhere = Signal()
         known = Signal()
-        writes = Signal()
+        reads = Signal()
+        sums = Signal()
         m.d.comb += [
-            address.as_value().eq(deframer.head.p.extension),
-            writes.eq(head.kind == PacketKind.WRITE),
-            known.eq(writes | (head.kind == PacketKind.READ)),
-            self.lookup.request.p.data_id.eq(address.data_id),
-            self.lookup.request.p.fragment.eq(address.fragment),
+            there.as_value().eq(deframer.head.p.extension),
+            known.eq(Cat(head.kind == kind for kind in KINDS).any()),
+            self.lookup.request.p.data_id.eq(there.data_id),
+            self.lookup.request.p.fragment.eq(there.fragment),
+            reads.eq(asked.kind == PacketKind.READ),
+            sums.eq(asked.kind == PacketKind.ACCUMULATE),
             check.entry.eq(entry),
-            check.access.write.eq(writes),
-            check.access.holder.eq(head.source == self.node),
+            check.access.write.eq(~reads),
+            check.access.accumulate.eq(sums),
+            check.access.holder.eq(asked.source == self.node),
+            check.access.elsewhere.eq(elsewhere),
             check.access.version.eq(address.version),
             check.access.offset.eq(address.offset),
-            check.access.length.eq(head.length),
+            check.access.length.eq(asked.length),
+            performed.source.eq(asked.source),
+            performed.number.eq(asked.transaction),
         ]
+        misfit = Signal()
+        refusal = Signal(FaultCode)
+        m.d.comb += [
+            misfit.eq(sums & ((address.offset | asked.length) & (SUM_BYTES - 1)).any()),
+            refusal.eq(check.fault),
+        ]
+        with m.If(check.fault == FaultCode.NONE):
+            with m.If(misfit):
+                m.d.comb += refusal.eq(FaultCode.BOUNDS)
+            with m.Elif(sums & performed.outdated):
+                m.d.comb += refusal.eq(FaultCode.TRANSACTION)
 
         # Memory is one row here.
         place = Signal.like(gather.span.p)
         m.d.comb += [
             place.address.eq(entry.base + address.offset),
-            place.left.eq(head.length),
-            place.length.eq(head.length),
+            place.left.eq(asked.length),
+            place.length.eq(asked.length),
             gather.span.p.eq(place),
             scatter.span.p.eq(place),
         ]
 
-        # Payload is written, or else sunk.
+        # Payload is written, or added to what is there, or else sunk. What is read is added, or
+        # sent.
         storing = Signal()
+        adding = Signal()
+        spoiled = Signal()  # Some bytes that were to be added to were damaged.
+        payload = deframer.payload
         m.d.comb += [
-            scatter.beat.p.eq(deframer.payload.p.data),
-            scatter.beat.valid.eq(storing & deframer.payload.valid),
-            deframer.payload.ready.eq(~storing | scatter.beat.ready),
+            scatter.beat.p.eq(payload.p.data),
+            scatter.void.eq(adding & (spoiled | gather.spoiled)),
+            framer.payload.p.eq(gather.beat.p),
         ]
+        with m.If(~storing):
+            m.d.comb += payload.ready.eq(1)
+        with m.Else():
+            m.d.comb += [
+                scatter.beat.valid.eq(payload.valid & (~adding | gather.beat.valid)),
+                payload.ready.eq(scatter.beat.ready & (~adding | gather.beat.valid)),
+            ]
+        with m.If(adding):
+            width = 8 * SUM_BYTES
+            m.d.comb += [
+                gather.beat.ready.eq(scatter.beat.ready & payload.valid),
+                scatter.beat.p.eq(
+                    Cat(
+                        (
+                            payload.p.data.word_select(n, width)
+                            + gather.beat.p.word_select(n, width)
+                        )[:width]
+                        for n in range(self.config.link_bytes // SUM_BYTES)
+                    )
+                ),
+            ]
+            with m.If(gather.beat.valid & gather.beat.ready):
+                m.d.sync += spoiled.eq(spoiled | gather.spoiled)
+        with m.Else():
+            m.d.comb += [
+                framer.payload.valid.eq(gather.beat.valid),
+                gather.beat.ready.eq(framer.payload.ready),
+            ]
 
         # Replies, as they are pushed, and as they are sent.
         reply = data.View(_Reply, replies.w_data)
         sent = data.View(_Reply, replies.r_data)
-        asked = Signal(PacketHeader, reset_less=True)
         kind = Signal(PacketKind)
         refused = Signal()
         acknowledges = Signal()
         header = framer.head.p.header
         m.d.comb += [
-            refused.eq(check.fault != FaultCode.NONE),
+            refused.eq(refusal != FaultCode.NONE),
             reply.destination.eq(asked.source),
             reply.kind.eq(kind),
             reply.length.eq(Mux(kind == PacketKind.READ_REPLY, asked.length, 0)),
@@ -155,7 +226,7 @@ class Responder(wiring.Component):
             reply.detail.data_id.eq(address.data_id),
             reply.detail.fragment.eq(address.fragment),
             reply.detail.offset.eq(address.offset),
-            reply.detail.fault.eq(check.fault),
+            reply.detail.fault.eq(Mux(acknowledges, FaultCode.PARITY, refusal)),
             framer.head.valid.eq(replies.r_rdy),
             replies.r_en.eq(framer.head.ready),
             framer.head.p.extension.eq(sent.detail),
@@ -166,10 +237,10 @@ class Responder(wiring.Component):
             header.transaction.eq(sent.transaction),
             header.link_format.eq(LINK_FORMAT),
         ]
-        with m.If(acknowledges):
-            m.d.comb += kind.eq(PacketKind.WRITE_ACK)
-        with m.Elif(refused):
+        with m.If(Mux(acknowledges, spoiled, refused)):
             m.d.comb += kind.eq(PacketKind.ERROR)
+        with m.Elif(acknowledges):
+            m.d.comb += kind.eq(PacketKind.WRITE_ACK)
         with m.Else():
             m.d.comb += kind.eq(PacketKind.READ_REPLY)
 
@@ -179,12 +250,13 @@ class Responder(wiring.Component):
         damage = gather.damage
         code = Signal(FaultCode)
         about = Signal(LogicalAddress)
+        stranger = Signal()
         with m.If(~reports):
             m.d.comb += [code.eq(FaultCode.PARITY), damage.ready.eq(1)]
-        with m.Elif(known):
-            m.d.comb += [code.eq(check.fault), about.eq(address)]
-        with m.Else():
+        with m.Elif(stranger):
             m.d.comb += code.eq(FaultCode.LINK_PROTOCOL)
+        with m.Else():
+            m.d.comb += [code.eq(refusal), about.eq(address)]
         m.d.comb += [
             fault.valid.eq(reports | damage.valid),
             fault.p.code.eq(code),
@@ -202,42 +274,63 @@ class Responder(wiring.Component):
                     with m.If(self.lookup.request.ready):
                         m.next = "FIND"
                 with m.Elif(deframer.head.valid):
-                    m.d.comb += [deframer.head.ready.eq(1), reports.eq(1)]
+                    m.d.comb += [deframer.head.ready.eq(1), reports.eq(1), stranger.eq(1)]
             with m.State("FIND"):
+                found = self.lookup.result.p
+                holds = (found.node == self.node) | (
+                    (found.replica == self.node) & (head.kind != PacketKind.ACCUMULATE)
+                )
                 with m.If(self.lookup.result.valid):
-                    found = self.lookup.result.p
                     m.d.sync += [
                         entry.eq(found),
-                        entry.hit.eq(found.hit & (found.node == self.node)),
+                        elsewhere.eq(~holds),
                         asked.eq(head),
+                        address.eq(there),
+                        spoiled.eq(0),
                     ]
                     m.next = "JUDGE"
             with m.State("JUDGE"):
-                with m.If(refused):
+                m.d.comb += performed.asks.eq(sums)
+                with m.If(sums & ~performed.answered):
+                    pass
+                with m.Elif(refused):
                     m.d.comb += [
                         replies.w_en.eq(1),
                         deframer.head.ready.eq(replies.w_rdy),
-                        reports.eq(replies.w_rdy),
+                        # Who asks at a place of before looks up again: nothing is wrong.
+                        reports.eq(replies.w_rdy & (refusal != FaultCode.VERSION)),
                     ]
-                with m.Elif(writes):
-                    m.d.comb += [
-                        scatter.span.valid.eq(1),
-                        deframer.head.ready.eq(scatter.span.ready),
-                    ]
-                with m.Else():
+                with m.Elif(reads):
                     m.d.comb += [
                         gather.span.valid.eq(replies.w_rdy),
                         replies.w_en.eq(gather.span.ready),
                         deframer.head.ready.eq(replies.w_rdy & gather.span.ready),
                     ]
+                with m.Elif(~sums):
+                    m.d.comb += [
+                        scatter.span.valid.eq(1),
+                        deframer.head.ready.eq(scatter.span.ready),
+                    ]
+                with m.Elif(performed.repeated):
+                    m.d.comb += deframer.head.ready.eq(1)
+                with m.Elif(gather.empty):
+                    m.d.comb += [
+                        gather.span.valid.eq(1),
+                        scatter.span.valid.eq(1),
+                        performed.record.eq(1),
+                        deframer.head.ready.eq(1),
+                    ]
                 with m.If(deframer.head.ready):
-                    m.d.sync += storing.eq(scatter.span.valid)
-                    m.next = "ASK"
+                    m.d.sync += [storing.eq(scatter.span.valid), adding.eq(performed.record)]
                     with m.If(scatter.span.valid):
                         m.next = "STORE"
+                    with m.Elif(sums & ~refused):
+                        m.next = "ACKNOWLEDGE"
+                    with m.Else():
+                        m.next = "ASK"
             with m.State("STORE"):
                 with m.If(scatter.done):
-                    m.d.sync += storing.eq(0)
+                    m.d.sync += [storing.eq(0), adding.eq(0)]
                     m.next = "ACKNOWLEDGE"
             with m.State("ACKNOWLEDGE"):
                 m.d.comb += [acknowledges.eq(1), replies.w_en.eq(1)]

@@ -25,6 +25,8 @@ class Scatter(wiring.Component):
     -------
     span : In(stream.Signature(Span))
     beat : In(stream.Signature(8 * link_bytes))
+    void : In(1)
+        The beat is taken, but not written.
     write : Out(MemoryWrite(lanes))
     done : Out(1)
         The last write of a span is accepted in this cycle.
@@ -35,6 +37,7 @@ class Scatter(wiring.Component):
         super().__init__({
             "span": In(stream.Signature(Span)),
             "beat": In(stream.Signature(8 * config.link_bytes)),
+            "void": In(1),
             "write": Out(MemoryWrite(config.lanes)),
             "done": Out(1),
         })
@@ -65,7 +68,7 @@ class Scatter(wiring.Component):
                 m.d.sync += [
                     ends.eq(piece.p.span_ends),
                     request.address.eq(piece.p.address),
-                    request.mask.eq(piece.p.mask),
+                    request.mask.eq(Mux(self.void, 0, piece.p.mask)),
                     request.bytes.eq(self.beat.p),
                 ]
 

@@ -120,8 +120,8 @@ class Sender(wiring.Component):
         writes = Signal()
         sums = Signal()
         m.d.comb += [
-            writes.eq(request.kind != PacketKind.READ),
-            sums.eq(request.kind == PacketKind.ACCUMULATE),
+            writes.eq(request.kind != PacketKind.READ.value),
+            sums.eq(request.kind == PacketKind.ACCUMULATE.value),
             lookup.p.data_id.eq(request.data_id),
             lookup.p.fragment.eq(request.fragment),
             lookup.p.fresh.eq(again & ~half),
@@ -278,7 +278,7 @@ class Sender(wiring.Component):
             framer.head.valid.eq(sending),
             framer.head.p.eq(head),
             free.eq(~sending | framer.head.ready),
-            gather.span.valid.eq(loads & (request.kind != PacketKind.READ)),
+            gather.span.valid.eq(loads & (request.kind != PacketKind.READ.value)),
             gather.span.p.eq(request.span),
             address.data_id.eq(request.data_id),
             address.fragment.eq(request.fragment),

@@ -6,7 +6,6 @@ from amaranth.lib.wiring import In, Out
 
 from intarsia.dma.pieces import Span
 from intarsia.isa.address import DATA_ID, LOCAL, NODE
-from intarsia.isa.packet import PacketKind
 
 __all__ = [
     "IN_FLIGHT",
@@ -14,6 +13,7 @@ __all__ = [
     "OFFSET",
     "PATIENCE",
     "PLACE",
+    "RECENT",
     "TRANSACTION",
     "TRIES",
     "Request",
@@ -28,6 +28,9 @@ TRANSACTION = unsigned(16)
 
 #: Requests that are open, at most: places of the table. A power of two.
 IN_FLIGHT = 8
+
+#: Lower bits of numbers; enough to compare those that are open, or were of late.
+RECENT = unsigned(6)
 
 #: Place in the table.
 PLACE = range(IN_FLIGHT)
@@ -52,8 +55,8 @@ class Request(data.Struct):
     number: TRANSACTION
     """As in packets. The table sets it."""
 
-    kind: PacketKind
-    """READ, WRITE or ACCUMULATE."""
+    kind: 2
+    """READ, WRITE or ACCUMULATE: the lower bits of that `PacketKind`."""
 
     job: range(JOBS)
     """Job that it belongs to."""
@@ -124,8 +127,8 @@ class Transactions(wiring.Component):
     open : In(stream.Signature(Request))
     number : Out(16)
         Number of the request that is opened next.
-    oldest : Out(16)
-        All requests before this one are closed.
+    oldest : Out(RECENT)
+        All requests before this one are closed: lower bits of its number.
     asks : In(1)
         The table is asked for `asked`; nothing is due in this cycle.
     asked : In(16)
@@ -155,7 +158,7 @@ class Transactions(wiring.Component):
     tick: In(1)
     open: In(stream.Signature(Request))
     number: Out(TRANSACTION)
-    oldest: Out(TRANSACTION)
+    oldest: Out(RECENT)
     asks: In(1)
     asked: In(TRANSACTION)
     found: Out(Request)
@@ -190,10 +193,12 @@ class Transactions(wiring.Component):
         following = Signal(range(2 * IN_FLIGHT))
         place = Signal(PLACE)
         opens = Signal()
+        empty = Signal()
         m.d.comb += [
             self.again.eq(repeats.any()),
             self.due.eq(~self.asks & (self.again | (following != self.number[: len(following)]))),
             place.eq(following),
+            empty.eq(self.oldest == self.number[: len(self.oldest)]),
             self.open.ready.eq((self.number - self.oldest)[: len(following)] != IN_FLIGHT),
             opens.eq(self.open.valid & self.open.ready),
             write.addr.eq(self.number),
@@ -249,7 +254,7 @@ class Transactions(wiring.Component):
             period.eq(self.tick & (pulses == PATIENCE - 1)),
             expires.eq(Mux(period, awaits & old & ~claimed, 0)),
         ]
-        with m.If(opens | (self.oldest != self.number)):
+        with m.If(opens | ~empty):
             m.d.sync += [
                 self.number.eq(self.number + opens),
                 pending.eq(pending & ~closed | opened),
@@ -263,9 +268,7 @@ class Transactions(wiring.Component):
                 ),
                 pulses.eq(pulses + self.tick),
             ]
-            with m.If(
-                (self.oldest != self.number) & ~pending.bit_select(self.oldest[: len(place)], 1)
-            ):
+            with m.If(~empty & ~pending.bit_select(self.oldest[: len(place)], 1)):
                 m.d.sync += self.oldest.eq(self.oldest + 1)
         with m.If(self.take & ~self.again):
             m.d.sync += following.eq(following + 1)

@@ -263,7 +263,7 @@ REGISTERS = {
     Register.FENCE: RegisterInfo(
         Access.WO,
         "Whether the node (15:0; its lower 6 bits count) is dead (16): requests go to replicas, "
-        "and what comes from it is dropped. Chips fence nodes themselves that do not answer.",
+        "and its replies are dropped. Chips themselves take nodes for dead that do not answer.",
     ),
     Register.COUNTER_INDEX: RegisterInfo(
         Access.RW, "Counter that COUNTER reads; see `counter_index`."

@@ -1,9 +1,9 @@
-"""Simulated systems: chips around a hub, with a memory node and a host node."""
+"""Simulated systems: chips and a hub, with a memory node and a host node behind it."""
 
 import ctypes
 import enum
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from intarsia.cosim.build import chip_library
@@ -13,6 +13,8 @@ from intarsia.driver.transport import Errand, ErrandKind, Standing, State
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.config import ChipConfig
+from intarsia.isa.topologies import HUB, Topology
+from intarsia.isa.topologies import topology as build_topology
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODES
 
 __all__ = ["Fabric", "FabricError", "Reason", "SilenceError"]
@@ -46,7 +48,7 @@ class Reason(enum.IntEnum):
 
 
 class Fabric:
-    """A star of verilated chips, nodes 0, 1, …, with a memory node and a host node.
+    """Verilated chips, nodes 0, 1, …, with a memory node and a host node, wired in some way.
 
     Time passes only within :meth:`run` and the methods that wait for something; it passes in quanta
     of `link_latency` cycles. The same calls give the same cycles.
@@ -65,9 +67,16 @@ class Fabric:
         Cycles from a request's turn at such a node until its reply leaves.
     faults : Faults
         What happens to links and nodes.
+    topology : Topology or None
+        Which ports are joined, and the routes of the hub; those of chips are the driver's to write.
+        By default a star.
+    library : callable
+        Library of a chip of a configuration.
 
     Raises
     ------
+    :exc:`intarsia.isa.topologies.TopologyError`
+        If these chips can't be wired in this way.
     :exc:`intarsia.cosim.native.NativeError`
         If links have no latency.
     :exc:`intarsia.cosim.faults.FaultsError`
@@ -84,13 +93,17 @@ class Fabric:
         host_bytes: int = 64 << 20,
         memory_latency: int = 32,
         faults: Faults = NO_FAULTS,
+        topology: Topology | None = None,
+        library: Callable[[ChipConfig], Path] = chip_library,
     ) -> None:
         self.configs, self.faults = tuple(configs), faults
         faults.check(len(self.configs), memories)
+        self.topology = topology or build_topology("star", len(self.configs), memories)
+        self.topology.check(self.configs)
         libraries: dict[ChipConfig, Path] = {}
         for config in self.configs:
             if config not in libraries:
-                libraries[config] = chip_library(config)
+                libraries[config] = library(config)
         self._core = core()
         self._fabric = self._core.create(link_latency)
         for config in self.configs:
@@ -98,6 +111,10 @@ class Fabric:
         sizes = dict.fromkeys(MEMORY_NODES[:memories], memory_bytes) | {HOST_NODE: host_bytes}
         for node, size in sizes.items():
             self._core.add_memory(self._fabric, node, size, MEMORY_LINK_BYTES, memory_latency)
+        for link in self.topology.links:
+            near, far = sorted(link, key=lambda end: end.node == HUB)
+            self._core.join(self._fabric, *near, *far)
+        self._route_hub()
         if faults.ber or faults.drop:
             self._core.disturb(self._fabric, faults.ber, faults.drop, faults.seed)
         for node, cycle in faults.cut.items():
@@ -112,6 +129,21 @@ class Fabric:
         if self._fabric is not None:
             self._core.destroy(self._fabric)
             self._fabric = None
+
+    def avoid(self, dead: Iterable[int]) -> None:
+        """Route packets round chips that are dead. Other chips must be told their new routes.
+
+        Raises
+        ------
+        :exc:`intarsia.isa.topologies.TopologyError`
+            If others are cut off by that.
+        """
+        self.topology = self.topology.without(dead)
+        self._route_hub()
+
+    def _route_hub(self) -> None:
+        for node, port in self.topology.routes[HUB].items():
+            self._core.route(self._fabric, node, port)
 
     @property
     def now(self) -> int:
@@ -250,17 +282,18 @@ class Fabric:
         """Let the memory node or host node, as a home, wait for `node` no more, or again."""
         self._core.fence(self._fabric, home, node, int(fenced))
 
-    def errand(self, errand: Errand) -> int:
-        """Queue what the host node shall do while time passes. Returns its number."""
+    def errand(self, errand: Errand, *, source: int = HOST_NODE) -> int:
+        """Queue what the host node, or the memory node, shall do while time passes.
+
+        Returns its number among those of that node.
+        """
         if errand.kind is ErrandKind.PLACE:
             if errand.region is None:
                 raise FabricError("An errand that places a fragment needs its region")
             *place, gone = errand.region
             when = errand.group, errand.earliest
             about = errand.node, errand.data_id, errand.fragment
-            return self._core.errand_place(
-                self._fabric, HOST_NODE, *when, *about, *place, int(gone)
-            )
+            return self._core.errand_place(self._fabric, source, *when, *about, *place, int(gone))
         fields = {
             "data_id": errand.data_id,
             "fragment": errand.fragment,
@@ -269,7 +302,7 @@ class Fabric:
         }
         return self._core.errand(
             self._fabric,
-            HOST_NODE,
+            source,
             errand.kind,
             errand.group,
             errand.earliest,
@@ -280,10 +313,10 @@ class Fabric:
             errand.entry,
         )
 
-    def standing(self, number: int) -> Standing:
-        """How an errand stands."""
+    def standing(self, number: int, *, source: int = HOST_NODE) -> Standing:
+        """How an errand of the host node, or of the memory node, stands."""
         cycle, what = ctypes.c_uint64(), ctypes.c_char_p()
-        state = self._core.errand_standing(self._fabric, HOST_NODE, number, cycle, what)
+        state = self._core.errand_standing(self._fabric, source, number, cycle, what)
         return Standing(State(state), cycle.value, (what.value or b"").decode())
 
     def events(self, chip: int) -> list[tuple[int, int, int, int, bool]]:

@@ -1,6 +1,6 @@
 """The simulator as the driver's transport."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from intarsia.cosim.fabric import Fabric, FabricError, Reason, SilenceError
@@ -8,6 +8,7 @@ from intarsia.driver.errors import DriverError, NetworkError, SilentNodeError
 from intarsia.driver.transport import Errand, Interrupt, Standing
 from intarsia.isa.bits import decode
 from intarsia.isa.registers import InterruptWord
+from intarsia.isa.topologies import Topology
 
 __all__ = ["SimulatedTransport"]
 
@@ -29,6 +30,15 @@ class SimulatedTransport:
     def chips(self) -> int:
         """Number of chips."""
         return len(self.fabric.configs)
+
+    @property
+    def topology(self) -> Topology:
+        """How they are wired."""
+        return self.fabric.topology
+
+    def avoid(self, dead: Iterable[int]) -> None:
+        """Route packets round chips that are dead."""
+        self.fabric.avoid(dead)
 
     @property
     def now(self) -> int:

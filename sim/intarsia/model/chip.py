@@ -200,7 +200,7 @@ class Chip:
             case Stream.LOCAL:
                 transfer.local_transfer(memory, LocalOp(opcode), self._addressed(instruction))
             case Stream.REMOTE:
-                self._remote(RemoteOp(opcode), self._addressed(instruction))
+                self._remote(instruction)
 
     def _control(self, opcode: Any, body: Any) -> None:
         match opcode:
@@ -213,21 +213,33 @@ class Chip:
             case ControlOp.SYNC:
                 self._barriers.leave(self.node.number, body)
 
-    def _remote(self, opcode: RemoteOp, work: data.Const) -> None:
-        if work.data_id >> TENSOR_BITS != self._owner % (1 << OWNER_BITS):
-            raise ModelFaultError(
-                FaultCode.OWNER,
-                f"node {self.node.number}: data ID {work.data_id:#x} is not of owner {self._owner}",
-            )
-        name = work.data_id, work.fragment
-        rows = transfer.Rows(work.offset, work.rows, work.row_bytes, work.remote_pitch)
-        local = transfer.Rows(work.local.offset, work.rows, work.row_bytes, work.local_pitch)
-        if opcode is RemoteOp.READ:
-            moved = self._fabric.read(self.node.number, name, rows)
-            transfer.scatter(self.node.memory, local, moved)
-        else:
-            moved = transfer.gather(self.node.memory, local)
-            self._fabric.write(self.node.number, name, rows, moved)
+    def _remote(self, instruction: Instruction) -> None:
+        opcode = RemoteOp(instruction.opcode)
+        work = self._addressed(instruction)
+        for moved in transfer.remotes(self.node.memory, opcode, work):
+            tensor, _ = moved.name
+            if tensor >> TENSOR_BITS != self._owner % (1 << OWNER_BITS):
+                raise ModelFaultError(
+                    FaultCode.OWNER,
+                    f"node {self.node.number}: data ID {tensor:#x} is not of owner {self._owner}",
+                )
+            if opcode in transfer.STITCHES:
+                self._check(instruction, "local", work.local.slot, moved.near.extent())
+            self._transfer(moved)
+
+    def _transfer(self, moved: transfer.Remote) -> None:
+        memory, number = self.node.memory, self.node.number
+        match moved.opcode:
+            case RemoteOp.READ:
+                transfer.scatter(
+                    memory, moved.near, self._fabric.read(number, moved.name, moved.far)
+                )
+            case RemoteOp.WRITE:
+                sent = transfer.gather(memory, moved.near)
+                self._fabric.write(number, moved.name, moved.far, sent)
+            case _:
+                sent = transfer.gather(memory, moved.near)
+                self._fabric.accumulate(number, moved.name, moved.far, sent)
 
     def _addressed(self, instruction: Instruction) -> data.Const:
         """The body with addresses for operands; every byte it will touch is in its slot."""
@@ -280,8 +292,11 @@ def _extents(
         case Stream.LOCAL:
             extents = transfer.read_extents(LocalOp(opcode), work) | transfer.write_extents(work)
         case Stream.REMOTE:
-            local = transfer.Rows(work.local.offset, work.rows, work.row_bytes, work.local_pitch)
-            extents = {"local": local.extent()}
+            if opcode in transfer.STITCHES:
+                extents = {"records": transfer.list_extent(work)}
+            else:
+                rows = work.rows, work.row_bytes, work.local_pitch
+                extents = {"local": transfer.Rows(work.local.offset, *rows).extent()}
     return list(extents.items())
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from intarsia.isa.faults import FaultCode
 from intarsia.model.faults import ModelFaultError
-from intarsia.model.transfer import Rows, gather, scatter
+from intarsia.model.transfer import Rows, gather, scatter, summed
 
 __all__ = ["Entry", "Fabric", "Node"]
 
@@ -24,6 +24,7 @@ class Entry:
     size: int
     read: bool
     write: bool
+    accumulate: bool = False
 
 
 @dataclass
@@ -84,6 +85,13 @@ class Fabric:
         """Commits a WRITE of `node`; as :meth:`read`."""
         holder, entry = self._resolve(node, name, rows, "write")
         scatter(holder.memory, rows.moved(entry.base), moved)
+        self.moved += moved.size
+
+    def accumulate(self, node: int, name: Name, rows: Rows, moved: np.ndarray) -> None:
+        """Commits an ACCUMULATE of `node`; as :meth:`read`."""
+        holder, entry = self._resolve(node, name, rows, "accumulate")
+        place = rows.moved(entry.base)
+        scatter(holder.memory, place, summed(gather(holder.memory, place), moved))
         self.moved += moved.size
 
     def _resolve(self, node: int, name: Name, rows: Rows, what: str) -> tuple[Node, Entry]:

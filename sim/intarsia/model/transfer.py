@@ -5,17 +5,31 @@ from dataclasses import dataclass
 import numpy as np
 from amaranth.lib import data
 
-from intarsia.isa.instruction import LocalOp
+from intarsia.isa.faults import FaultCode
+from intarsia.isa.instruction import LocalOp, RemoteOp
+from intarsia.isa.transfer import StitchRecord
+from intarsia.model.faults import ModelFaultError
 from intarsia.model.memory import Memory, as_signed
 
 __all__ = [
+    "STITCHES",
+    "Remote",
     "Rows",
     "gather",
+    "list_extent",
     "local_transfer",
     "read_extents",
+    "remotes",
     "scatter",
+    "summed",
     "write_extents",
 ]
+
+
+#: What each record of a list is.
+STITCHES = {RemoteOp.GATHER: RemoteOp.READ, RemoteOp.SCATTER: RemoteOp.WRITE}
+
+RECORD_BYTES = StitchRecord.as_shape().size // 8
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,67 @@ def local_transfer(memory: Memory, opcode: LocalOp, work: data.Const) -> None:
     else:
         moved = np.full(work.rows * work.row_bytes, work.value, np.uint8)
     scatter(memory, _destination(work), moved)
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One transfer to or from another node.
+
+    Members
+    -------
+    opcode : RemoteOp
+        READ, WRITE or ACCUMULATE.
+    name : (int, int)
+        Data ID and fragment.
+    far, near : Rows
+        Addresses within the fragment, and in the chip's memory.
+    """
+
+    opcode: RemoteOp
+    name: tuple[int, int]
+    far: Rows
+    near: Rows
+
+
+def remotes(memory: Memory, opcode: RemoteOp, work: data.Const) -> list[Remote]:
+    """Transfers that an instruction of the remote queue consists of; those of lists as well.
+
+    Raises
+    ------
+    :exc:`ModelFaultError`
+        DESCRIPTOR, if a record is empty.
+    """
+    if opcode not in STITCHES:
+        return [_remote(opcode, work, work, work.local.offset)]
+    start, stop = list_extent(work)
+    found = []
+    for place in range(start, stop, RECORD_BYTES):
+        content = bytes(memory[place : place + RECORD_BYTES])
+        record = StitchRecord.as_shape().from_bits(int.from_bytes(content, "little"))
+        if not record.row_bytes:
+            raise ModelFaultError(FaultCode.DESCRIPTOR, f"the record at {place:#x} has no bytes")
+        found.append(_remote(STITCHES[opcode], record, work, work.local.offset + record.local))
+    return found
+
+
+def list_extent(work: data.Const) -> tuple[int, int]:
+    """Addresses of the first byte of a list, and of the first after it."""
+    start = work.records.offset
+    return start, start + work.count * RECORD_BYTES
+
+
+def summed(here: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """What ACCUMULATE leaves of dense bytes of int32, and of those that are added to them."""
+    return (here.view("<u4") + moved.view("<u4")).view(np.uint8)
+
+
+def _remote(opcode: RemoteOp, record: data.Const, work: data.Const, local: int) -> Remote:
+    return Remote(
+        opcode,
+        (record.data_id, record.fragment),
+        Rows(record.offset, work.rows, record.row_bytes, work.remote_pitch),
+        Rows(local, work.rows, record.row_bytes, work.local_pitch),
+    )
 
 
 def gather(memory: Memory, rows: Rows) -> np.ndarray:

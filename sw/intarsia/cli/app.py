@@ -77,8 +77,17 @@ def _refusals() -> tuple[type[Exception], ...]:
     from intarsia.cosim.faults import FaultsError
     from intarsia.golden import InputError, ScaleError
     from intarsia.importer import ModelError
+    from intarsia.isa.topologies import TopologyError
 
-    return CompileError, FaultsError, InputError, ModelError, ScaleError, OSError
+    return (
+        CompileError,
+        FaultsError,
+        InputError,
+        ModelError,
+        ScaleError,
+        TopologyError,
+        OSError,
+    )
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Chips", "Config", "Faults", "Partition", "Replicas"]
+__all__ = ["Chips", "Config", "Faults", "Partition", "Replicas", "Topology"]
 
 
 def _config(name: str) -> str:
@@ -47,6 +47,21 @@ def _faults(spec: str) -> str:
     return spec
 
 
+def _topology(name: str) -> str:
+    from intarsia.isa.topologies import TOPOLOGIES
+
+    if name not in TOPOLOGIES:
+        known = ", ".join(TOPOLOGIES)
+        raise typer.BadParameter(f"there is no topology {name!r}, but {known}")
+    return name
+
+
+def _topologies() -> list[str]:
+    from intarsia.isa.topologies import TOPOLOGIES
+
+    return list(TOPOLOGIES)
+
+
 Chips = Annotated[int, typer.Option(min=1, max=32, help="Number of simulated chips.")]
 Config = Annotated[
     str,
@@ -79,5 +94,14 @@ Partition = Annotated[
         callback=_partition,
         autocompletion=_partitions,
         help="How convolutions are divided among the chips: auto, rows, channels.",
+    ),
+]
+Topology = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        callback=_topology,
+        autocompletion=_topologies,
+        help="How chips are joined: star, pair, ring, mesh.",
     ),
 ]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from intarsia.cli.options import Chips, Config, Faults, Partition, Replicas
+from intarsia.cli.options import Chips, Config, Faults, Partition, Replicas, Topology
 from intarsia.graph import Mode
 
 __all__ = ["run"]
@@ -33,6 +33,7 @@ def run(
         ),
     ] = None,
     partition: Partition = "auto",
+    topology: Topology = "star",
     replicas: Replicas = 1,
     faults: Faults = "",
     check: Annotated[
@@ -82,6 +83,7 @@ def run(
         config=config,
         mode=mode,
         partition=partition,
+        topology=topology,
         replicas=replicas,
         faults=faults,
         record=recorded,

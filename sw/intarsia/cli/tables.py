@@ -22,7 +22,8 @@ def summary(report: Report, **more: str) -> Table:
     mismatches = report["mismatches"]
     rows = {
         "network": f"{Path(report['model']).name}, mode {report['mode']}",
-        "chips": f"{report['chips']} x {report['config']}, partition {report['partition']}",
+        "chips": f"{report['chips']} x {report['config']}, {report['topology']}, "
+        f"partition {report['partition']}",
         "inferences": f"{inferences}",
         **more,
         "bytes unlike the golden model's": (

@@ -9,7 +9,7 @@ from intarsia.isa.bits import decode, encode
 from intarsia.isa.counters import Activity, CounterBank, counter_index
 from intarsia.isa.faults import FaultReport
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry
-from intarsia.isa.registers import IDENTITY, FenceWord, HomeWord, Register
+from intarsia.isa.registers import IDENTITY, FenceWord, HomeWord, Register, RouteWord
 from intarsia.isa.topology import Homes
 
 __all__ = ["Device"]
@@ -56,6 +56,11 @@ class Device:
     def write(self, register: Register, value: int) -> int:
         """Write a register. Returns the cycle in which it was accepted."""
         return self._transport.write(self.chip, register.value, value)
+
+    def set_routes(self, ports: Mapping[int, int]) -> None:
+        """Say by which port packets leave, by their destination."""
+        for node, port in ports.items():
+            self.write(Register.ROUTE, encode(RouteWord, {"node": node, "port": port}))
 
     def set_slot(self, context: int, slot: int, base: int, size: int) -> None:
         """Say where a slot of a context lies. Size 0 takes it out of use."""

@@ -1,8 +1,11 @@
 """What carries the driver's words to the chips: a simulator, or a board."""
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from intarsia.isa.topologies import Topology
 
 __all__ = ["Errand", "ErrandKind", "Interrupt", "Region", "Standing", "State", "Transport"]
 
@@ -69,7 +72,7 @@ class Errand:
     region : Region or None
         Of PLACE.
     group : int
-        Errands of a group are given up when one of them fails.
+        Errands of a group are given up when one of them fails; 0 is none.
     earliest : int
         Cycle before which it does not begin.
     """
@@ -113,6 +116,23 @@ class Transport(Protocol):
     @property
     def chips(self) -> int:
         """Number of chips; their nodes are 0, 1, 2 and so on."""
+        ...
+
+    @property
+    def topology(self) -> Topology:
+        """How they are wired, and by which ports packets are to leave."""
+        ...
+
+    def avoid(self, dead: Iterable[int]) -> None:
+        """Change `topology` so that nothing passes chips that are dead.
+
+        What is between chips heeds it at once; chips must be told.
+
+        Raises
+        ------
+        :exc:`intarsia.isa.topologies.TopologyError`
+            If others are cut off by that.
+        """
         ...
 
     @property

@@ -85,6 +85,8 @@ class Deployment:
         self._fenced = tuple(fenced)
         self.lost: dict[int, int] = {}
         self._devices = [Device(transport, node) for node in plan.nodes]
+        for device in self._devices:
+            device.set_routes(transport.topology.routes[device.chip])
         self.deploy(placement)
 
     def deploy(self, placement: Placement) -> None:

@@ -18,6 +18,7 @@ from intarsia.driver.errors import (
 from intarsia.driver.roll_call import begin_anew
 from intarsia.driver.transport import Transport
 from intarsia.isa.faults import FaultCode
+from intarsia.isa.topologies import TopologyError
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODES
 from intarsia.runtime.blame import explain
 from intarsia.runtime.deployment import Deployment
@@ -183,8 +184,9 @@ class Operation:
             raise SystemLostError(f"No chip is left for network {self.plan.network!r}: {told}")
         if len(left) < len(self.plan.nodes):
             try:
+                self._transport.avoid(lost)
                 self.plan = self._replan(left)
-            except CompileError as refusal:
+            except (CompileError, TopologyError) as refusal:
                 raise SystemLostError(f"{told}; on what is left: {refusal}") from refusal
         self._deployment = None
         self.restarts.append(Restart(str(error), tuple(lost), noticed, called))

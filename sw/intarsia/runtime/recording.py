@@ -204,5 +204,7 @@ def transfers(instruction: Instruction, program: bytes) -> list[Any]:
 
 def _moved(instruction: Instruction, program: bytes) -> int:
     """Bytes that an instruction moves over links."""
-    body, moved = instruction.body, transfers(instruction, program)
-    return body.rows * sum(item.row_bytes for item in moved) if body is not None and moved else 0
+    moved = transfers(instruction, program)
+    if instruction.body is None or not moved:
+        return 0
+    return instruction.body.rows * sum(item.row_bytes for item in moved)

@@ -20,6 +20,7 @@ from intarsia.graph import Mode, Network
 from intarsia.importer import load
 from intarsia.isa.config import config as configuration
 from intarsia.isa.counters import Activity, CounterBank
+from intarsia.isa.topologies import topology as build_topology
 from intarsia.runtime.deployment import Deployment
 from intarsia.runtime.operation import Operation
 from intarsia.runtime.progress import Progress
@@ -60,6 +61,8 @@ class Session:
         How convolutions are split over the chips.
     link_latency : int
         Cycles that a beat takes over a link.
+    topology : str
+        How chips are joined; see :mod:`intarsia.isa.topologies`.
     replicas : int
         Memory nodes that hold weights, 1 or 2: with 2, one of them may die.
     faults : Faults or str
@@ -73,6 +76,8 @@ class Session:
     ------
     :exc:`intarsia.importer.ModelError`, :exc:`intarsia.compiler.errors.CompileError`
         If the model can't be read, or not be laid over these chips.
+    :exc:`intarsia.isa.topologies.TopologyError`
+        If they can't be wired in this way.
     :exc:`ValueError`
         If there is no such configuration or mode, or `faults` are none that can happen.
 
@@ -92,6 +97,7 @@ class Session:
         mode: Mode | str | None = None,
         partition: str = "auto",
         link_latency: int = 32,
+        topology: str = "star",
         replicas: int = 1,
         faults: Faults | str = NO_FAULTS,
         record: bool = False,
@@ -107,6 +113,8 @@ class Session:
         self._faults = parse_faults(faults) if isinstance(faults, str) else faults
         self._faults.check(chips, replicas)
         self._replicas = replicas
+        self._topology = build_topology(topology, chips, replicas)
+        self._topology.check([self._config] * chips)
         self._chips, self._partition, self._latency = chips, partition, link_latency
         self._plan = self._planned(range(chips))
         self._transport: SimulatedTransport | None = None
@@ -119,9 +127,12 @@ class Session:
         self._link_errors = {"repeated": 0, "damaged": 0}
 
     def __enter__(self) -> Self:
-        configs = [self._config] * self._chips
         fabric = Fabric(
-            configs, link_latency=self._latency, memories=self._replicas, faults=self._faults
+            [self._config] * self._chips,
+            link_latency=self._latency,
+            memories=self._replicas,
+            faults=self._faults,
+            topology=self._topology,
         )
         self._transport = SimulatedTransport(fabric)
         self._operation = Operation(
@@ -264,6 +275,7 @@ class Session:
             "chips": self._chips,
             "config": self._config.name,
             "partition": self._partition,
+            "topology": self._topology.name,
             **self._tally.figures(self.plan, self._chips),
             **self._tally.restarts(),
             "packets": dict(self._link_errors),

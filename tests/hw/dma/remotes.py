@@ -14,7 +14,8 @@ from intarsia.isa.bits import decode, encode
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.instruction import RemoteOp
 from intarsia.isa.packet import ErrorDetail, PacketKind
-from intarsia.isa.transfer import StitchRecord
+from intarsia.isa.transfer import RemoteDescriptor, StitchDescriptor, StitchRecord
+from intarsia.model import transfer
 from tests.hw.dma.engines import EngineDriver
 from tests.hw.dma.packets import MapServer, Packet, PacketSink, PacketSource
 
@@ -28,8 +29,7 @@ FRAGMENTS = {(data_id(OWNERS[0], 77), 0): 40, (data_id(OWNERS[1], 1 << 27), 0xFF
 SIZE = 6000
 VERSION = 0x8001
 
-#: What each opcode does.
-READS = (RemoteOp.READ, RemoteOp.GATHER)
+RECORD_BYTES = StitchRecord.as_shape().size // 8
 
 
 def extent(row_bytes, rows, pitch):
@@ -147,7 +147,10 @@ class Bench:
         elif packet.transaction not in self.performed:
             assert first % 4 == packet.length % 4 == 0
             self.performed.add(packet.transaction)
-            store[there] = summed(store[there], packet.payload)
+            parts = (
+                np.frombuffer(bytes(part), np.uint8) for part in (store[there], packet.payload)
+            )
+            store[there] = transfer.summed(*parts).tobytes()
         return reply
 
     async def _serve(self):
@@ -175,26 +178,19 @@ class Bench:
         fields = dict(data_id=key[0], fragment=key[1], offset=offset, local=dict(offset=local))
         owner = list(FRAGMENTS).index(key) if context is None else context
         self.engine.send(opcode, fields | rows, context=owner)
-        self.perform(opcode, key, offset, local, **rows)
+        self.perform(opcode, RemoteDescriptor, fields | rows)
 
     def stitch(self, opcode, place, base, records, *, context=0, **rows):
         """Put a list into memory at `place`, send its job, and do it on the side.
 
         Records are key, offset, local address (from `base` on), and bytes of a row.
         """
-        bits = b"".join(
-            encode(
-                StitchRecord,
-                dict(data_id=key[0], fragment=key[1], offset=offset, local=local, row_bytes=size),
-            ).to_bytes(16, "little")
-            for key, offset, local, size in records
-        )
-        self.memory.load(place, bits)
-        self.expected[place : place + len(bits)] = bits
+        for number, (key, offset, local, size) in enumerate(records):
+            record = dict(data_id=key[0], fragment=key[1], offset=offset, row_bytes=size)
+            self.rewrite(place + number * RECORD_BYTES, StitchRecord, record | dict(local=local))
         stitch = dict(local=dict(offset=base), records=dict(offset=place), count=len(records))
         self.engine.stitch(opcode, stitch | rows, context)
-        for key, offset, local, size in records:
-            self.perform(opcode, key, offset, base + local, row_bytes=size, **rows)
+        self.perform(opcode, StitchDescriptor, stitch | rows)
 
     def rewrite(self, place, layout, value):
         """Put something else into memory."""
@@ -202,18 +198,19 @@ class Bench:
         self.memory.load(place, content)
         self.expected[place : place + len(content)] = content
 
-    def perform(self, opcode, key, offset, local, *, row_bytes, rows, remote_pitch, local_pitch):
-        """What a transfer does."""
-        store = self.expected_stores[key]
-        for row in range(rows):
-            here = slice(at := local + row * local_pitch, at + row_bytes)
-            there = slice(at := offset + row * remote_pitch, at + row_bytes)
-            if opcode in READS:
-                self.expected[here] = store[there]
-            elif opcode is RemoteOp.ACCUMULATE:
-                store[there] = summed(store[there], self.expected[here])
-            else:
-                store[there] = self.expected[here]
+    def perform(self, opcode, layout, fields):
+        """Do what a job does."""
+        work = decode(layout, encode(layout, fields))
+        for moved in transfer.remotes(self.expected, opcode, work):
+            store = self.expected_stores[moved.name]
+            if moved.opcode is RemoteOp.READ:
+                there = transfer.gather(store, moved.far)
+                transfer.scatter(self.expected, moved.near, there)
+                continue
+            here = transfer.gather(self.expected, moved.near)
+            if moved.opcode is RemoteOp.ACCUMULATE:
+                here = transfer.summed(transfer.gather(store, moved.far), here)
+            transfer.scatter(store, moved.far, here)
 
     async def finish(self, jobs):
         await self.engine.done(jobs)
@@ -229,9 +226,3 @@ class Bench:
     def asked(self):
         """How many requests each node has seen."""
         return Counter(packet.destination for packet in self.requests)
-
-
-def summed(*parts):
-    """Sum of vectors of int32, modulo 2^32."""
-    vectors = [np.frombuffer(bytes(part), "<u4") for part in parts]
-    return np.add.reduce(vectors, dtype=np.uint32).astype("<u4").tobytes()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import cocotb
 import pytest
-from cocotb.triggers import ClockCycles
+from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 from cocotb.utils import get_sim_time
 
 from intarsia.bench import start
@@ -126,6 +126,37 @@ async def keeps_the_link_busy(dut, opcode):
     assert spent[Activity.BUSY] >= 0.8 * packets * beats(kind, PAYLOAD_MAX, bench.link_bytes)
     others = (Activity.OPERANDS, Activity.WEIGHTS, Activity.DRAIN, Activity.BARRIER)
     assert not any(spent[activity] for activity in others)
+
+
+@cocotb.test(timeout_time=200, timeout_unit="us")
+@cocotb.parametrize(size=[1, 16])
+async def takes_few_cycles(dut, size):
+    """From job to request, and from reply to memory; the job is done soon after."""
+    await start(dut)
+    bench = Bench(dut)
+    await ClockCycles(dut.clk, 30)
+    rows = dict(row_bytes=size, rows=1, remote_pitch=size, local_pitch=size)
+    bench.send(RemoteOp.READ, next(iter(FRAGMENTS)), 0, 0, **rows)
+    seen = {}
+    events = {
+        "job": (dut.engine__job__valid, dut.engine__job__ready),
+        "request": (dut.request__valid, dut.request__ready),
+        "reply": (dut.reply__valid, dut.reply__ready),
+        "write": (dut.write__request__valid, dut.write__request__ready),
+        "done": (dut.engine__done, dut.engine__done),
+    }
+    for cycle in range(100):
+        await FallingEdge(dut.clk)
+        for name, (valid, ready) in events.items():
+            if valid.value == 1 and ready.value == 1:
+                seen.setdefault(name, []).append(cycle)
+        await RisingEdge(dut.clk)
+    [job], [done] = seen["job"], seen["done"]
+    assert seen["request"][0] - job == 5
+    assert seen["request"][-1] - job == 4 + beats(PacketKind.READ, size, bench.link_bytes)
+    assert seen["write"][-1] - seen["reply"][-1] == 1
+    assert done - seen["write"][-1] == 2
+    await bench.finish(1)
 
 
 @cocotb.test(timeout_time=200, timeout_unit="us")

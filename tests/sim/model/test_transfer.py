@@ -1,11 +1,14 @@
 """Transfers move rows, never the gap of a pitch."""
 
 import numpy as np
+import pytest
 
 from intarsia.isa.bits import decode, encode
-from intarsia.isa.instruction import LocalOp
-from intarsia.isa.transfer import LocalDescriptor
+from intarsia.isa.faults import FaultCode
+from intarsia.isa.instruction import LocalOp, RemoteOp
+from intarsia.isa.transfer import LocalDescriptor, RemoteDescriptor, StitchDescriptor, StitchRecord
 from intarsia.model import transfer
+from intarsia.model.faults import ModelFaultError
 
 
 def described(**fields):
@@ -46,3 +49,52 @@ def test_gather_is_the_inverse_of_scatter():
     transfer.scatter(memory, rows, moved)
     assert (transfer.gather(memory, rows) == moved).all()
     assert rows.extent() == (5, 29)
+
+
+def stitch(*records):
+    """A memory with a list at 32, and the GATHER or SCATTER of it."""
+    memory = bytearray(128)
+    for number, record in enumerate(records):
+        content = encode(StitchRecord, record).to_bytes(16, "little")
+        memory[32 + 16 * number : 48 + 16 * number] = content
+    fields = dict(local=dict(offset=64), records=dict(offset=32), count=len(records))
+    fields |= dict(rows=2, remote_pitch=9, local_pitch=7)
+    return memory, decode(StitchDescriptor, encode(StitchDescriptor, fields))
+
+
+def test_lists_are_transfers():
+    first = dict(data_id=1 << 39, fragment=3, offset=5, row_bytes=4, local=6)
+    second = dict(data_id=7, fragment=0, offset=1, row_bytes=2, local=0)
+    memory, work = stitch(first, second)
+    assert transfer.list_extent(work) == (32, 64)
+    for opcode, single in ((RemoteOp.GATHER, RemoteOp.READ), (RemoteOp.SCATTER, RemoteOp.WRITE)):
+        assert transfer.remotes(memory, opcode, work) == [
+            transfer.Remote(
+                single, (1 << 39, 3), transfer.Rows(5, 2, 4, 9), transfer.Rows(70, 2, 4, 7)
+            ),
+            transfer.Remote(single, (7, 0), transfer.Rows(1, 2, 2, 9), transfer.Rows(64, 2, 2, 7)),
+        ]
+
+
+def test_empty_records_are_refused():
+    memory, work = stitch(dict(row_bytes=1), dict(row_bytes=0))
+    with pytest.raises(ModelFaultError, match="record at 0x30") as caught:
+        transfer.remotes(memory, RemoteOp.GATHER, work)
+    assert caught.value.code is FaultCode.DESCRIPTOR
+
+
+def test_others_are_one_transfer():
+    fields = dict(local=dict(offset=8), data_id=7, fragment=2, offset=16, row_bytes=4, rows=3)
+    fields |= dict(remote_pitch=12, local_pitch=5)
+    work = decode(RemoteDescriptor, encode(RemoteDescriptor, fields))
+    far, near = transfer.Rows(16, 3, 4, 12), transfer.Rows(8, 3, 4, 5)
+    for opcode in (RemoteOp.READ, RemoteOp.WRITE, RemoteOp.ACCUMULATE):
+        found = transfer.remotes(bytearray(), opcode, work)
+        assert found == [transfer.Remote(opcode, (7, 2), far, near)]
+
+
+def test_sums_wrap_around():
+    ends = np.array([2**31 - 1, -1, -(2**31)], np.int32)
+    added = np.array([1, 1, -1], np.int32)
+    found = transfer.summed(ends.view(np.uint8), added.view(np.uint8)).view(np.int32)
+    assert list(found) == [-(2**31), 0, 2**31 - 1]

@@ -24,6 +24,7 @@ KEYS = [
     "chips",
     "config",
     "partition",
+    "topology",
     "inferences",
     "cycles",
     "macs",

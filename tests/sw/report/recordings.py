@@ -74,6 +74,7 @@ REPORT = {
     "chips": 2,
     "config": "tiny",
     "partition": "auto",
+    "topology": "star",
     "inferences": 2,
     "cycles": 300,
     "macs": 2048,

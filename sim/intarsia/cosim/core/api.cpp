@@ -61,6 +61,23 @@ API int cosim_add_memory(Fabric* fabric, uint16_t node, uint64_t size, unsigned 
     });
 }
 
+/// Links two ports. The hub is node 0xFFFF; its ports are joined in order.
+API int cosim_join(Fabric* fabric, uint16_t node, unsigned port, uint16_t other,
+                   unsigned other_port) {
+    return guarded(-1, [&] {
+        fabric->join(node, port, other, other_port);
+        return 0;
+    });
+}
+
+/// The hub sends packets to `node` by its `port`.
+API int cosim_route(Fabric* fabric, uint16_t node, unsigned port) {
+    return guarded(-1, [&] {
+        fabric->route(node, port);
+        return 0;
+    });
+}
+
 /// From now on, bits are flipped and packets dropped on all links, with these probabilities.
 API int cosim_disturb(Fabric* fabric, double bit_errors, double drops, uint64_t seed) {
     return guarded(-1, [&] {
@@ -296,14 +313,7 @@ API uint64_t cosim_last_commit(Fabric* fabric, uint16_t node) {
 }
 
 /// Bytes that crossed links, both ways, headers included.
-API uint64_t cosim_link_bytes(const Fabric* fabric) {
-    uint64_t bytes = 0;
-    for (unsigned port = 0; port < fabric->hub().ports(); ++port) {
-        const auto& end = fabric->hub().end(port);
-        bytes += (end.beats_sent() + end.beats_received()) * end.link_bytes();
-    }
-    return bytes;
-}
+API uint64_t cosim_link_bytes(const Fabric* fabric) { return fabric->crossed(); }
 
 /// Packets that models have sent more than once, or have received damaged.
 API uint64_t cosim_repeated(const Fabric* fabric) { return fabric->repeated(); }

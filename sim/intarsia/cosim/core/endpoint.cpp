@@ -1,6 +1,7 @@
 #include "endpoint.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 namespace cosim {
@@ -170,7 +171,6 @@ Packet Endpoint::answer(const Packet& request, uint64_t now) {
     const uint64_t data_id = get(extension, address::DATA_ID);
     const auto fragment = static_cast<uint16_t>(get(extension, address::FRAGMENT));
     const uint64_t offset = get(extension, address::OFFSET);
-    const bool write = request.kind == PacketKind::WRITE;
 
     Packet reply;
     reply.destination = request.source;
@@ -188,15 +188,26 @@ Packet Endpoint::answer(const Packet& request, uint64_t now) {
     }
     const uint64_t base = regions_.at({data_id, fragment}).base;
     const auto at = memory_.begin() + static_cast<std::ptrdiff_t>(base + offset);
-    if (write) {
-        std::copy(request.payload.begin(), request.payload.end(), at);
-        last_commit_ = now;
-        reply.kind = PacketKind::WRITE_ACK;
-    } else {
+    if (request.kind == PacketKind::READ) {
         reply.kind = PacketKind::READ_REPLY;
         reply.length = request.length;
         reply.payload.assign(at, at + request.length);
+        return reply;
     }
+    if (request.kind == PacketKind::WRITE)
+        std::copy(request.payload.begin(), request.payload.end(), at);
+    else if (performed_.judge(request.source, request.transaction) == Performed::NEW) {
+        performed_.record(request.source, request.transaction);
+        for (size_t sum = 0; sum < request.length; sum += sizeof(uint32_t)) {
+            uint32_t there, more;
+            std::memcpy(&there, &at[static_cast<std::ptrdiff_t>(sum)], sizeof there);
+            std::memcpy(&more, &request.payload[sum], sizeof more);
+            there += more;
+            std::memcpy(&at[static_cast<std::ptrdiff_t>(sum)], &there, sizeof there);
+        }
+    }
+    last_commit_ = now;
+    reply.kind = PacketKind::WRITE_ACK;
     return reply;
 }
 
@@ -206,14 +217,21 @@ FaultCode Endpoint::judge(const Packet& request) const {
                                       static_cast<uint16_t>(get(extension, address::FRAGMENT))});
     if (found == regions_.end()) return FaultCode::ATU_MISS;
     const Region& region = found->second;
-    const bool write = request.kind == PacketKind::WRITE;
+    const bool sums = request.kind == PacketKind::ACCUMULATE;
+    const bool write = sums || request.kind == PacketKind::WRITE;
     const auto permitted = [&](Field field) { return region.permissions >> field.offset & 1; };
-    if (!permitted(write ? isa::permissions::WRITE : isa::permissions::READ))
+    if (!permitted(sums ? isa::permissions::ACCUMULATE
+                        : write ? isa::permissions::WRITE : isa::permissions::READ))
         return FaultCode::PERMISSION;
     const bool moves = write && permitted(isa::permissions::MOVING);
     if (region.gone || moves || region.version != get(extension, address::VERSION))
         return FaultCode::VERSION;
-    if (get(extension, address::OFFSET) + request.length > region.size) return FaultCode::BOUNDS;
+    const uint64_t offset = get(extension, address::OFFSET);
+    if (offset + request.length > region.size) return FaultCode::BOUNDS;
+    if (!sums) return FaultCode::NONE;
+    if ((offset | request.length) % sizeof(uint32_t)) return FaultCode::BOUNDS;
+    if (performed_.judge(request.source, request.transaction) == Performed::OUTDATED)
+        return FaultCode::TRANSACTION;
     return FaultCode::NONE;
 }
 

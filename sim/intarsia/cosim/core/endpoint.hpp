@@ -9,6 +9,7 @@
 #include "link_end.hpp"
 #include "map.hpp"
 #include "node.hpp"
+#include "performed.hpp"
 
 namespace cosim {
 
@@ -92,6 +93,7 @@ private:
     unsigned latency_;
     std::vector<uint8_t> memory_;
     std::map<std::pair<uint64_t, uint16_t>, Region> regions_;
+    Performed performed_;
     MapHome home_;
     Errands errands_;
     uint64_t now_ = 0;

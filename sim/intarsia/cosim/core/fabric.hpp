@@ -19,11 +19,20 @@ public:
     /// `latency` cycles pass on every link.
     explicit Fabric(unsigned latency);
 
-    /// Adds a chip as the next node from 0 on; its port 0 goes to the hub. Returns its node.
+    /// Number by which `join` knows the hub.
+    static constexpr uint16_t HUB = 0xFFFF;
+
+    /// Adds a chip as the next node from 0 on. Returns its node.
     uint16_t add_chip(const std::string& library);
 
     /// Adds a node that is memory.
     Endpoint& add_endpoint(uint16_t node, size_t size, unsigned link_bytes, unsigned latency);
+
+    /// Links a port of a node to a port of another one, or to the hub's next port.
+    void join(uint16_t node, unsigned port, uint16_t other, unsigned other_port);
+
+    /// The hub sends packets to `node` by its `port`.
+    void route(uint16_t node, unsigned port) { hub_.route(node, port); }
 
     /// From now on, `faults` happen on all links.
     void disturb(const Faults& faults);
@@ -45,14 +54,15 @@ public:
     Chip& chip(unsigned n);
     unsigned chips() const { return static_cast<unsigned>(chips_.size()); }
     Endpoint& endpoint(uint16_t node);
-    const Hub& hub() const { return hub_; }
-
     /// What has gone wrong in nodes and links since it was last heeded, one line each.
     std::vector<std::string> faults() const;
     void heed();
 
     /// What is reported of `node` is heeded from now on.
     void write_off(uint16_t node);
+
+    /// Bytes that have crossed links, both ways, headers included.
+    uint64_t crossed() const;
 
     /// Packets that link ends of models have sent more than once, and that came to them damaged.
     uint64_t repeated() const;
@@ -63,20 +73,27 @@ private:
         Node* node;
         uint16_t number;
         unsigned link_bytes;
-        std::vector<unsigned> in, out;  // wires, by port
+        std::vector<unsigned> in, out;  // wires, by port; NONE where nothing is joined
         uint64_t dead_from = Wire::NEVER;
     };
 
+    static constexpr unsigned NONE = ~0u;
+
     std::vector<std::string> all_faults() const;
 
-    unsigned add_wire();
-    Attached& attached(uint16_t node);
+    unsigned add_wire(unsigned link_bytes);
     void attach(Node& node, uint16_t number, unsigned link_bytes);
+    Attached& attached(uint16_t node);
+    Attached& open(uint16_t node, unsigned port);
 
     unsigned latency_;
     uint64_t now_ = 0;
     unsigned turn_ = 0;
     std::vector<Wire> wires_;
+    std::vector<unsigned> widths_;   // bytes of a beat, by wire
+    std::vector<unsigned> direct_;   // wires that touch no hub: what crosses them is counted here
+    uint64_t crossed_ = 0;
+    std::vector<Token> idle_, unheard_;  // what comes to open ports, and what they say
     bool faulty_ = false;
     std::vector<std::string> heeded_;  // in order of the alphabet
     std::vector<std::string> written_off_;  // how lines begin that are heeded

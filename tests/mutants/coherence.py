@@ -1,0 +1,67 @@
+"""Mutants of the fragment map: of ATUs and homes."""
+
+from tests.mutants.runner import Mutant
+
+__all__ = ["COHERENCE"]
+
+HOME = "tests/hw/home/test_agent.py::test_home[tiny]"
+ATU = "tests/hw/atu/test_cache.py::test_atu[tiny]"
+
+COHERENCE = (
+    Mutant(
+        "home: who asks is not remembered",
+        "hw/intarsia/home/agent.py",
+        "word.eq(sharers | sharer)",
+        "word.eq(sharers)",
+        HOME,
+    ),
+    Mutant(
+        "home: an update is complete before the last sharer has acknowledged",
+        "hw/intarsia/home/recall.py",
+        "with m.If(missing == 0):",
+        "with m.If(missing <= 1):",
+        HOME,
+    ),
+    Mutant(
+        "home: acknowledgements of another update count",
+        "hw/intarsia/home/recall.py",
+        "& (said.transaction == number)",
+        "",
+        HOME,
+    ),
+    Mutant(
+        "home: look-ups wait for updates",
+        "hw/intarsia/home/agent.py",
+        "packet = self.lookup.valid | ",
+        "packet = (self.lookup.valid & recall.begin.ready) | ",
+        HOME,
+    ),
+    Mutant(
+        "home: an entry with a damaged byte is told like any other",
+        "hw/intarsia/home/agent.py",
+        "spoilt = last_word & (tainted | damaged)",
+        "spoilt = last_word & tainted",
+        HOME,
+    ),
+    Mutant(
+        "atu: who looks up afresh may be told what was asked before",
+        "hw/intarsia/atu/cache.py",
+        ") & ~fresh\n",
+        ")\n",
+        ATU,
+    ),
+    Mutant(
+        "atu: the next responder's look-up goes before an acknowledgement",
+        "hw/intarsia/atu/cache.py",
+        "held = misses.waits | Cat(0, recalled)",
+        "held = misses.waits",
+        ATU,
+    ),
+    Mutant(
+        "atu: replicas lie where the fragment lies",
+        "hw/intarsia/atu/cache.py",
+        "write.data.base.eq(change.entry.replica_base)",
+        "write.data.base.eq(change.entry.base)",
+        ATU,
+    ),
+)
