@@ -4,6 +4,7 @@ from tests.mutants.coherence import COHERENCE
 from tests.mutants.packets import PACKETS
 from tests.mutants.proofs import PROOFS
 from tests.mutants.runner import Mutant
+from tests.mutants.survival import SURVIVAL
 
 __all__ = ["MUTANTS"]
 
@@ -296,4 +297,5 @@ MUTANTS = (
     *COMPILER,
     *DIGITS,
     *PROOFS,
+    *SURVIVAL,
 )

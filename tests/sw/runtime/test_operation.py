@@ -33,6 +33,10 @@ class Transport:
 
     def __init__(self):
         self._clock = itertools.count()
+        self.avoided = set()
+
+    def avoid(self, nodes):
+        self.avoided |= {*nodes}
 
     @property
     def now(self):
@@ -158,6 +162,7 @@ def test_those_that_are_left_know_who_is_dead(system):
     dead.append(1)
     made.do(failing(NetworkError("silent")))
     assert made.do(lambda deployment: deployment.fenced) == [1]
+    assert made._transport.avoided == {1}
     assert made.lost == {1: made.restarts[0].noticed}
 
 
