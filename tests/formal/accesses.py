@@ -167,10 +167,16 @@ class AccessesStayInside(Proof):
         m.d.comb += [dut.entry.eq(entry), dut.access.eq(access)]
         end = Signal(33)
         m.d.comb += end.eq(access.offset + access.length)
-        may = access.holder | Mux(access.write, entry.permissions.write, entry.permissions.read)
+        may = Mux(
+            access.accumulate,
+            entry.permissions.accumulate,
+            access.holder | Mux(access.write, entry.permissions.write, entry.permissions.read),
+        )
+        moves = access.elsewhere | (access.write & entry.permissions.moving)
         passes = (
             entry.hit
             & may
+            & ~moves
             & (access.version == entry.version)
             & (access.length > 0)
             & (access.length <= PAYLOAD_MAX)

@@ -13,6 +13,9 @@ pytestmark = pytest.mark.system
 #: Golden inputs that are run. The one byte in which TFLite Micro is odd belongs to a later one.
 INFERENCES = 4
 
+#: Of the look-ups from the second inference on, those that a chip's ATU answers at least.
+LEAST_HIT_RATE = 0.99
+
 #: Of the MACs of a convolution, what each of four chips must do at least.
 LEAST_SHARE = 0.15
 
@@ -31,6 +34,9 @@ def test_outputs_are_exact(inputs_folder, name, suffix, mode, chips):
     assert y.dtype == expected.dtype
     np.testing.assert_array_equal(y.reshape(len(y), -1), expected)
 
+    for chip in session.report["atu"]:
+        assert chip["working_set"] <= chip["entries"]
+        assert chip["later_hit_rate"] >= LEAST_HIT_RATE
     layers = session.report["layers"]
     assert {layer["op"] for layer in layers if layer["device"] == "host"} <= {"Softmax"}
     if chips == 4:

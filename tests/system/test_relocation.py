@@ -49,7 +49,7 @@ def placements(monkeypatch):
             seen.append(placement)
             super().deploy(placement)
 
-    monkeypatch.setattr("intarsia.runtime.session.Deployment", Deployment)
+    monkeypatch.setattr("intarsia.runtime.operation.Deployment", Deployment)
     return seen
 
 

@@ -14,7 +14,7 @@ from intarsia.dma.remote import RemoteQueue
 from intarsia.dma.responder import Responder
 from intarsia.home.agent import Home
 from intarsia.isa.address import CONTEXT
-from intarsia.isa.counters import CounterBank
+from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.instruction import Stream
 from intarsia.isa.packet import PacketKind
 from intarsia.isa.registers import INTERRUPTS
@@ -99,12 +99,14 @@ class Chip(wiring.Component):
         connect(m, registers=registers.route, router=router.route)
         connect(m, registers=registers.command, atu=atu.command)
         connect(m, registers=registers.home, port=blocks["map_port"].home)
-        # Who is fenced is of interest to both, who take it at the same time.
-        fence, fences = registers.fence, (blocks["dma_remote"].fence, home.fence)
-        for taker, other in (fences, fences[::-1]):
-            m.d.comb += [taker.p.eq(fence.p), taker.valid.eq(fence.valid & other.ready)]
+        # Who is fenced is of interest to all three, who take it at the same time.
+        fence, remote = registers.fence, blocks["dma_remote"].fence
+        takers = (remote, home.fence, blocks["dma_responder"].fence)
+        taken = fence.valid & remote.ready & home.fence.ready
+        for taker in takers:
+            m.d.comb += [taker.p.eq(fence.p), taker.valid.eq(taken)]
         m.d.comb += [
-            fence.ready.eq(fences[0].ready & fences[1].ready),
+            fence.ready.eq(taken),
             self.irq.eq(registers.irq),
             sequencer.tick.eq(self.tick),
             atu.tick.eq(self.tick),
@@ -210,6 +212,11 @@ class Chip(wiring.Component):
             connect(m, block=block.fault, sequencer=getattr(sequencer, f"fault{n}"))
         for of in Stream:
             m.d.comb += counters.activity[of.value].eq(sequencer.activity[of.value])
+        errors = counters.activity[CounterBank.LINK_ERRORS.value]
+        with m.If(Cat(link.damaged for link in links).any()):
+            m.d.comb += errors.eq(Activity.LINK)
+        with m.Elif(Cat(link.repeated for link in links).any()):
+            m.d.comb += errors.eq(Activity.BUSY)
         # Of several links, the first that does something is counted.
         m.d.comb += counters.activity[CounterBank.RESPONDER.value].eq(dma_responder.activity)
         for bank, name in ((CounterBank.LINK_TX, "tx"), (CounterBank.LINK_RX, "rx")):

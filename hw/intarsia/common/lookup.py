@@ -113,6 +113,9 @@ class Access(data.Struct):
     holder: 1
     """The asking node holds the fragment: permissions to read and write are for others."""
 
+    elsewhere: 1
+    """Neither the fragment nor a replica of it lies at this node, which was asked for it."""
+
     version: 16
     """Version that the asking node has in its map."""
 
@@ -126,10 +129,10 @@ class Access(data.Struct):
 class AccessCheck(wiring.Component):
     """Says why an access must be refused, in the same cycle.
 
-    The reasons are tried in the order ATU_MISS, PERMISSION, VERSION, BOUNDS. A fragment that is
-    being copied (``moving``) has no version that may be written. An access of no bytes, or of more
-    than a packet carries, is out of bounds. OWNER is no matter of the map: whoever knows
-    the context compares.
+    The reasons are tried in the order ATU_MISS, PERMISSION, VERSION, BOUNDS. VERSION also goes for
+    what lies elsewhere; and a fragment that is being copied (``moving``) has no version that may be
+    written. An access of no bytes, or of more than a packet carries, is out of bounds. OWNER is no
+    matter of the map: whoever knows the context compares.
 
     Members
     -------
@@ -160,7 +163,9 @@ class AccessCheck(wiring.Component):
                 )
             ),
             current.eq(
-                (access.version == entry.version) & ~(access.write & entry.permissions.moving)
+                ~access.elsewhere
+                & (access.version == entry.version)
+                & ~(access.write & entry.permissions.moving)
             ),
             inside.eq(
                 (access.length != 0)

@@ -41,11 +41,12 @@ class _Reply(data.Struct):
 class Responder(wiring.Component):
     """Answers READ, WRITE and ACCUMULATE of fragments that lie in this chip's memory.
 
-    The fragment is looked up in this node's own map: requests that came to the wrong node, or with
-    another version than the fragment has, are refused; so are those beyond its end, and those that
-    the permissions don't allow (a node may always access what it holds itself). A replica is read
-    and written like the fragment, but nothing is added to it. A refused request is answered with
-    ERROR, moves no byte, and is reported.
+    The fragment is looked up in this node's own map: requests for what lies elsewhere, or with
+    another version than the fragment has, are refused (VERSION: who asked goes by an earlier
+    entry); so are those beyond its end, and those that the permissions don't allow (a node may
+    always access what it holds itself). A replica is read and written like the fragment, but
+    nothing is added to it. A refused request is answered with ERROR, moves no byte, and is
+    reported, but for VERSION.
 
     Requests are begun in order; a WRITE is acknowledged when the memory has accepted all of it, and
     a READ that comes after it sees it. A WRITE that comes after a READ may overtake it: whoever
@@ -125,6 +126,7 @@ class Responder(wiring.Component):
         address = Signal(LogicalAddress, reset_less=True)
         asked = Signal(PacketHeader, reset_less=True)
         entry = Signal(LookupResult, reset_less=True)
+        elsewhere = Signal()
         known = Signal()
         reads = Signal()
         sums = Signal()
@@ -139,6 +141,7 @@ class Responder(wiring.Component):
             check.access.write.eq(~reads),
             check.access.accumulate.eq(sums),
             check.access.holder.eq(asked.source == self.node),
+            check.access.elsewhere.eq(elsewhere),
             check.access.version.eq(address.version),
             check.access.offset.eq(address.offset),
             check.access.length.eq(asked.length),
@@ -280,7 +283,7 @@ class Responder(wiring.Component):
                 with m.If(self.lookup.result.valid):
                     m.d.sync += [
                         entry.eq(found),
-                        entry.hit.eq(found.hit & holds),
+                        elsewhere.eq(~holds),
                         asked.eq(head),
                         address.eq(there),
                         spoiled.eq(0),
@@ -294,7 +297,8 @@ class Responder(wiring.Component):
                     m.d.comb += [
                         replies.w_en.eq(1),
                         deframer.head.ready.eq(replies.w_rdy),
-                        reports.eq(replies.w_rdy),
+                        # Who asks at a place of before looks up again: nothing is wrong.
+                        reports.eq(replies.w_rdy & (refusal != FaultCode.VERSION)),
                     ]
                 with m.Elif(reads):
                     m.d.comb += [

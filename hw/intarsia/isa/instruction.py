@@ -180,7 +180,7 @@ class Sync(data.Struct):
 
 
 class DeclareGroup(data.Struct):
-    """Body of DECLARE_GROUP. Members are the nodes first, first + 1, … first + members - 1."""
+    """Body of DECLARE_GROUP. Members are the nodes from `first` on, but those that are absent."""
 
     group: 8
     """Number of the group, below 64."""
@@ -197,7 +197,10 @@ class DeclareGroup(data.Struct):
     members: 16
     """Number of members, at least 1."""
 
-    reserved1: 64
+    absent: 32
+    """Bit n: the node first + n is no member."""
+
+    reserved1: 32
     """Must be zero."""
 
 

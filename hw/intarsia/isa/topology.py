@@ -6,6 +6,7 @@ __all__ = [
     "HOME_ENTRIES",
     "HOST_NODE",
     "MEMORY_NODE",
+    "MEMORY_NODES",
     "ROUTES",
     "SHARER_PATIENCE",
     "Homes",
@@ -21,6 +22,9 @@ MEMORY_NODE = 32
 
 #: The host's memory.
 HOST_NODE = 33
+
+#: Nodes that are DRAM, as far as a system has them: replicas lie at the second one.
+MEMORY_NODES = (MEMORY_NODE, 34)
 
 #: Entries of a node's table of homes; see `home_index`.
 HOME_ENTRIES = 8

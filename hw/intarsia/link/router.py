@@ -20,8 +20,8 @@ class Router(wiring.Component):
 
     There is one source and one sink per class. A packet to the chip's own node goes from source to
     sink without a link. One that arrives for another node leaves again by the port that its route
-    names. Sinks and ports take packets whole, from sources and ports in turn. A packet is dropped
-    and reported (WRONG_NODE) whose route leads to no port, or back to the one that it came by.
+    names. Sinks and ports take packets whole, from sources and ports in turn. One whose route
+    leads back to the port that it came by is dropped and reported (WRONG_NODE).
 
     Beats pass within the cycle, one per cycle, without a gap between packets; but a packet that is
     passed on waits for one cycle, in which its route is looked up.
@@ -35,7 +35,8 @@ class Router(wiring.Component):
     node : In(16)
         This chip's node.
     route : In(stream.Signature(RouteWord, always_ready=True))
-        Entries to write. All routes lead to port 0 after power-up; they survive reset.
+        Entries to write; those with a port that is not there are ignored. All routes lead to
+        port 0 after power-up; they survive reset.
     source_control, source_reply, … : In(stream.Signature(PacketBeat(link_bytes)))
     sink_control, sink_reply, … : Out(stream.Signature(PacketBeat(link_bytes)))
     send{p}_control, … : Out(stream.Signature(PacketBeat(link_bytes)))
@@ -58,53 +59,35 @@ class Router(wiring.Component):
             **{f"take{p}_{name}": In(beat) for p in range(ports) for name in CLASSES},
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
         })
-        # Where a packet goes: to a port, nowhere, or to the sink.
-        self._nowhere, self._sink = ports, ports + 1
+        #: Place that packets go to which go to no port.
+        self._sink = ports
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.routes = routes = memory.Memory(
-            shape=range(self.ports + 1), depth=ROUTES, init=[]
+            shape=range(max(2, self.ports)),
+            depth=ROUTES,
+            init=[],
+            attrs={"ram_style": "distributed"},  # Else the table becomes registers: 200 LUTs more.
         )
         write = routes.write_port()
-        known = self.route.p.port < self.ports
         m.d.comb += [
             write.addr.eq(self.route.p.node),
-            write.data.eq(Mux(known, self.route.p.port, self._nowhere)),
-            write.en.eq(self.route.valid),
+            write.data.eq(self.route.p.port),
+            write.en.eq(self.route.valid & (self.route.p.port < self.ports)),
         ]
-
-        # By class: where the packet of each input goes, and what is said about what goes nowhere.
-        ways = {name: [] for name in CLASSES}
-        lost = []
-        for port in range(self.ports):
-            arrivals, loss = self._arrive(m, port, routes)
-            lost.append(loss)
-            for name, way in zip(CLASSES, arrivals, strict=True):
-                ways[name].append(way)
-        for name in CLASSES:
-            way, loss = self._depart(m, name, routes)
-            lost.append(loss)
-            ways[name].append(way)
-            self._join(m, name, ways[name])
-
-        # At most one report is made in a cycle; a second loss of the same kind adds nothing.
-        for valid, destination in lost:
-            with m.If(valid):
-                m.d.comb += [
-                    self.fault.valid.eq(1),
-                    self.fault.p.code.eq(FaultCode.WRONG_NODE),
-                    self.fault.p.engine.eq(LINK_PORT),
-                    self.fault.p.node.eq(destination),
-                ]
+        arrivals = [self._arrive(m, port, routes) for port in range(self.ports)]
+        for n, name in enumerate(CLASSES):
+            wanted = [places[n] for places in arrivals]
+            self._join(m, name, [*wanted, self._depart(m, name, routes)])
         return m
 
     def _depart(self, m, name, routes):
-        """Where the packet of a class's source goes. Also returns losses: (valid, destination)."""
+        """Whether a class's source has a packet for each port, and for the sink."""
         source = getattr(self, f"source_{name}")
         header = Signal(PacketHeader, name=f"{name}_header")
         read = routes.read_port(domain="comb")
-        held = Signal(range(self.ports + 2), name=f"{name}_held")
+        held = Signal(range(self.ports + 1), name=f"{name}_held")
         way = Signal.like(held, name=f"{name}_way")
         looked_up = Mux(header.destination == self.node, self._sink, read.data)
         m.d.comb += [
@@ -114,94 +97,85 @@ class Router(wiring.Component):
         ]
         with m.If(source.valid):
             m.d.sync += held.eq(way)
-        lost = source.valid & source.p.first & (way == self._nowhere)
-        return way, (lost, header.destination)
+        return [source.valid & (way == place) for place in range(self.ports + 1)]
 
     def _arrive(self, m, port, routes):
-        """Where the packets go that a port has, by class. Also returns losses.
+        """Whether a port has a packet for each port, and for the sink; by class.
 
         Those for this chip are known as such at once. The routes of others are looked up one by
         one, and remembered.
         """
         read = routes.read_port(domain="comb")
         asking = Signal(len(CLASSES), name=f"asking{port}")
-        found = Signal(range(self.ports + 1), name=f"found{port}")
         destination = Signal(NODE, name=f"destination{port}")
-        m.d.comb += [
-            read.addr.eq(destination),
-            found.eq(Mux(read.data == port, self._nowhere, read.data)),
-        ]
-        ways = []
+        m.d.comb += read.addr.eq(destination)
+        places = []
         for n, name in enumerate(CLASSES):
             take = getattr(self, f"take{port}_{name}")
             label = f"{port}_{name}"
             header = Signal(PacketHeader, name=f"arrived{label}")
             mine = Signal(name=f"mine{label}")
-            looked_up = Signal(name=f"looked_up{label}")
-            held = Signal(range(self.ports + 2), name=f"held{label}")
-            way = Signal(range(self.ports + 3), name=f"way{label}")
-            ways.append(way)
+            passing = Signal(name=f"passing{label}")
+            way = Signal.like(read.data, name=f"way{label}")
             m.d.comb += header.eq(take.p.data)
-            with m.If(take.valid):
+            with m.If(take.valid & ~passing):
                 m.d.comb += [
-                    mine.eq(take.p.first & (header.destination == self.node)),
-                    asking[n].eq(take.p.first & ~mine & ~looked_up),
-                    way.eq(Mux(mine, self._sink, Mux(asking[n], self._sink + 1, held))),
+                    mine.eq(~take.p.first | (header.destination == self.node)),
+                    asking[n].eq(~mine),
                 ]
-                with m.If(mine):
-                    m.d.sync += held.eq(self._sink)
             with m.If(asking[n] & ~asking[:n].any()):
                 m.d.comb += destination.eq(header.destination)
-                m.d.sync += [looked_up.eq(1), held.eq(found)]
-            with m.Elif(take.valid & take.ready):
-                m.d.sync += looked_up.eq(0)
-        return ways, (asking.any() & (found == self._nowhere), destination)
+                m.d.sync += [passing.eq(1), way.eq(read.data)]
+            with m.If(passing & take.valid & take.ready & take.p.last):
+                m.d.sync += passing.eq(0)
+            elsewhere = [passing & take.valid & (way == place) for place in range(self.ports)]
+            places.append([*elsewhere, mine])
+        # At most one report is made in a cycle; a second loss of the same kind adds nothing.
+        with m.If(asking.any() & (read.data == port)):
+            m.d.comb += [
+                self.fault.valid.eq(1),
+                self.fault.p.code.eq(FaultCode.WRONG_NODE),
+                self.fault.p.engine.eq(LINK_PORT),
+                self.fault.p.node.eq(destination),
+            ]
+        return places
 
-    def _join(self, m, name, ways):
+    def _join(self, m, name, wanted):
         """Brings the packets of a class from all inputs to where they go."""
         inputs = [*(getattr(self, f"take{p}_{name}") for p in range(self.ports))]
         inputs.append(getattr(self, f"source_{name}"))
-        outputs = {p: getattr(self, f"send{p}_{name}") for p in range(self.ports)}
-        outputs[self._sink] = getattr(self, f"sink_{name}")
+        outputs = [*(getattr(self, f"send{p}_{name}") for p in range(self.ports))]
+        outputs.append(getattr(self, f"sink_{name}"))
 
-        takes = {n: [way == self._nowhere] for n, way in enumerate(ways)}
-        for place, output in outputs.items():
-            # A port never sends what it has received.
-            chosen_from = [n for n in takes if n != place]
-            label = f"{name}_{place}"
-            wanted = Signal(len(chosen_from), name=f"wanted_{label}")
-            m.d.comb += wanted.eq(Cat(inputs[n].valid & (ways[n] == place) for n in chosen_from))
-            taken = self._take_turns(m, label, wanted, [inputs[n] for n in chosen_from], output)
-            for n, bit in zip(chosen_from, taken, strict=True):
-                takes[n].append(bit)
+        # What would leave as it came is taken, and goes nowhere.
+        taken = [[wanted[p][p]] for p in range(self.ports)] + [[]]
+        for place, output in enumerate(outputs):
+            chosen_from = [n for n in range(len(inputs)) if n != place or place == self._sink]
+            asks = Signal(len(chosen_from), name=f"asks_{name}_{place}")
+            m.d.comb += asks.eq(Cat(wanted[n][place] for n in chosen_from))
+            grants = self._take_turns(m, f"{name}_{place}", asks, output)
+            for n, grant in zip(chosen_from, grants, strict=True):
+                taken[n].append(grant & output.ready)
+                with m.If(grant):
+                    m.d.comb += output.p.eq(inputs[n].p)
         for n, source in enumerate(inputs):
-            m.d.comb += source.ready.eq(Cat(takes[n]).any())
+            m.d.comb += source.ready.eq(Cat(taken[n]).any())
 
-    def _take_turns(self, m, label, wanted, inputs, output):
-        """Brings packets to `output`, from those of `inputs` that are `wanted`, whole and in turn.
-
-        Returns, a bit per input, whether its beat is taken.
-        """
+    def _take_turns(self, m, label, asks, output):
+        """Of those that ask, one at a time, until its packet has passed. Returns a bit for each."""
+        count = len(asks)
         holding = Signal(name=f"holding_{label}")
-        holder = Signal(range(len(inputs)), name=f"holder_{label}")
-        chosen = Signal.like(holder, name=f"chosen_{label}")
-        taken = Signal(len(inputs), name=f"taken_{label}")
-        with m.If(wanted.any()):
-            m.d.comb += chosen.eq(holder)
-            with m.If(~holding), m.Switch(holder):
-                for last in range(len(inputs)):
-                    with m.Case(last):
-                        for k in reversed(range(1, len(inputs) + 1)):
-                            with m.If(wanted[(last + k) % len(inputs)]):
-                                m.d.comb += chosen.eq((last + k) % len(inputs))
-            with m.Switch(chosen):
-                for n, source in enumerate(inputs):
-                    with m.Case(n):
-                        m.d.comb += [
-                            output.p.eq(source.p),
-                            output.valid.eq(wanted[n]),
-                            taken[n].eq(output.ready),
-                        ]
+        holder = Signal(count, name=f"holder_{label}", init=1)
+        grants = Signal(count, name=f"grants_{label}")
+        with m.If(holding):
+            m.d.comb += grants.eq(holder & asks)
+        with m.Else():
+            for last in range(count):
+                with m.If(holder[last]):
+                    for k in reversed(range(1, count + 1)):
+                        with m.If(asks[(last + k) % count]):
+                            m.d.comb += grants.eq(1 << (last + k) % count)
+        m.d.comb += output.valid.eq(grants.any())
         with m.If(output.valid):
-            m.d.sync += [holding.eq(~(output.ready & output.p.last)), holder.eq(chosen)]
-        return taken
+            m.d.sync += [holding.eq(~(output.ready & output.p.last)), holder.eq(grants)]
+        return grants

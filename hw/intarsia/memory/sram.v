@@ -20,6 +20,8 @@ module intarsia_sram #(
     input  wire [LANES*8-1:0]  write_bytes,
     input  wire [LANES-1:0]    write_parity
 );
+    wire writes = |write_enable;
+
     genvar lane;
     generate
         for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
@@ -31,8 +33,10 @@ module intarsia_sram #(
             always @(posedge clk) begin
                 if (read_enable)
                     word <= words[read_address];
-                if (write_enable[lane])
-                    words[write_address] <= {write_parity[lane], write_bytes[lane*8 +: 8]};
+                // Blocking, after the read: simulators need no shadow of what is written.
+                if (writes)
+                    if (write_enable[lane])
+                        words[write_address] = {write_parity[lane], write_bytes[lane*8 +: 8]};
             end
 
             assign read_bytes[lane*8 +: 8] = word[7:0];

@@ -27,6 +27,7 @@ class _Group(data.Struct):
     coordinator: NODE
     first: NODE
     members: 16
+    absent: 32
     context: CONTEXT
 
 
@@ -169,6 +170,7 @@ class SyncPort(wiring.Component):
             write.data.coordinator.eq(declaration.coordinator),
             write.data.first.eq(declaration.first),
             write.data.members.eq(declaration.members),
+            write.data.absent.eq(declaration.absent),
             write.data.context.eq(self.declare.p.context),
             count.addr.eq(group),
             count.data.esp.eq(point.esp),
@@ -249,6 +251,8 @@ class SyncPort(wiring.Component):
         opening = Signal(_Opening)
         refused = Signal()
         left = Signal.like(asked.data.members)
+        absent = Signal.like(asked.data.absent)
+        passes = Signal()
         contents = Signal.like(message.p, reset_less=True)
         m.d.comb += [
             opening.eq(openings.r_data),
@@ -284,6 +288,7 @@ class SyncPort(wiring.Component):
                         contents.extension.group.eq(arrival.group),
                         contents.extension.esp.eq(arrival.esp),
                         left.eq(1),
+                        absent.eq(0),
                     ]
                     m.next = "SEND"
                 with m.Elif(openings.r_rdy):
@@ -294,17 +299,21 @@ class SyncPort(wiring.Component):
                         contents.extension.group.eq(opening.group),
                         contents.extension.esp.eq(opening.esp),
                         left.eq(asked.data.members),
+                        absent.eq(asked.data.absent),
                     ]
                     m.next = "SEND"
             with m.State("SEND"):
-                m.d.comb += message.valid.eq(1)
-                with m.If(message.ready):
+                # Destinations are gone through one by one; those that are absent get nothing.
+                m.d.comb += [message.valid.eq(~absent[0]), passes.eq(absent[0] | message.ready)]
+                with m.If(passes):
                     m.d.sync += [
-                        left.eq(left - 1),
+                        absent.eq(absent >> 1),
                         contents.header.destination.eq(contents.header.destination + 1),
                     ]
-                    with m.If(left == 1):
-                        m.next = "IDLE"
+                    with m.If(~absent[0]):
+                        m.d.sync += left.eq(left - 1)
+                        with m.If(left == 1):
+                            m.next = "IDLE"
 
 
 def _waiting_for(group, waits, waiting):

@@ -3,6 +3,7 @@
 import ast
 import fcntl
 import hashlib
+import itertools
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +22,7 @@ from intarsia.isa.counters import TIMEBASE
 from intarsia.isa.instruction import Stream
 from intarsia.memory.sram import SRAM_SOURCE
 
-__all__ = ["cache_folder", "chip_library", "core_library"]
+__all__ = ["CORE", "built", "cache_folder", "chip_library", "core_library"]
 
 #: Told what is made, before it is; for those who wait.
 LOGGER = logging.getLogger("intarsia.cosim")
@@ -65,7 +66,7 @@ def core_library() -> Path:
         objects = compile_objects(sources, folder, include=[CORE, folder])
         link(objects, folder / "core.so")
 
-    return _cached("core", [cpp_header(), *_texts(CORE)], build) / "core.so"
+    return built("core", [cpp_header(), *_texts(CORE)], build) / "core.so"
 
 
 @cache
@@ -85,7 +86,7 @@ def chip_library(config: ChipConfig) -> Path:
         link([*sorted(model.glob("*.o")), *shell], folder / "chip.so")
 
     sources = [model.name, cpp_header(), *_texts(CORE)]
-    return _cached(f"chip_{config.name}", sources, build) / "chip.so"
+    return built(f"chip_{config.name}", sources, build) / "chip.so"
 
 
 def _model(config: ChipConfig) -> Path:
@@ -98,7 +99,7 @@ def _model(config: ChipConfig) -> Path:
         generated = verilate([folder / "chip.v", SRAM_SOURCE], "chip", folder)
         compile_objects(generated, folder, include=[folder], verilated=True)
 
-    return _cached(f"model_{config.name}", [verilog, SRAM_SOURCE.read_text()], build)
+    return built(f"model_{config.name}", [verilog, SRAM_SOURCE.read_text()], build)
 
 
 def _verilog(config: ChipConfig) -> str:
@@ -134,10 +135,15 @@ def _shell_defines(config: ChipConfig) -> list[str]:
     def each(name: str, count: int) -> str:
         return f"-DFOR_{name}(M)={' '.join(f'M({n})' for n in range(count))}"
 
+    lanes = itertools.product(range(config.macro_banks), range(config.lanes))
     return [
         f"-DPORTS={config.link_ports}",
         f"-DLINK_BYTES={config.link_bytes}",
         f"-DTIMEBASE={TIMEBASE}",
+        f"-DBANKS={config.macro_banks}",
+        f"-DLANES={config.lanes}",
+        f"-DROWS={config.bank_bytes // config.lanes}",
+        f"-DFOR_BYTE_BANKS(M)={' '.join(f'M({bank}, {lane})' for bank, lane in lanes)}",
         each("PORTS", config.link_ports),
         each("STREAMS", len(Stream)),
         "-DPREVIOUS_CLOCK=__Vtrigprevexpr___TOP__clk__0",
@@ -148,7 +154,7 @@ def _texts(folder: Path) -> list[str]:
     return [path.read_text() for path in sorted(folder.glob("*.?pp"))]
 
 
-def _cached(name: str, sources: Iterable[str], build: Callable[[Path], None]) -> Path:
+def built(name: str, sources: Iterable[str], build: Callable[[Path], None]) -> Path:
     """Folder of what `build` makes from `sources`; made under another name, and moved when done."""
     digest = hashlib.sha256(fingerprint().encode())
     for source in sources:

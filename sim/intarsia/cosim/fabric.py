@@ -1,8 +1,9 @@
-"""Simulated systems: chips around a hub, with a memory node and a host node."""
+"""Simulated systems: chips and a hub, with a memory node and a host node behind it."""
 
 import ctypes
 import enum
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from intarsia.cosim.build import chip_library
@@ -12,9 +13,11 @@ from intarsia.driver.transport import Errand, ErrandKind, Standing, State
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
+from intarsia.isa.topologies import HUB, Topology
+from intarsia.isa.topologies import topology as build_topology
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODES
 
-__all__ = ["Fabric", "FabricError", "Reason"]
+__all__ = ["Fabric", "FabricError", "Reason", "SilenceError"]
 
 #: Bytes a cycle of the links of memory node and host node.
 MEMORY_LINK_BYTES = 16
@@ -22,6 +25,16 @@ MEMORY_LINK_BYTES = 16
 
 class FabricError(RuntimeError):
     """Something went wrong in a node that is a model, or time ran out; the message says where."""
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """Nodes that the lines of the message begin with."""
+        found = re.findall(r"^(?:hub, port of )?node (\d+):", str(self), re.MULTILINE)
+        return tuple(dict.fromkeys(int(node) for node in found))
+
+
+class SilenceError(FabricError):
+    """A node does not answer."""
 
 
 class Reason(enum.IntEnum):
@@ -35,7 +48,7 @@ class Reason(enum.IntEnum):
 
 
 class Fabric:
-    """A star of verilated chips, nodes 0, 1, …, with a memory node and a host node.
+    """Verilated chips, nodes 0, 1, …, with a memory node and a host node, wired in some way.
 
     Time passes only within :meth:`run` and the methods that wait for something; it passes in quanta
     of `link_latency` cycles. The same calls give the same cycles.
@@ -46,17 +59,28 @@ class Fabric:
         One per chip; chips may differ.
     link_latency : int
         Cycles that a beat takes from one end of a link to the other.
+    memories : int
+        Memory nodes, 1 or 2.
     memory_bytes, host_bytes : int
-        Sizes of the memory node and of the host node.
+        Sizes of each memory node, and of the host node.
     memory_latency : int
         Cycles from a request's turn at such a node until its reply leaves.
     faults : Faults
-        What links do to what they carry.
+        What happens to links and nodes.
+    topology : Topology or None
+        Which ports are joined, and the routes of the hub; those of chips are the driver's to write.
+        By default a star.
+    library : callable
+        Library of a chip of a configuration.
 
     Raises
     ------
+    :exc:`intarsia.isa.topologies.TopologyError`
+        If these chips can't be wired in this way.
     :exc:`intarsia.cosim.native.NativeError`
-        If a node is to be cut off that is not there, or links have no latency.
+        If links have no latency.
+    :exc:`intarsia.cosim.faults.FaultsError`
+        If something is to happen to a node that is not there.
     """
 
     def __init__(
@@ -64,32 +88,62 @@ class Fabric:
         configs: Sequence[ChipConfig],
         *,
         link_latency: int = 32,
+        memories: int = 1,
         memory_bytes: int = 64 << 20,
         host_bytes: int = 64 << 20,
         memory_latency: int = 32,
         faults: Faults = NO_FAULTS,
+        topology: Topology | None = None,
+        library: Callable[[ChipConfig], Path] = chip_library,
     ) -> None:
-        self.configs = tuple(configs)
+        self.configs, self.faults = tuple(configs), faults
+        faults.check(len(self.configs), memories)
+        self.topology = topology or build_topology("star", len(self.configs), memories)
+        self.topology.check(self.configs)
         libraries: dict[ChipConfig, Path] = {}
         for config in self.configs:
             if config not in libraries:
-                libraries[config] = chip_library(config)
+                libraries[config] = library(config)
         self._core = core()
         self._fabric = self._core.create(link_latency)
         for config in self.configs:
             self._core.add_chip(self._fabric, str(libraries[config]).encode())
-        for node, size in ((MEMORY_NODE, memory_bytes), (HOST_NODE, host_bytes)):
+        sizes = dict.fromkeys(MEMORY_NODES[:memories], memory_bytes) | {HOST_NODE: host_bytes}
+        for node, size in sizes.items():
             self._core.add_memory(self._fabric, node, size, MEMORY_LINK_BYTES, memory_latency)
+        for link in self.topology.links:
+            near, far = sorted(link, key=lambda end: end.node == HUB)
+            self._core.join(self._fabric, *near, *far)
+        self._route_hub()
         if faults.ber or faults.drop:
             self._core.disturb(self._fabric, faults.ber, faults.drop, faults.seed)
         for node, cycle in faults.cut.items():
             self._core.cut(self._fabric, node, cycle)
+        for node, cycle in faults.kill.items():
+            self._core.kill(self._fabric, node, cycle)
+        for flip in faults.flips(self.configs):
+            self._core.flip(self._fabric, flip.chip, flip.cycle, flip.address, flip.bit)
 
     def close(self) -> None:
         """Free the simulation."""
         if self._fabric is not None:
             self._core.destroy(self._fabric)
             self._fabric = None
+
+    def avoid(self, dead: Iterable[int]) -> None:
+        """Route packets round chips that are dead. Other chips must be told their new routes.
+
+        Raises
+        ------
+        :exc:`intarsia.isa.topologies.TopologyError`
+            If others are cut off by that.
+        """
+        self.topology = self.topology.without(dead)
+        self._route_hub()
+
+    def _route_hub(self) -> None:
+        for node, port in self.topology.routes[HUB].items():
+            self._core.route(self._fabric, node, port)
 
     @property
     def now(self) -> int:
@@ -137,6 +191,23 @@ class Fabric:
             raise FabricError(self._core.faults(self._fabric).decode().strip())
         return reason
 
+    def rest(self, cycles: int) -> None:
+        """Let `cycles` cycles pass whatever happens, and forget what nodes and links have reported.
+
+        Transfers that are under way are forgotten as well.
+        """
+        self._core.abandon(self._fabric, HOST_NODE)
+        self._core.run(self._fabric, cycles, 8, 0)
+        self.heed()
+
+    def heed(self) -> None:
+        """Forget what nodes and links have reported."""
+        self._core.heed(self._fabric)
+
+    def reset(self, chip: int) -> None:
+        """Reset a chip, in the cycles that come. Its memory stays; a killed one stays dead."""
+        self._core.reset(self._fabric, chip)
+
     def access(self, chip: int, address: int, data: int | None = None) -> tuple[int, int, int]:
         """Write `data` to a register of a chip through its control port, or read it.
 
@@ -144,7 +215,7 @@ class Fabric:
         """
         self._core.access(self._fabric, chip, int(data is not None), address, data or 0)
         if self._run(ACCESS_CYCLES, 2, chip) is not Reason.ACCESSED:
-            raise FabricError(f"Chip {chip} does not answer at its control port")
+            raise SilenceError(f"Chip {chip} does not answer at its control port")
         value, response, cycle = ctypes.c_uint32(), ctypes.c_uint32(), ctypes.c_uint64()
         self._core.accessed(self._fabric, chip, value, response, cycle)
         return value.value, response.value, cycle.value
@@ -202,7 +273,7 @@ class Fabric:
         self._core.transfer(self._fabric, HOST_NODE, int(write), node, address, local, size)
         limit = TRANSFER_CYCLES + size
         if self._run(limit, 4, HOST_NODE) is not Reason.TRANSFERRED:
-            raise FabricError(
+            raise SilenceError(
                 f"Node {node} has not answered the host's {'WRITE' if write else 'READ'} of "
                 f"{size} bytes within {limit} cycles"
             )

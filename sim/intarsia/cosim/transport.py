@@ -1,10 +1,14 @@
 """The simulator as the driver's transport."""
 
-from intarsia.cosim.fabric import Fabric, Reason
-from intarsia.driver.errors import DriverError
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from intarsia.cosim.fabric import Fabric, FabricError, Reason, SilenceError
+from intarsia.driver.errors import DriverError, NetworkError, SilentNodeError
 from intarsia.driver.transport import Errand, Interrupt, Standing
 from intarsia.isa.bits import decode
 from intarsia.isa.registers import InterruptWord
+from intarsia.isa.topologies import Topology
 
 __all__ = ["SimulatedTransport"]
 
@@ -28,6 +32,15 @@ class SimulatedTransport:
         return len(self.fabric.configs)
 
     @property
+    def topology(self) -> Topology:
+        """How they are wired."""
+        return self.fabric.topology
+
+    def avoid(self, dead: Iterable[int]) -> None:
+        """Route packets round chips that are dead."""
+        self.fabric.avoid(dead)
+
+    @property
     def now(self) -> int:
         """Cycles simulated."""
         return self.fabric.now
@@ -35,7 +48,8 @@ class SimulatedTransport:
     def read(self, chip: int, address: int) -> int:
         """Read a register."""
         self.accesses += 1
-        value, response, _ = self.fabric.access(chip, address)
+        with _driven(chip):
+            value, response, _ = self.fabric.access(chip, address)
         if response != OKAY:
             raise DriverError(f"Chip {chip} refuses to read register {address:#05x}")
         return value
@@ -43,7 +57,8 @@ class SimulatedTransport:
     def write(self, chip: int, address: int, value: int) -> int:
         """Write a register. Returns the cycle in which it was accepted."""
         self.accesses += 1
-        _, response, cycle = self.fabric.access(chip, address, value)
+        with _driven(chip):
+            _, response, cycle = self.fabric.access(chip, address, value)
         if response != OKAY:
             raise DriverError(f"Chip {chip} refuses to write register {address:#05x}")
         return cycle
@@ -77,9 +92,22 @@ class SimulatedTransport:
         self, *, write: bool, node: int, logical_address: bytes, local: int, size: int
     ) -> None:
         """Move bytes between the host node's memory and a fragment elsewhere, in packets."""
-        self.fabric.transfer(
-            write=write, node=node, logical_address=logical_address, local=local, size=size
-        )
+        with _driven(node):
+            self.fabric.transfer(
+                write=write, node=node, logical_address=logical_address, local=local, size=size
+            )
+
+    def reset(self, chip: int) -> None:
+        """Reset a chip."""
+        self.fabric.reset(chip)
+
+    def rest(self, cycles: int) -> None:
+        """Let cycles pass, and drop what is reported in the meantime."""
+        self.fabric.rest(cycles)
+
+    def heed(self) -> None:
+        """What models have reported is known."""
+        self.fabric.heed()
 
     def errand(self, errand: Errand) -> int:
         """Queue something to be done after all errands before it. Returns its number."""
@@ -95,9 +123,23 @@ class SimulatedTransport:
 
     def wait(self, cycles: int) -> dict[int, Interrupt]:
         """Wait for interrupts, for at most `cycles` cycles."""
-        if self.fabric.run(cycles, until_interrupt=True) is Reason.INTERRUPT:
+        with _driven():
+            reason = self.fabric.run(cycles, until_interrupt=True)
+        if reason is Reason.INTERRUPT:
             return {chip: _interrupt(*found) for chip, found in self.fabric.interrupted().items()}
         return {}
+
+
+@contextmanager
+def _driven(node: int | None = None) -> Iterator[None]:
+    """Faults of the system, as the driver knows them; silence is that of `node`."""
+    try:
+        yield
+    except SilenceError as error:
+        assert node is not None
+        raise SilentNodeError(node, str(error)) from error
+    except FabricError as error:
+        raise NetworkError(str(error).replace("\n", "; "), error.nodes) from error
 
 
 def _interrupt(bits: int, cycle: int) -> Interrupt:

@@ -1,5 +1,6 @@
 """Barriers between chips."""
 
+import itertools
 from typing import Any
 
 from intarsia.isa.faults import FaultCode
@@ -12,13 +13,14 @@ class Barriers:
     """Sync groups and who has arrived where."""
 
     def __init__(self):
-        self._groups: dict[tuple[int, int], range] = {}
+        self._groups: dict[tuple[int, int], set[int]] = {}
         self._arrived: dict[int, dict[int, int]] = {}
         self._open: set[tuple[int, int]] = set()
 
     def declare(self, node: int, body: Any) -> None:
         """`node` executes DECLARE_GROUP."""
-        members = range(body.first, body.first + body.members)
+        present = (n for n in itertools.count() if not body.absent >> n & 1)
+        members = {body.first + n for n in itertools.islice(present, body.members)}
         if node not in members:
             raise ModelFaultError(
                 FaultCode.SYNC, f"node {node} declares group {body.group}, and is not in it"
@@ -38,7 +40,7 @@ class Barriers:
             raise ModelFaultError(
                 FaultCode.SYNC, f"group {body.group} is at different points {arrived}"
             )
-        if set(arrived) == set(members):
+        if set(arrived) == members:
             self._open |= {(member, body.group) for member in members}
             arrived.clear()
 

@@ -54,8 +54,7 @@ class Machine:
         self.fabric = Fabric(nodes)
         barriers = Barriers()
         self.chips: list[Chip] = []
-        for number, chip in enumerate(plan.chips):
-            bases = self._placement.slots[number]
+        for number, chip, bases in zip(plan.nodes, plan.chips, self._placement.slots, strict=True):
             slots = [(base, slot.size) for base, slot in zip(bases, chip.slots, strict=True)]
             start = bases[PROGRAM_SLOT]
             program = nodes[number].memory[start : start + len(chip.program)].tobytes()
@@ -134,7 +133,7 @@ class Machine:
 
     def _sizes(self) -> dict[int, int]:
         """Bytes of each node's memory."""
-        sizes = dict.fromkeys(range(len(self.plan.chips)), self.plan.config.memory_bytes)
+        sizes = dict.fromkeys(self.plan.nodes, self.plan.config.memory_bytes)
         for holder, node in _NODES.items():
             sizes[node] = max(
                 (
@@ -151,10 +150,13 @@ class Machine:
 
     def _fill_maps(self, nodes: Mapping[int, Node]) -> None:
         """Maps of all nodes, and what fragments hold from the start."""
-        known = {number: set(chip.fragments) for number, chip in enumerate(self.plan.chips)}
+        known = {
+            node: set(chip.fragments)
+            for node, chip in zip(self.plan.nodes, self.plan.chips, strict=True)
+        }
         for number, (base, fragment) in enumerate(self._placed()):
             held = fragment.holder
-            home = held.chip if isinstance(held, ChipHolder) else _NODES[held]
+            home = self.plan.nodes[held.chip] if isinstance(held, ChipHolder) else _NODES[held]
             entry = Entry(home, base, fragment.size, fragment.read, fragment.write)
             for node in nodes.values():
                 if number in known.get(node.number, ()) or node.number == home:

@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 app.command(
     epilog="Example: intarsia run model.onnx --input x.npy --chips 4 --trace t.json --report report"
+    "\n\nExample: intarsia run model.tflite --chips 4 --check "
+    "--faults ber=1e-6,drop=1e-4,kill=chip2@40000,sram_flip=chip1@9000,seed=7"
 )(run)
 app.command(epilog="Example: intarsia verilog --config ecp5-85k -o build/verilog")(verilog)
 app.command(epilog="Example: intarsia demo --chips 2 --picture demo.svg")(demo)
@@ -72,10 +74,20 @@ def _told(error: BaseException) -> str:
 def _refusals() -> tuple[type[Exception], ...]:
     """Errors that the user can cure."""
     from intarsia.compiler.errors import CompileError
+    from intarsia.cosim.faults import FaultsError
     from intarsia.golden import InputError, ScaleError
     from intarsia.importer import ModelError
+    from intarsia.isa.topologies import TopologyError
 
-    return CompileError, InputError, ModelError, ScaleError, OSError
+    return (
+        CompileError,
+        FaultsError,
+        InputError,
+        ModelError,
+        ScaleError,
+        TopologyError,
+        OSError,
+    )
 
 
 def _failures() -> tuple[type[Exception], ...]:

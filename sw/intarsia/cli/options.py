@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Chips", "Config", "Partition"]
+__all__ = ["Chips", "Config", "Faults", "Partition", "Replicas", "Topology"]
 
 
 def _config(name: str) -> str:
@@ -37,6 +37,31 @@ def _partitions() -> list[str]:
     return list(PARTITIONS)
 
 
+def _faults(spec: str) -> str:
+    from intarsia.cosim.faults import FaultsError, parse_faults
+
+    try:
+        parse_faults(spec)
+    except FaultsError as error:
+        raise typer.BadParameter(str(error)) from None
+    return spec
+
+
+def _topology(name: str) -> str:
+    from intarsia.isa.topologies import TOPOLOGIES
+
+    if name not in TOPOLOGIES:
+        known = ", ".join(TOPOLOGIES)
+        raise typer.BadParameter(f"there is no topology {name!r}, but {known}")
+    return name
+
+
+def _topologies() -> list[str]:
+    from intarsia.isa.topologies import TOPOLOGIES
+
+    return list(TOPOLOGIES)
+
+
 Chips = Annotated[int, typer.Option(min=1, max=32, help="Number of simulated chips.")]
 Config = Annotated[
     str,
@@ -47,6 +72,21 @@ Config = Annotated[
         help="Configuration of each chip: tiny, ecp5-85k, large.",
     ),
 ]
+Faults = Annotated[
+    str,
+    typer.Option(
+        metavar="SPEC",
+        callback=_faults,
+        help="What happens to links and nodes, and is survived where it can be: ber=P, drop=P, "
+        "kill=NODE@WHEN, cut=NODE@WHEN, sram_flip=CHIP@WHEN or sram_flip=COUNT@WHEN, seed=N, "
+        "joined by commas. NODE is chip0, chip1, …, memory, memory1 or host; WHEN a cycle, or a "
+        "random one of FIRST..LAST.",
+    ),
+]
+Replicas = Annotated[
+    int,
+    typer.Option(min=1, max=2, help="Memory nodes that hold weights; with 2, one of them may die."),
+]
 Partition = Annotated[
     str,
     typer.Option(
@@ -54,5 +94,14 @@ Partition = Annotated[
         callback=_partition,
         autocompletion=_partitions,
         help="How convolutions are divided among the chips: auto, rows, channels.",
+    ),
+]
+Topology = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        callback=_topology,
+        autocompletion=_topologies,
+        help="How chips are joined: star, pair, ring, mesh.",
     ),
 ]

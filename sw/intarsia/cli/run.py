@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from intarsia.cli.options import Chips, Config, Partition
+from intarsia.cli.options import Chips, Config, Faults, Partition, Replicas, Topology
 from intarsia.graph import Mode
 
 __all__ = ["run"]
@@ -33,6 +33,9 @@ def run(
         ),
     ] = None,
     partition: Partition = "auto",
+    topology: Topology = "star",
+    replicas: Replicas = 1,
+    faults: Faults = "",
     check: Annotated[
         bool,
         typer.Option("--check", help="Compare every byte of the output with the golden model."),
@@ -63,7 +66,7 @@ def run(
     """Run a quantized network over simulated chips.
 
     Leaves with 0; 1 if --check finds a byte that differs; 2 if something was asked for that can't
-    be done; 3 if the simulated chips report a fault.
+    be done; 3 if the simulated chips fail, and can't be made to go on.
     """
     import numpy as np
 
@@ -75,7 +78,15 @@ def run(
 
     recorded = trace is not None or report is not None
     session = Session(
-        model, chips=chips, config=config, mode=mode, partition=partition, record=recorded
+        model,
+        chips=chips,
+        config=config,
+        mode=mode,
+        partition=partition,
+        topology=topology,
+        replicas=replicas,
+        faults=faults,
+        record=recorded,
     )
     if source is None:
         inputs = random_input(session.network, 1, seed)

@@ -22,7 +22,8 @@ def summary(report: Report, **more: str) -> Table:
     mismatches = report["mismatches"]
     rows = {
         "network": f"{Path(report['model']).name}, mode {report['mode']}",
-        "chips": f"{report['chips']} x {report['config']}, partition {report['partition']}",
+        "chips": f"{report['chips']} x {report['config']}, {report['topology']}, "
+        f"partition {report['partition']}",
         "inferences": f"{inferences}",
         **more,
         "bytes unlike the golden model's": (
@@ -37,6 +38,7 @@ def summary(report: Report, **more: str) -> Table:
         "host accesses": f"{report['host_accesses']:,}",
         "simulated chip-cycles per second": f"{report['chip_cycles_per_s']:,.0f}",
         "wall time": f"{report['wall_s']:.1f} s",
+        **_survived(report),
     }
     table = Table(show_header=False)
     table.add_column()
@@ -44,6 +46,22 @@ def summary(report: Report, **more: str) -> Table:
     for row in rows.items():
         table.add_row(*row)
     return table
+
+
+def _survived(report: Report) -> dict[str, str]:
+    """What happened on the way, where something did."""
+    rows = {}
+    packets = report["packets"]
+    if any(packets.values()):
+        rows["packets damaged, sent again"] = f"{packets['damaged']:,}, {packets['repeated']:,}"
+    if report["restarts"]:
+        rows["restarts"] = f"{report['restarts']}"
+    if report["killed"]:
+        events = (*report["recoveries"], *report["failovers"])
+        latency = max(event["latency"] or 0 for event in events)
+        lost = ", ".join(f"{node}" for node in report["killed"])
+        rows["nodes lost"] = f"{lost}, noticed within {latency:,} cycles"
+    return rows
 
 
 def layers(report: Report) -> Table:

@@ -18,11 +18,15 @@ from intarsia.compiler.supply import ALL, Strategy
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Mode, Network
 from intarsia.isa.config import ChipConfig
+from intarsia.isa.instruction import DeclareGroup
 
 __all__ = ["MOST_CHIPS", "OWNER", "compile_network"]
 
 #: Chips that a star of simulated nodes has room for; see :mod:`intarsia.isa.topology`.
 MOST_CHIPS = 32
+
+#: Nodes from the first to the last of a sync group, those that are absent included.
+NODES = DeclareGroup.as_shape()["absent"].width
 
 #: Owner of the data IDs of a plan, if nobody says another.
 OWNER = 1
@@ -34,6 +38,7 @@ def compile_network(
     config: ChipConfig,
     chips: int,
     mode: Mode,
+    nodes: Sequence[int] | None = None,
     partition: str = "auto",
     owner: int = OWNER,
 ) -> Plan:
@@ -49,6 +54,8 @@ def compile_network(
         Number of chips.
     mode : Mode
         Numerics mode.
+    nodes : sequence of int or None
+        Node of each chip, in ascending order; 0, 1, … if left out.
     partition : str
         One of :data:`~intarsia.compiler.partition.PARTITIONS`.
     owner : int
@@ -68,9 +75,12 @@ def compile_network(
     """
     if not 1 <= chips <= MOST_CHIPS:
         raise CompileError(f"Number of chips must be in 1..{MOST_CHIPS}, not {chips}")
+    places = tuple(range(chips) if nodes is None else nodes)
+    if len(places) != chips or list(places) != sorted({*places}) or places[-1] - places[0] >= NODES:
+        raise CompileError(f"Nodes {places} are not {chips} in ascending order, close together")
     workload = Workload.of(network)
     shares = split_network(workload, config, chips, partition)
-    strategy, lowered, allocations = _fitted(workload, shares, config, mode)
+    strategy, lowered, allocations = _fitted(workload, shares, config, mode, places)
     sizes = [_program_size(code) for code in lowered.chips]
     naming = name_fragments(workload, lowered, allocations, sizes, owner, config)
     programs = [
@@ -89,6 +99,7 @@ def compile_network(
         mode=mode,
         partition=partition,
         config=config,
+        nodes=places,
         owner=owner,
         chips=tuple(ChipPlan(program, memory.slots, known) for program, memory, known in parts),
         fragments=fragments,
@@ -104,13 +115,17 @@ def compile_network(
 
 
 def _fitted(
-    workload: Workload, shares: Mapping[str, Sequence[Box]], config: ChipConfig, mode: Mode
+    workload: Workload,
+    shares: Mapping[str, Sequence[Box]],
+    config: ChipConfig,
+    mode: Mode,
+    nodes: Sequence[int],
 ) -> tuple[Strategy, Lowered, list[Allocation]]:
     """The best strategy whose buffers fit into every chip."""
     records = channel_records(workload, mode)
 
     def attempt(strategy: Strategy) -> tuple[Strategy, Lowered, list[Allocation]]:
-        lowered = lower(workload, shares, records, config, mode, strategy)
+        lowered = lower(workload, shares, records, config, mode, strategy, nodes)
         allocations = [
             allocate(chip, _program_size(code), code.prologue, code.works, config)
             for chip, code in enumerate(lowered.chips)

@@ -7,7 +7,8 @@ from amaranth.lib import data, enum
 
 from intarsia.compiler.allocate import Place
 from intarsia.compiler.schedule import Masks
-from intarsia.compiler.work import Address, Buffer, Remote, Work
+from intarsia.compiler.work import Address, Buffer, Piece, Remote, Work
+from intarsia.isa.address import PROGRAM_SLOT
 from intarsia.isa.bits import encode
 from intarsia.isa.instruction import (
     PROGRAM_FORMAT,
@@ -18,11 +19,15 @@ from intarsia.isa.instruction import (
     Stream,
 )
 from intarsia.isa.opcodes import INSTRUCTIONS
+from intarsia.isa.transfer import StitchRecord
 
 __all__ = ["emit", "program_bytes"]
 
 #: Bytes of the header of a program.
 PROGRAM_HEADER_BYTES = ProgramHeader.as_shape().size // 8
+
+#: Bytes of an entry of the list of a GATHER.
+RECORD_BYTES = StitchRecord.as_shape().size // 8
 
 #: (data ID, fragment, byte) of a place in a fragment.
 Names = Callable[[Remote], tuple[int, int, int]]
@@ -30,8 +35,8 @@ Names = Callable[[Remote], tuple[int, int, int]]
 
 def program_bytes(works: Sequence[Work], loops: int) -> int:
     """Size of the program of these instructions, with loops in so many streams."""
-    units = sum(INSTRUCTIONS[work.opcode].units for work in works)
-    return PROGRAM_HEADER_BYTES + (units + loops * INSTRUCTIONS[ControlOp.LOOP].units) * UNIT
+    records = sum(len(work.pieces) for work in works)
+    return _code_bytes(works, loops) + records * RECORD_BYTES
 
 
 def emit(
@@ -42,6 +47,8 @@ def emit(
     names: Names,
 ) -> bytes:
     """A program: in each stream, its part of `prologue`, then its part of `works` for ever.
+
+    The lists of GATHERs follow the streams.
 
     Parameters
     ----------
@@ -54,10 +61,16 @@ def emit(
     names : callable
         What fragments are called.
     """
+    everything = *prologue, *works
+    at = _code_bytes(everything, len({work.stream for work in works}))
+    lists, records = {}, b""
+    for work in everything:
+        lists[work] = dict(slot=PROGRAM_SLOT, offset=at + len(records))
+        records += b"".join(_record(piece, names) for piece in work.pieces)
 
     def instructions(source: Sequence[Work], stream: Stream) -> bytes:
         own = (work for work in source if work.stream is stream)
-        return b"".join(_instruction(work, masks[work], places, names) for work in own)
+        return b"".join(_instruction(work, masks[work], places, names, lists[work]) for work in own)
 
     starts, body = [0] * ProgramHeader.as_shape()["start"].shape.length, b""
     for stream in Stream:
@@ -68,6 +81,7 @@ def emit(
         if repeated:
             back = dict(back=len(repeated) // UNIT)
             body += repeated + _encoded(ControlOp.LOOP, {}, back)
+    body += records
     header = dict(
         program_format=PROGRAM_FORMAT,
         streams=len(Stream),
@@ -77,14 +91,38 @@ def emit(
     return _bytes(ProgramHeader, header) + body
 
 
-def _instruction(work: Work, masks: Masks, places: Mapping[Buffer, Place], names: Names) -> bytes:
+def _code_bytes(works: Sequence[Work], loops: int) -> int:
+    """Size of header and streams."""
+    units = sum(INSTRUCTIONS[work.opcode].units for work in works)
+    return PROGRAM_HEADER_BYTES + (units + loops * INSTRUCTIONS[ControlOp.LOOP].units) * UNIT
+
+
+def _instruction(
+    work: Work,
+    masks: Masks,
+    places: Mapping[Buffer, Place],
+    names: Names,
+    records: Mapping[str, int],
+) -> bytes:
+    """An instruction; `records` is where its list lies, if it has one."""
     fields = {name: _operand(value, places) for name, value in work.fields.items()}
     if work.remote is not None:
-        data_id, fragment, offset = names(work.remote)
-        fields |= dict(data_id=data_id, fragment=fragment, offset=offset)
+        fields |= _name(work.remote, names)
+    if work.pieces:
+        fields |= dict(records=records)
     flags = int(work.patient)
     header = dict(flags=flags, layer=work.layer, wait=masks.wait, signal=masks.signal)
     return _encoded(work.opcode, header, fields)
+
+
+def _record(piece: Piece, names: Names) -> bytes:
+    fields = dict(local=piece.local, row_bytes=piece.row_bytes)
+    return _bytes(StitchRecord, fields | _name(piece.remote, names))
+
+
+def _name(remote: Remote, names: Names) -> dict[str, int]:
+    data_id, fragment, offset = names(remote)
+    return dict(data_id=data_id, fragment=fragment, offset=offset)
 
 
 def _operand(value: object, places: Mapping[Buffer, Place]) -> object:

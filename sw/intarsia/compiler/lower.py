@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from intarsia.compiler.boxes import Box
 from intarsia.compiler.layers import Site, copies
+from intarsia.compiler.stitch import stitched
 from intarsia.compiler.storage import Stored, hold
 from intarsia.compiler.supply import Strategy, supply
 from intarsia.compiler.transfers import reads, writes
@@ -64,6 +65,7 @@ def lower(
     config: ChipConfig,
     mode: Mode,
     strategy: Strategy,
+    nodes: Sequence[int] | None = None,
 ) -> Lowered:
     """Instructions for all chips.
 
@@ -81,13 +83,15 @@ def lower(
         Numerics mode.
     strategy : Strategy
         How weights are kept.
+    nodes : sequence of int or None
+        Node of each chip, in ascending order; 0, 1, … if left out.
 
     Raises
     ------
     :exc:`CompileError`
         If weights can't be cut small enough.
     """
-    return _Lowering(workload, shares, records, config, mode, strategy).run()
+    return _Lowering(workload, shares, records, config, mode, strategy, nodes).run()
 
 
 class _Lowering:
@@ -101,9 +105,11 @@ class _Lowering:
         config: ChipConfig,
         mode: Mode,
         strategy: Strategy,
+        nodes: Sequence[int] | None,
     ):
         self._workload = workload
         self._chips = range(len(next(iter(shares.values()))))
+        self._nodes = self._chips if nodes is None else nodes
         self._holdings = hold(workload, shares, config)
         self._sites = [
             Site(
@@ -143,7 +149,15 @@ class _Lowering:
     def _prepare(self, chip: int) -> Iterator[Work]:
         """What a program does once: it declares the group, and loads what stays."""
         if len(self._chips) > 1:
-            group = dict(group=GROUP, coordinator=0, first=0, members=len(self._chips))
+            first = self._nodes[0]
+            absent = {*range(first, self._nodes[-1])} - {*self._nodes}
+            group = dict(
+                group=GROUP,
+                coordinator=first,
+                first=first,
+                members=len(self._nodes),
+                absent=sum(1 << node - first for node in absent),
+            )
             yield Work(Stream.CONTROL, ControlOp.DECLARE_GROUP, 0, group)
         loads = self._supplies[chip].loads_once()
         yield from loads
@@ -241,11 +255,12 @@ class _Lowering:
         for access, more in zip(self._exported, exported, strict=True):
             access += more
         barriers = self._barrier(index, patient=False)
-        self._exported, self._fetches = exported, fetches
+        self._exported = exported
+        self._fetches = [list(stitched(reads)) for reads in fetches]
         for chip, barrier in enumerate(barriers):
-            for work in fetches[chip]:
+            for work in self._fetches[chip]:
                 work.after.append(barrier)
-            self._lowered.chips[chip].works += fetches[chip]
+            self._lowered.chips[chip].works += self._fetches[chip]
 
     def _barrier(self, layer: int, *, patient: bool) -> list[Work]:
         """SYNC on all chips, after what the last exchange fetched, and what the next one will."""

@@ -226,6 +226,5 @@ def _used(table: _Table, lowered: Lowered) -> Iterator[set[int]]:
             if isinstance(fragment.holder, ChipHolder) and fragment.holder.chip == chip
         }
         for work in (*code.prologue, *code.works):
-            if work.remote is not None:
-                used.add(table.places[work.remote.name][0])
+            used |= {table.places[remote.name][0] for remote in work.remotes}
         yield used

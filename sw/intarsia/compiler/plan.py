@@ -59,7 +59,7 @@ class NodeHolder(enum.StrEnum):
 
 @dataclass(frozen=True)
 class ChipHolder:
-    """A chip that holds a fragment: node `chip`, bytes from `offset` on in slot `slot`."""
+    """A chip that holds a fragment: bytes from `offset` on in slot `slot` of `chip` of the plan."""
 
     chip: int
     slot: int
@@ -175,7 +175,7 @@ class End:
 
 @dataclass(frozen=True)
 class Plan:
-    """A network, laid over chips 0, 1, ...
+    """A network, laid over chips 0, 1, ... which are nodes of any numbers.
 
     Members
     -------
@@ -186,12 +186,15 @@ class Plan:
         What was asked for.
     config : ChipConfig
         Of every chip.
+    nodes : tuple of int
+        Of each chip, its node's number; in ascending order.
     owner : int
         Owner of all data IDs; the chips' contexts must be given it.
     chips : tuple of ChipPlan
     fragments : tuple of Fragment
     inputs, outputs : tuple of End
-        What the host must write before it rings chip 0, and what it finds after its NOTIFY.
+        What the host must write before it rings chip 0 of the plan, and what it finds after its
+        NOTIFY.
     layers : tuple of Layer
         One per operator of the network, in the same order. Instructions and traces name layers by
         their index. Operators on Device.HOST are computed by the host, from `outputs`.
@@ -203,6 +206,7 @@ class Plan:
     mode: Mode
     partition: str
     config: ChipConfig
+    nodes: tuple[int, ...]
     owner: int
     chips: tuple[ChipPlan, ...]
     fragments: tuple[Fragment, ...]

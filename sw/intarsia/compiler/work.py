@@ -6,7 +6,7 @@ from typing import Any
 from intarsia.compiler.boxes import Box
 from intarsia.isa.instruction import Stream
 
-__all__ = ["Access", "Address", "Buffer", "Remote", "Work"]
+__all__ = ["Access", "Address", "Buffer", "Piece", "Remote", "Work"]
 
 
 @dataclass(eq=False)
@@ -51,6 +51,25 @@ class Remote:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """One of the transfers that a GATHER consists of.
+
+    Members
+    -------
+    remote : Remote
+        The other side.
+    local : int
+        Byte of the instruction's buffer.
+    row_bytes : int
+        Bytes of each of its rows.
+    """
+
+    remote: Remote
+    local: int
+    row_bytes: int
+
+
+@dataclass(frozen=True)
 class Access:
     """What an instruction does with a buffer.
 
@@ -85,6 +104,8 @@ class Work:
         Earlier works of this chip that must be complete before it starts, beyond those that
         `accesses` imply.
     patient : bool
+    pieces : tuple of Piece
+        What a GATHER consists of.
     """
 
     stream: Stream
@@ -95,3 +116,9 @@ class Work:
     remote: Remote | None = None
     after: list["Work"] = field(default_factory=list)
     patient: bool = False
+    pieces: tuple[Piece, ...] = ()
+
+    @property
+    def remotes(self) -> tuple[Remote, ...]:
+        """The other sides of all its transfers."""
+        return tuple(item for item in (self.remote, *(p.remote for p in self.pieces)) if item)

@@ -9,7 +9,7 @@ from intarsia.isa.bits import decode, encode
 from intarsia.isa.counters import Activity, CounterBank, counter_index
 from intarsia.isa.faults import FaultReport
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry
-from intarsia.isa.registers import IDENTITY, HomeWord, Register
+from intarsia.isa.registers import IDENTITY, FenceWord, HomeWord, Register, RouteWord
 from intarsia.isa.topology import Homes
 
 __all__ = ["Device"]
@@ -57,6 +57,11 @@ class Device:
         """Write a register. Returns the cycle in which it was accepted."""
         return self._transport.write(self.chip, register.value, value)
 
+    def set_routes(self, ports: Mapping[int, int]) -> None:
+        """Say by which port packets leave, by their destination."""
+        for node, port in ports.items():
+            self.write(Register.ROUTE, encode(RouteWord, {"node": node, "port": port}))
+
     def set_slot(self, context: int, slot: int, base: int, size: int) -> None:
         """Say where a slot of a context lies. Size 0 takes it out of use."""
         self.write(Register.SLOT_INDEX, context << 8 | slot)
@@ -82,6 +87,10 @@ class Device:
             for backup, node in enumerate(pair):
                 word = {"index": index, "backup": backup, "node": node}
                 self.write(Register.HOME, encode(HomeWord, word))
+
+    def fence(self, node: int) -> None:
+        """Say that a node is dead: nothing is sent to it, and nothing that comes from it counts."""
+        self.write(Register.FENCE, encode(FenceWord, {"node": node, "dead": 1}))
 
     def keep_map(self, base: int, size: int) -> None:
         """Say where the chip keeps its part of the map; see HOME_SIZE. Size 0: it keeps none."""
@@ -170,3 +179,8 @@ class Device:
         """Look-ups that the ATU could answer, and those for which it asked a home."""
         hits = self.counter(CounterBank.ATU, Activity.BUSY)
         return hits, self.counter(CounterBank.ATU, Activity.LINK)
+
+    def repeats(self) -> tuple[int, int]:
+        """Packets that its links have sent again, and those that came to them damaged."""
+        repeated = self.counter(CounterBank.LINK_ERRORS, Activity.BUSY)
+        return repeated, self.counter(CounterBank.LINK_ERRORS, Activity.LINK)

@@ -1,11 +1,20 @@
 """What can go wrong on the way between a program on the host and the chips."""
 
+from collections.abc import Iterable
+
 from amaranth.lib import data
 
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.instruction import Stream
 
-__all__ = ["ChipFaultError", "DriverError", "DriverTimeoutError"]
+__all__ = [
+    "ChipFaultError",
+    "DriverError",
+    "DriverTimeoutError",
+    "NetworkError",
+    "SilentNodeError",
+    "SystemLostError",
+]
 
 #: Reporters of faults besides the streams.
 REPORTERS = {8: "responder", 9: "link", 10: "sync port", 11: "home"}
@@ -14,9 +23,44 @@ REPORTERS = {8: "responder", 9: "link", 10: "sync port", 11: "home"}
 class DriverError(RuntimeError):
     """A register access was refused, or a chip isn't what it should be."""
 
+    def add(self, more: str) -> None:
+        """Say more, in the same line."""
+        self.args = (f"{self}; {more}",)
+
 
 class DriverTimeoutError(DriverError):
     """An interrupt did not come in time."""
+
+
+class NetworkError(DriverError):
+    """A link, or a node that is no chip, reports that something went wrong.
+
+    Members
+    -------
+    nodes : tuple of int
+        Whom it is about, as far as that is known.
+    """
+
+    def __init__(self, message: str, nodes: Iterable[int] = ()) -> None:
+        self.nodes = tuple(nodes)
+        super().__init__(message)
+
+
+class SilentNodeError(DriverError):
+    """A node does not answer.
+
+    Members
+    -------
+    node : int
+    """
+
+    def __init__(self, node: int, message: str) -> None:
+        self.node = node
+        super().__init__(message)
+
+
+class SystemLostError(DriverError):
+    """What is left of the system can't go on."""
 
 
 class ChipFaultError(DriverError):

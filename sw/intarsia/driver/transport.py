@@ -1,8 +1,11 @@
 """What carries the driver's words to the chips: a simulator, or a board."""
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from intarsia.isa.topologies import Topology
 
 __all__ = ["Errand", "ErrandKind", "Interrupt", "Region", "Standing", "State", "Transport"]
 
@@ -69,7 +72,7 @@ class Errand:
     region : Region or None
         Of PLACE.
     group : int
-        Errands of a group are given up when one of them fails.
+        Errands of a group are given up when one of them fails; 0 is none.
     earliest : int
         Cycle before which it does not begin.
     """
@@ -116,6 +119,23 @@ class Transport(Protocol):
         ...
 
     @property
+    def topology(self) -> Topology:
+        """How they are wired, and by which ports packets are to leave."""
+        ...
+
+    def avoid(self, dead: Iterable[int]) -> None:
+        """Change `topology` so that nothing passes chips that are dead.
+
+        What is between chips heeds it at once; chips must be told.
+
+        Raises
+        ------
+        :exc:`intarsia.isa.topologies.TopologyError`
+            If others are cut off by that.
+        """
+        ...
+
+    @property
     def now(self) -> int:
         """Cycles since the system came up."""
         ...
@@ -132,6 +152,8 @@ class Transport(Protocol):
         ------
         :exc:`intarsia.driver.errors.DriverError`
             If the chip refuses.
+        :exc:`intarsia.driver.errors.SilentNodeError`
+            If it does not answer.
         """
         ...
 
@@ -173,7 +195,27 @@ class Transport(Protocol):
         """Move bytes between the host node's memory and a fragment elsewhere, in packets.
 
         Returns when all of them have been acknowledged.
+
+        Raises
+        ------
+        :exc:`intarsia.driver.errors.SilentNodeError`
+            If the node does not answer, or no packet reaches it.
         """
+        ...
+
+    def reset(self, chip: int) -> None:
+        """Pull a chip's reset. Its memory stays as it is."""
+        ...
+
+    def rest(self, cycles: int) -> None:
+        """Let so many cycles pass, and drop whatever nodes and links report in the meantime.
+
+        Transfers that have not come to an end are forgotten.
+        """
+        ...
+
+    def heed(self) -> None:
+        """What nodes and links have reported so far is known, and not to be raised again."""
         ...
 
     def errand(self, errand: Errand) -> int:
@@ -193,5 +235,10 @@ class Transport(Protocol):
 
         Returns the chips that have interrupts up. Interrupts carry their causes: the host need not
         read a register to know them.
+
+        Raises
+        ------
+        :exc:`intarsia.driver.errors.NetworkError`
+            If a link or a node that is no chip reports a fault.
         """
         ...

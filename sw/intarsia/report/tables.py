@@ -16,6 +16,10 @@ from intarsia.runtime.recording import Recording
 
 __all__ = ["Table", "counters", "engines", "layers"]
 
+#: What brings bytes to a chip, and what sends them away.
+_READS = RemoteOp.READ, RemoteOp.GATHER
+_WRITES = RemoteOp.WRITE, RemoteOp.ACCUMULATE, RemoteOp.SCATTER
+
 
 @dataclass(frozen=True)
 class Table:
@@ -67,8 +71,8 @@ def layers(recording: Recording) -> Table:
                 "cycles": cycles,
                 "macs": macs,
                 "utilization": macs / (cycles * plan.config.macs) if cycles else 0.0,
-                "read": moved[chip, number, RemoteOp.READ.name],
-                "written": moved[chip, number, RemoteOp.WRITE.name],
+                "read": sum(moved[chip, number, opcode.name] for opcode in _READS),
+                "written": sum(moved[chip, number, opcode.name] for opcode in _WRITES),
                 "touched": touched(recording.network, number),
             })
     return Table("layers", tuple(rows))

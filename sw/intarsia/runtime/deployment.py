@@ -1,32 +1,38 @@
 """A plan on chips: everything in its place, ready for inferences."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from intarsia.compiler.placement import Placement
-from intarsia.compiler.plan import ChipHolder, Fragment, FragmentKind, NodeHolder, Plan
+from intarsia.compiler.plan import ChipHolder, FragmentKind, Plan
 from intarsia.driver.device import Device
-from intarsia.driver.errors import DriverTimeoutError
-from intarsia.driver.transport import Transport
+from intarsia.driver.errors import ChipFaultError, DriverTimeoutError, NetworkError
+from intarsia.driver.transport import Interrupt, Transport
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.counters import Activity, CounterBank
-from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, home_index, homes
+from intarsia.isa.faults import FaultCode
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, homes
+from intarsia.runtime.stock import Stock
 
 __all__ = ["CONTEXT", "Deployment"]
 
 #: The context that a plan's programs run in.
 CONTEXT = 0
 
-#: The chip whose doorbell begins an inference, and whose interrupt ends it.
+#: The chip of the plan whose doorbell begins an inference, and whose interrupt ends it.
 LEADER = 0
 
-#: Version of every fragment; a fragment that moves while chips run gets another.
-VERSION = 1
+#: Cycles in which something should happen; more than the chips' watchdogs need.
+STANDSTILL = 250_000
 
-NODES = {NodeHolder.MEMORY: MEMORY_NODE, NodeHolder.HOST: HOST_NODE}
+#: Versions that there are; 0 is none.
+VERSIONS = 1 << 16
+
+#: Faults that follow from what happened elsewhere.
+INDIRECT = (FaultCode.WATCHDOG, FaultCode.LINK)
 
 
 class Deployment:
@@ -41,6 +47,20 @@ class Deployment:
     transport : Transport
     plan : Plan
     placement : Placement
+    version : int
+        Of every fragment, from 1 on. What is still under way for an earlier one is refused.
+    stores : sequence of int
+        Nodes that hold weights; the second one, their replicas. They keep the map, with the host.
+    fenced : iterable of int
+        Nodes that count as dead.
+
+    Members
+    -------
+    placement : Placement
+        The latest.
+    lost : dict of int to int
+        Stores that were lost since then, each with the cycle in which that was noticed. Chips were
+        told, and go on with replicas; new ones lie at the host.
 
     Raises
     ------
@@ -48,23 +68,35 @@ class Deployment:
         If a chip refuses or reports a fault.
     """
 
-    def __init__(self, transport: Transport, plan: Plan, placement: Placement) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        plan: Plan,
+        placement: Placement,
+        *,
+        version: int = 1,
+        stores: Sequence[int] = (MEMORY_NODE,),
+        fenced: Iterable[int] = (),
+    ) -> None:
         self._transport = transport
         self._plan = plan
-        self._homes = homes()
-        self._devices = [Device(transport, chip) for chip in range(len(plan.chips))]
+        self._version = (version - 1) % (VERSIONS - 1) + 1
+        self._stores = tuple(stores)
+        self._fenced = tuple(fenced)
+        self.lost: dict[int, int] = {}
+        self._devices = [Device(transport, node) for node in plan.nodes]
         for device in self._devices:
-            device.set_homes(self._homes)
+            device.set_routes(transport.topology.routes[device.chip])
         self.deploy(placement)
 
     def deploy(self, placement: Placement) -> None:
         """Stop what runs, and bring the plan to its places again, which may be other ones."""
-        self._placement = placement
+        self.placement = placement
         for device in self._devices:
             device.stop(CONTEXT)
         for device in self._devices:
             device.dismiss()
-        self._fill_nodes()
+        self._store_at(self._stores)
         for chip, device in enumerate(self._devices):
             self._prepare(chip, device)
         self._write_programs()
@@ -73,7 +105,11 @@ class Deployment:
             device.start(CONTEXT)
 
     def infer(
-        self, inputs: Mapping[str, np.ndarray], *, limit: int
+        self,
+        inputs: Mapping[str, np.ndarray],
+        *,
+        limit: int,
+        moved: Callable[[], bool] = lambda: True,
     ) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
         """One inference.
 
@@ -83,6 +119,9 @@ class Deployment:
             int8, by the names of the plan's inputs.
         limit : int
             Cycles after which to give up.
+        moved : callable
+            Asked every :data:`STANDSTILL` cycles whether any chip does something, or has done
+            since then. If not, and none interrupts, they are given up.
 
         Returns
         -------
@@ -99,108 +138,117 @@ class Deployment:
         """
         for end in self._plan.inputs:
             content = np.ascontiguousarray(inputs[end.tensor], np.int8).tobytes()
-            self._transport.store(HOST_NODE, self._placement.fragments[end.fragment], content)
+            self._transport.store(HOST_NODE, self.placement.fragments[end.fragment], content)
         begin = self._devices[LEADER].ring(CONTEXT)
-        interrupts = self._transport.wait(limit)
-        for chip, interrupt in interrupts.items():
-            if interrupt.faulted:
-                self._devices[chip].raise_fault()
-        if LEADER not in interrupts:
-            raise DriverTimeoutError(f"No inference was complete within {limit:,} cycles")
+        interrupts: Mapping[int, Interrupt] = {}
+        while limit > 0 and not interrupts:
+            interrupts = self._wait(min(limit, STANDSTILL))
+            limit -= STANDSTILL
+            if not interrupts and not moved():
+                raise DriverTimeoutError(f"Nothing has happened for {STANDSTILL:,} cycles")
+        self._raise_faults(interrupts)
+        leader = self._devices[LEADER].chip
+        if leader not in interrupts:
+            raise DriverTimeoutError("The inference was not complete in time")
         outputs = {}
         for end in self._plan.outputs:
             size = self._plan.fragments[end.fragment].size
-            base = self._placement.fragments[end.fragment]
+            base = self.placement.fragments[end.fragment]
             content = self._transport.load(HOST_NODE, base, size)
             outputs[end.tensor] = np.frombuffer(content, np.int8)
-        return outputs, (begin, interrupts[LEADER].cycle)
+        return outputs, (begin, interrupts[leader].cycle)
 
     def lookups(self) -> list[tuple[int, int]]:
         """Look-ups of each chip that its ATU could answer, and those for which it asked a home."""
         return [device.lookups() for device in self._devices]
 
+    def repeats(self) -> list[tuple[int, int]]:
+        """Packets that each chip's links have sent again, and those that came to it damaged."""
+        return [device.repeats() for device in self._devices]
+
     def counters(self) -> list[dict[CounterBank, dict[Activity, int]]]:
         """Cycles counted by each chip since it was reset, by engine and activity."""
         return [device.counters() for device in self._devices]
 
-    def _fill_nodes(self) -> None:
-        """Content of the nodes that the host owns, and all map entries at their homes."""
-        for fragment, base in self._placed():
-            held = fragment.holder
-            for home in self._homes[home_index(fragment.data_id)]:
-                self._transport.keep(home, _entry(fragment, base))
-            if isinstance(held, NodeHolder):
-                node = NODES[held]
-                permissions = encode(Permissions, _permissions(fragment))
-                self._transport.place(
-                    node,
-                    fragment.data_id,
-                    fragment.fragment,
-                    base,
-                    fragment.size,
-                    VERSION,
-                    permissions,
-                )
-                if fragment.content is not None:
-                    self._transport.store(node, base, fragment.content)
+    def _wait(self, cycles: int) -> Mapping[int, Interrupt]:
+        """Wait for interrupts. Chips go on where a store is lost that another one can replace."""
+        end = self._transport.now + cycles
+        while True:
+            try:
+                return self._transport.wait(max(end - self._transport.now, 0))
+            except NetworkError as error:
+                for node in error.nodes:
+                    if node not in self.lost and not self._replace(node):
+                        raise
+                self._transport.heed()
+
+    def _replace(self, store: int) -> bool:
+        """Let the other store, and the host, take over. Whether there is another one."""
+        left = tuple(node for node in self._stores if node != store)
+        if not left or store not in self._stores or store == HOST_NODE:
+            return False
+        self.lost[store] = self._transport.now
+        self._store_at(dict.fromkeys((*left, HOST_NODE)))
+        for device in self._devices:
+            self._fence(device)
+        return True
+
+    def _fence(self, device: Device) -> None:
+        """Tell a chip who is dead, and who keeps the map."""
+        for node in (*self._fenced, *self.lost):
+            device.fence(node)
+        device.set_homes(self._homes)
+
+    def _store_at(self, stores: Iterable[int]) -> None:
+        """Bring constant fragments to `stores`, and the map to them and to the host."""
+        self._stores = tuple(stores)
+        keepers = tuple(dict.fromkeys((*self._stores, HOST_NODE)))
+        self._homes = homes(keepers)
+        for home, node in itertools.product(keepers, (*self._fenced, *self.lost)):
+            self._transport.fence(home, node, True)
+        self._stock = Stock(
+            self._transport, self._plan, self.placement, self._stores, self._version
+        )
+        self._stock.fill(self._homes)
+
+    def _raise_faults(self, interrupts: Mapping[int, Interrupt]) -> None:
+        """Raise the fault that tells most, if there is one."""
+        found: list[ChipFaultError] = []
+        for device in self._devices:
+            if device.chip in interrupts and interrupts[device.chip].faulted:
+                try:
+                    device.raise_fault()
+                except ChipFaultError as error:
+                    found.append(error)
+        for error in sorted(found, key=lambda error: error.code in INDIRECT):
+            raise error
 
     def _prepare(self, chip: int, device: Device) -> None:
+        self._fence(device)
         device.set_owner(CONTEXT, self._plan.owner)
-        bases = self._placement.slots[chip]
+        bases = self.placement.slots[chip]
         for slot in self._plan.chips[chip].slots:
             device.set_slot(CONTEXT, slot.number, bases[slot.number], slot.size)
         device.remove_entries()
 
     def _write_programs(self) -> None:
-        scratch = max(
-            (
-                base + fragment.size
-                for fragment, base in self._placed()
-                if fragment.holder is NodeHolder.HOST
-            ),
-            default=0,
-        )
-        for fragment, _ in self._placed():
+        """Programs travel through the host's memory, one after another."""
+        for fragment, _ in self._stock.placed():
             if fragment.kind is FragmentKind.PROGRAM:
                 assert isinstance(fragment.holder, ChipHolder) and fragment.content is not None
-                self._transport.store(HOST_NODE, scratch, fragment.content)
+                self._transport.store(HOST_NODE, self._stock.free, fragment.content)
                 address = encode(
                     LogicalAddress,
                     {
                         "data_id": fragment.data_id,
                         "fragment": fragment.fragment,
-                        "version": VERSION,
+                        "version": self._version,
                     },
                 )
                 self._transport.transfer(
                     write=True,
-                    node=fragment.holder.chip,
+                    node=self._plan.nodes[fragment.holder.chip],
                     logical_address=address.to_bytes(12, "little"),
-                    local=scratch,
+                    local=self._stock.free,
                     size=len(fragment.content),
                 )
-
-    def _placed(self) -> Sequence[tuple[Fragment, int]]:
-        return list(zip(self._plan.fragments, self._placement.fragments, strict=True))
-
-
-def _entry(fragment: Fragment, base: int) -> bytes:
-    """The map entry of a fragment."""
-    held = fragment.holder
-    node = held.chip if isinstance(held, ChipHolder) else NODES[held]
-    fields = {
-        "data_id": fragment.data_id,
-        "fragment": fragment.fragment,
-        "permissions": _permissions(fragment),
-        "entry_format": FRAGMENT_FORMAT,
-        "base": base,
-        "node": node,
-        "version": VERSION,
-        "size": fragment.size,
-        "replica": node,
-    }
-    return encode(FragmentEntry, fields).to_bytes(FragmentEntry.as_shape().size // 8, "little")
-
-
-def _permissions(fragment: Fragment) -> dict[str, int]:
-    return {"read": int(fragment.read), "write": int(fragment.write)}

@@ -7,12 +7,14 @@ from typing import Any
 
 from intarsia.compiler.plan import Plan
 from intarsia.graph import Network
+from intarsia.isa.bits import decode
 from intarsia.isa.counters import Activity, CounterBank
-from intarsia.isa.instruction import ControlOp, Stream
+from intarsia.isa.instruction import ControlOp, RemoteOp, Stream
+from intarsia.isa.transfer import StitchRecord
 from intarsia.model.program import Instruction, read_program
 from intarsia.runtime.timeline import Event
 
-__all__ = ["Recorder", "Recording", "Span", "counted"]
+__all__ = ["Recorder", "Recording", "Span", "counted", "traced", "transfers"]
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,10 @@ class Recorder:
     """
 
     def __init__(self, programs: Iterable[bytes]) -> None:
+        self._programs = tuple(programs)
         self._steps: list[dict[Stream, Iterator[Instruction]]] = [
-            {stream: _traced(code) for stream, code in read_program(program).items()}
-            for program in programs
+            {stream: traced(code) for stream, code in read_program(program).items()}
+            for program in self._programs
         ]
         self._running: defaultdict[tuple[int, Stream], deque[tuple[int, Instruction]]]
         self._running = defaultdict(deque)
@@ -106,7 +109,7 @@ class Recorder:
             running = self._running[chip, stream]
             if done:
                 begin, instruction = running.popleft()
-                self._spans.append(_span(chip, instruction, begin, cycle))
+                self._spans.append(self._span(chip, instruction, begin, cycle))
                 continue
             instruction = next(self._steps[chip][stream])
             if instruction.layer != layer:
@@ -116,13 +119,27 @@ class Recorder:
     def spans(self, now: int) -> tuple[Span, ...]:
         """All spans until `now`, by chip, stream and time; what is under way is cut off there."""
         unfinished = [
-            _span(chip, instruction, begin, now, complete=False)
+            self._span(chip, instruction, begin, now, complete=False)
             for (chip, _), running in self._running.items()
             for begin, instruction in running
             if begin < now
         ]
         return tuple(
             sorted(self._spans + unfinished, key=lambda s: (s.chip, s.stream.value, s.begin))
+        )
+
+    def _span(
+        self, chip: int, instruction: Instruction, begin: int, end: int, *, complete: bool = True
+    ) -> Span:
+        return Span(
+            chip,
+            instruction.stream,
+            instruction.opcode.name,
+            instruction.layer,
+            begin,
+            end,
+            _moved(instruction, self._programs[chip]),
+            complete,
         )
 
 
@@ -151,7 +168,7 @@ def counted(
     return filled, total
 
 
-def _traced(code: Sequence[Instruction]) -> Iterator[Instruction]:
+def traced(code: Sequence[Instruction]) -> Iterator[Instruction]:
     """The instructions of a stream that chips report, as long as its program goes on."""
     at, rounds = 0, 0
     while at < len(code):
@@ -170,19 +187,24 @@ def _traced(code: Sequence[Instruction]) -> Iterator[Instruction]:
                 yield instruction
 
 
-def _span(
-    chip: int, instruction: Instruction, begin: int, end: int, *, complete: bool = True
-) -> Span:
-    body, size = instruction.body, 0
-    if body is not None and instruction.stream is Stream.REMOTE:
-        size = body.rows * body.row_bytes
-    return Span(
-        chip,
-        instruction.stream,
-        instruction.opcode.name,
-        instruction.layer,
-        begin,
-        end,
-        size,
-        complete,
-    )
+def transfers(instruction: Instruction, program: bytes) -> list[Any]:
+    """Each transfer of an instruction: a descriptor, or the records of a list."""
+    body = instruction.body
+    if body is None or instruction.stream is not Stream.REMOTE:
+        return []
+    if instruction.opcode not in (RemoteOp.GATHER, RemoteOp.SCATTER):
+        return [body]
+    size = StitchRecord.as_shape().size // 8
+    start = body.records.offset
+    return [
+        decode(StitchRecord, int.from_bytes(program[at : at + size], "little"))
+        for at in range(start, start + body.count * size, size)
+    ]
+
+
+def _moved(instruction: Instruction, program: bytes) -> int:
+    """Bytes that an instruction moves over links."""
+    moved = transfers(instruction, program)
+    if instruction.body is None or not moved:
+        return 0
+    return instruction.body.rows * sum(item.row_bytes for item in moved)

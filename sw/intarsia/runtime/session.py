@@ -1,30 +1,37 @@
 """Sessions: a network on simulated chips, as long as it is needed."""
 
-import hashlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from intarsia.compiler.compile import compile_network
 from intarsia.compiler.placement import place
-from intarsia.compiler.plan import Device
+from intarsia.compiler.plan import Device, Plan
 from intarsia.cosim.fabric import Fabric
+from intarsia.cosim.faults import NO_FAULTS, Faults, parse_faults
 from intarsia.cosim.transport import SimulatedTransport
 from intarsia.golden import evaluate, evaluate_op, present_output, quantize_input
 from intarsia.graph import Mode, Network
 from intarsia.importer import load
 from intarsia.isa.config import config as configuration
 from intarsia.isa.counters import Activity, CounterBank
+from intarsia.isa.topologies import topology as build_topology
 from intarsia.runtime.deployment import Deployment
+from intarsia.runtime.operation import Operation
+from intarsia.runtime.progress import Progress
 from intarsia.runtime.recording import Recorder, Recording, counted
+from intarsia.runtime.tally import Tally
 from intarsia.runtime.timeline import Event, layer_cycles
+from intarsia.runtime.translation import translation
 
 __all__ = ["Session"]
+
+Result = TypeVar("Result")
 
 #: Cycles that an inference may take before the session gives up, per MAC of one chip's array that
 #: it would take at full use, and at least.
@@ -54,6 +61,14 @@ class Session:
         How convolutions are split over the chips.
     link_latency : int
         Cycles that a beat takes over a link.
+    topology : str
+        How chips are joined; see :mod:`intarsia.isa.topologies`.
+    replicas : int
+        Memory nodes that hold weights, 1 or 2: with 2, one of them may die.
+    faults : Faults or str
+        What happens to links and nodes; a string as
+        :func:`~intarsia.cosim.faults.parse_faults` reads it. Chips that die are left out from then
+        on, and what was being done is begun again.
     record : bool
         Keep every instruction that chips had under way, for :meth:`recording`.
 
@@ -61,13 +76,14 @@ class Session:
     ------
     :exc:`intarsia.importer.ModelError`, :exc:`intarsia.compiler.errors.CompileError`
         If the model can't be read, or not be laid over these chips.
+    :exc:`intarsia.isa.topologies.TopologyError`
+        If they can't be wired in this way.
     :exc:`ValueError`
-        If there is no such configuration or mode.
+        If there is no such configuration or mode, or `faults` are none that can happen.
 
     Members
     -------
     network : Network
-    plan : Plan
     report : dict
         Figures of all inferences so far; the names are those of ``intarsia run --json``.
     """
@@ -81,6 +97,9 @@ class Session:
         mode: Mode | str | None = None,
         partition: str = "auto",
         link_latency: int = 32,
+        topology: str = "star",
+        replicas: int = 1,
+        faults: Faults | str = NO_FAULTS,
         record: bool = False,
     ) -> None:
         if isinstance(model, Network):
@@ -91,29 +110,41 @@ class Session:
             mode = Mode.XNNPACK if self._model.endswith(".tflite") else Mode.ONNX
         self.mode = Mode(mode)
         self._config = configuration(config)
-        self.plan = compile_network(
-            self.network, config=self._config, chips=chips, mode=self.mode, partition=partition
-        )
-        self._latency = link_latency
+        self._faults = parse_faults(faults) if isinstance(faults, str) else faults
+        self._faults.check(chips, replicas)
+        self._replicas = replicas
+        self._topology = build_topology(topology, chips, replicas)
+        self._topology.check([self._config] * chips)
+        self._chips, self._partition, self._latency = chips, partition, link_latency
+        self._plan = self._planned(range(chips))
         self._transport: SimulatedTransport | None = None
         self._record = record
         self._recorder: Recorder | None = None
         self._spells: list[tuple[int, int]] = []
-        self._inferences = self._cycles = self._mismatches = 0
-        self._checked = False
-        self._wall = self._busy = 0.0
-        self._layer_cycles = [0] * len(self.plan.layers)
-        self._accesses = self._link_bytes = self._simulated = 0
-        self._digest = hashlib.sha256()
-        self._first_lookups: list[tuple[int, int]] = []
-        self._lookups: list[tuple[int, int]] = []
+        self._tally = Tally(len(self._plan.layers))
+        self._first_lookups: dict[int, tuple[int, int]] = {}
+        self._lookups: dict[int, tuple[int, int]] = {}
+        self._repeats: list[tuple[int, int]] = []
+        self._link_errors = {"repeated": 0, "damaged": 0}
 
     def __enter__(self) -> Self:
-        fabric = Fabric([self._config] * len(self.plan.chips), link_latency=self._latency)
+        fabric = Fabric(
+            [self._config] * self._chips,
+            link_latency=self._latency,
+            memories=self._replicas,
+            faults=self._faults,
+            topology=self._topology,
+        )
         self._transport = SimulatedTransport(fabric)
-        self._deployment = Deployment(self._transport, self.plan, place(self.plan))
-        if self._record:
-            self._recorder, self._spells = Recorder(chip.program for chip in self.plan.chips), []
+        self._operation = Operation(
+            self._transport,
+            self._plan,
+            self._planned,
+            self._begin,
+            self._waits,
+            replicas=self._replicas,
+        )
+        self._do(lambda _: None)
         return self
 
     def __exit__(
@@ -123,8 +154,9 @@ class Session:
         traceback: TracebackType | None,
     ) -> None:
         if self._transport is not None:
-            if kind is None and self._inferences:
-                self._lookups = self._deployment.lookups()
+            if kind is None and self._tally.inferences:
+                self._lookups = self._do(self._looked_up)
+                self._repeats = self._do(Deployment.repeats)
             self._transport.fabric.close()
             self._transport = None
 
@@ -156,7 +188,7 @@ class Session:
         :exc:`intarsia.golden.InputError`
             If `inputs` are not what the model takes.
         :exc:`intarsia.driver.errors.DriverError`
-            If a chip reports a fault, or nothing for too long.
+            If something goes wrong that a restart does not cure.
         """
         end = self.network.inputs[0]
         quantized = quantize_input(end, self.network.tensors[end.tensor], inputs)
@@ -170,7 +202,7 @@ class Session:
             if progress is not None:
                 progress(number + 1)
         outputs = present_output(result, self.network.tensors[result.tensor], np.stack(found))
-        self._digest.update(np.ascontiguousarray(outputs).tobytes())
+        self._tally.add_outputs(outputs)
         return outputs
 
     def relocate(self, seed: int) -> None:
@@ -183,11 +215,11 @@ class Session:
         """
         if self._recorder is not None:
             raise RuntimeError("A session that records cannot move what it runs")
-        self._deployment.deploy(place(self.plan, random.Random(seed)))
+        self._do(lambda deployment: deployment.deploy(place(self.plan, random.Random(seed))))
 
     def counters(self) -> list[dict[CounterBank, dict[Activity, int]]]:
         """Cycles counted by each chip since the session began, by engine and activity."""
-        return self._deployment.counters()
+        return self._do(lambda deployment: deployment.counters())
 
     def translation(self) -> list[dict[str, Any]]:
         """Of each chip: fragments that it uses, and look-ups of its ATU.
@@ -196,23 +228,19 @@ class Session:
         the ATUs.
         """
         if self._transport is not None:
-            self._lookups = self._deployment.lookups()
-        found = []
-        for chip, plan in enumerate(self.plan.chips):
-            hits, misses = self._lookups[chip] if self._lookups else (0, 0)
-            first = self._first_lookups[chip] if self._first_lookups else (hits, misses)
-            later = hits - first[0], misses - first[1]
-            found.append({
-                "working_set": len(plan.fragments),
-                "entries": self._config.atu_sets * self._config.atu_ways,
-                "hits": hits,
-                "misses": misses,
-                "later_hit_rate": later[0] / sum(later) if sum(later) else None,
-            })
-        return found
+            self._lookups = self._do(self._looked_up)
+        return translation(self.plan, self._lookups, self._first_lookups)
+
+    def links(self) -> list[dict[str, int]]:
+        """Of each chip: packets that its links have sent again, and those that came damaged."""
+        if self._transport is not None:
+            self._repeats = self._do(Deployment.repeats)
+        return [{"repeats": repeats, "damaged": damaged} for repeats, damaged in self._repeats]
 
     def recording(self) -> Recording:
-        """What was done since the session began, setup included. Takes simulated time.
+        """What was done since the session began, or the last restart, setup included.
+
+        Takes simulated time.
 
         Raises
         ------
@@ -227,6 +255,11 @@ class Session:
         return Recording(
             self.report, self.network, self.plan, *done, *counted(self.counters(), now)
         )
+
+    @property
+    def plan(self) -> Plan:
+        """What is deployed, or was when the session ended: another plan after chips have died."""
+        return self._plan
 
     @property
     def fabric(self) -> Fabric:
@@ -244,62 +277,85 @@ class Session:
     @property
     def report(self) -> dict[str, Any]:
         """Figures of all inferences so far."""
-        chips = len(self.plan.chips)
-        peak = self._config.macs * chips
-        layers = []
-        for layer, cycles in zip(self.plan.layers, self._layer_cycles, strict=True):
-            macs = max(layer.macs) if layer.replicated else sum(layer.macs)
-            mean = cycles // max(self._inferences, 1)
-            layers.append({
-                "name": layer.name,
-                "op": layer.op,
-                "device": str(layer.device),
-                "cycles": mean,
-                "macs": macs,
-                "utilization": macs / (mean * peak) if mean else 0.0,
-                "chips": list(layer.macs),
-            })
-        macs = sum(layer["macs"] for layer in layers) * self._inferences
         return {
             "model": self._model,
             "mode": str(self.mode),
-            "chips": chips,
+            "chips": self._chips,
             "config": self._config.name,
-            "partition": self.plan.partition,
-            "inferences": self._inferences,
-            "cycles": self._cycles,
-            "macs": macs,
-            "utilization": macs / (self._cycles * peak) if self._cycles else 0.0,
-            "link_bytes": self._link_bytes,
-            "host_accesses": self._accesses,
-            "wall_s": self._wall,
-            "chip_cycles_per_s": self._simulated / self._busy if self._busy else 0.0,
-            "mismatches": self._mismatches if self._checked else None,
-            "output_sha256": self._digest.hexdigest(),
+            "partition": self._partition,
+            "topology": self._topology.name,
+            **self._tally.figures(self.plan, self._chips),
+            **self._tally.restarts(),
+            "packets": dict(self._link_errors),
+            "links": self.links(),
             "atu": self.translation(),
-            "layers": layers,
+            "layers": self._tally.layers(self.plan, self._chips),
         }
+
+    def _planned(self, nodes: Sequence[int]) -> Plan:
+        """The network over the chips that are these nodes."""
+        return compile_network(
+            self.network,
+            config=self._config,
+            chips=len(nodes),
+            nodes=nodes,
+            mode=self.mode,
+            partition=self._partition,
+        )
+
+    def _do(self, step: Callable[[Deployment], Result]) -> Result:
+        """What `step` returns, after as many restarts as it takes; they are recorded."""
+        try:
+            return self._operation.do(step)
+        finally:
+            self._tally.add_losses(self._operation, self._faults)
+
+    def _begin(self, plan: Plan) -> None:
+        """Chips are about to run other programs, from their start."""
+        for chip in range(self._chips):
+            self.fabric.events(chip)
+        self._plan, self._progress = plan, Progress(plan)
+        self._events: list[list[Event]] = [[] for _ in plan.chips]
+        if self._record:
+            self._recorder, self._spells = Recorder(chip.program for chip in plan.chips), []
+
+    def _waits(self) -> list[str]:
+        """What chips are doing, or waiting for."""
+        self._take_events()
+        return self._progress.waits()
+
+    def _looked_up(self, deployment: Deployment) -> dict[int, tuple[int, int]]:
+        """Look-ups of the ATU of each node."""
+        return dict(zip(self.plan.nodes, deployment.lookups(), strict=True))
+
+    def _attempt(
+        self, deployment: Deployment, inputs: dict[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
+        """An inference, if nothing comes in between."""
+        return deployment.infer(inputs, limit=self._limit(), moved=self._moved)
 
     def _infer(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """One inference. Returns the outputs of the chips, and what the host makes of them."""
-        fabric = self.fabric
+        fabric, tally = self.fabric, self._tally
         assert self._transport is not None
         now, accesses, crossed = fabric.now, self._transport.accesses, fabric.link_bytes
         begin, busy = time.perf_counter(), time.process_time()
-        flat, (begun, ended) = self._deployment.infer(inputs, limit=self._limit())
-        self._wall += time.perf_counter() - begin
-        self._busy += time.process_time() - busy
-        self._simulated += (fabric.now - now) * len(self.plan.chips)
-        self._accesses += self._transport.accesses - accesses
-        self._link_bytes += fabric.link_bytes - crossed
-        self._inferences += 1
-        self._cycles += ended - begun
-        self._spells.append((begun, ended))
-        events = self._take_events()
-        if self._inferences == 1:
-            self._first_lookups = self._deployment.lookups()
-        spent = layer_cycles(events, len(self.plan.layers))
-        self._layer_cycles = [a + b for a, b in zip(self._layer_cycles, spent, strict=True)]
+        flat, spell = self._do(lambda deployment: self._attempt(deployment, inputs))
+        tally.wall += time.perf_counter() - begin
+        tally.busy += time.process_time() - busy
+        tally.chip_cycles += (fabric.now - now) * self._chips
+        tally.accesses += self._transport.accesses - accesses
+        tally.link_bytes += fabric.link_bytes - crossed
+        tally.inferences += 1
+        tally.cycles += spell[1] - spell[0]
+        self._link_errors = {"repeated": fabric.repeated, "damaged": fabric.damaged}
+        self._spells.append(spell)
+        self._take_events()
+        if tally.inferences == 1:
+            self._first_lookups = self._do(self._looked_up)
+        tally.add_layers(layer_cycles(self._events, len(self.plan.layers)))
+        for events in self._events:
+            events.clear()
 
         tensors = self.network.tensors
         activations = {name: content.reshape(tensors[name].shape) for name, content in flat.items()}
@@ -309,13 +365,19 @@ class Session:
                 activations[op.output] = evaluate_op(op, x, tensors, self.mode)
         return activations
 
-    def _take_events(self) -> list[list[Event]]:
-        """What each chip has reported since the last call; the recorder is told."""
-        events = [self.fabric.events(chip) for chip in range(len(self.plan.chips))]
-        if self._recorder is not None:
-            for chip, found in enumerate(events):
+    def _take_events(self) -> bool:
+        """Take in what chips have reported. Whether that is anything."""
+        events = [self.fabric.events(node) for node in self.plan.nodes]
+        for chip, found in enumerate(events):
+            self._events[chip] += found
+            self._progress.feed(chip, found)
+            if self._recorder is not None:
                 self._recorder.feed(chip, found)
-        return events
+        return any(events)
+
+    def _moved(self) -> bool:
+        """Whether chips do something, or are watched by their watchdogs."""
+        return self._take_events() or self._progress.busy()
 
     def _limit(self) -> int:
         macs = sum(max(layer.macs) for layer in self.plan.layers)
@@ -323,7 +385,6 @@ class Session:
 
     def _compare(self, image: np.ndarray, activations: dict[str, np.ndarray]) -> None:
         golden = evaluate(self.network, {self.network.inputs[0].tensor: image}, self.mode)
-        self._checked = True
         for end in self.network.outputs:
             differ = golden[end.tensor] != activations[end.tensor]
-            self._mismatches += int(np.count_nonzero(differ))
+            self._tally.add_mismatches(int(np.count_nonzero(differ)))

@@ -17,7 +17,9 @@ def reason(entry, access):
         return FaultCode.ATU_MISS
     if not access["holder"] and not permissions["write" if access["write"] else "read"]:
         return FaultCode.PERMISSION
-    if entry["version"] != access["version"] or (permissions["moving"] and access["write"]):
+    if access["elsewhere"] or entry["version"] != access["version"]:
+        return FaultCode.VERSION
+    if permissions["moving"] and access["write"]:
         return FaultCode.VERSION
     if (
         access["length"] not in range(1, 1025)
@@ -36,11 +38,16 @@ async def refuses_in_order(dut):
     for (hit, read, write, moving, holder, writes), (size, offset, length) in itertools.product(
         flags, sizes
     ):
-        for version in (0, 1, 0x8001):
+        for version, elsewhere in ((0, 0), (1, 0), (1, 1), (0x8001, 0)):
             permissions = dict(read=read, write=write, moving=moving)
             entry = dict(hit=hit, size=size, version=1, permissions=permissions)
             access = dict(
-                write=writes, holder=holder, version=version, offset=offset, length=length
+                write=writes,
+                holder=holder,
+                elsewhere=elsewhere,
+                version=version,
+                offset=offset,
+                length=length,
             )
             dut.entry.value = encode(LookupResult, entry)
             dut.access.value = encode(Access, access)

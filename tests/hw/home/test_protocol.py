@@ -167,8 +167,8 @@ class MapProtocolOverBadLinks(MapProtocol):
 @pytest.mark.parametrize("machine", [MapProtocol, MapProtocolOverBadLinks])
 def test_map_protocol(machine):
     machine.TestCase.settings = settings(
-        max_examples=8,
-        stateful_step_count=25,
+        max_examples=4,
+        stateful_step_count=20,
         deadline=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),

@@ -50,7 +50,8 @@ LAYOUTS = {
         "coordinator": (16, 16),
         "first": (32, 16),
         "members": (48, 16),
-        "reserved1": (64, 64),
+        "absent": (64, 32),
+        "reserved1": (96, 32),
     },
     "Notify": {
         "value": (0, 32),
@@ -513,6 +514,7 @@ ENUMS = {
             "LINK_TX": 6,
             "LINK_RX": 7,
             "ATU": 8,
+            "LINK_ERRORS": 9,
         },
     ),
 }

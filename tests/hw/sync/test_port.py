@@ -22,6 +22,7 @@ NODES = 4
 ALL = {"group": 5, "coordinator": 1, "first": 0, "members": 4}
 SOME = {"group": 63, "coordinator": 0, "first": 1, "members": 2}  # 0 only counts
 PAIR = {"group": 6, "coordinator": 3, "first": 2, "members": 2}
+REST = {"group": 7, "coordinator": 3, "first": 0, "members": 3, "absent": 0b0010}  # 1 has died
 
 
 #: Contexts that run.
@@ -32,7 +33,9 @@ FORGETTING = GROUPS + 5
 
 
 def members(group):
-    return range(group["first"], group["first"] + group["members"])
+    present = [n for n in range(NODES) if not group.get("absent", 0) >> n & 1]
+    start = present.index(group["first"])
+    return present[start : start + group["members"]]
 
 
 class Bench:
@@ -119,6 +122,22 @@ async def begin(dut, **options):
     await start(dut)
     await ClockCycles(dut.clk, FORGETTING)
     return Bench(dut, **options)
+
+
+@cocotb.test(timeout_time=100, timeout_unit="us")
+async def absent_nodes_are_left_out(dut):
+    """Those that are there need not wait for them, and they hear nothing."""
+    bench = await begin(dut)
+    await bench.declare(REST, nodes=members(REST))
+    for esp in range(3):
+        for node in members(REST):
+            assert bench.dones[node] == []
+            bench.arrive(node, REST, esp=esp)
+        for node in members(REST):
+            await bench.opened(node, 0)
+    await bench.settle()
+    assert bench.dones == [[]] * NODES
+    assert bench.faults == []  # node 1 would report a release that it does not wait for
 
 
 @cocotb.test(timeout_time=500, timeout_unit="us")

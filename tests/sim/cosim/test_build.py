@@ -22,7 +22,7 @@ def slowly(folder: Path):
 
 
 def make(results):
-    path = build._cached("thing", ["source"], slowly)
+    path = build.built("thing", ["source"], slowly)
     results.put((path.name, (path / "made").read_text()))
 
 
@@ -44,13 +44,13 @@ def test_what_failed_is_made_again(folder):
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space"):
-        build._cached("thing", ["source"], fail)
-    path = build._cached("thing", ["source"], slowly)
+        build.built("thing", ["source"], fail)
+    path = build.built("thing", ["source"], slowly)
     assert (path / "made").exists()
 
 
 def test_other_sources_are_another_thing(folder):
-    first, again, other = (build._cached("thing", [s], slowly) for s in ("a", "a", "b"))
+    first, again, other = (build.built("thing", [s], slowly) for s in ("a", "a", "b"))
     assert first == again
     assert first != other
 

@@ -213,7 +213,7 @@ def test_absent_and_stale_entries_are_named(fields, code):
 
 
 def test_an_absent_node_is_named(fabric):
-    with pytest.raises(FabricError, match="hub: no node 5, which node 33 sends to"):
+    with pytest.raises(FabricError, match="hub: no way to node 5, which node 33 sends to"):
         read(fabric, 1, node=5)
 
 

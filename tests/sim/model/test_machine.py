@@ -42,6 +42,20 @@ def plan():
     )
 
 
+@pytest.mark.parametrize("nodes", [(1, 2), (0, 2, 3), (1, 30)], ids=str)
+def test_chips_may_be_any_nodes(nodes):
+    """What is left when others have died: holes, and another first one."""
+    plan = compile_network(
+        network(),
+        config=config("ecp5-85k"),
+        chips=len(nodes),
+        nodes=nodes,
+        mode=Mode.XNNPACK,
+        partition="rows",
+    )
+    assert infer(plan, random.Random(1))
+
+
 def infer(plan, rng=None, placement=None):
     model = network()
     inputs = some_input(model)

@@ -24,6 +24,7 @@ KEYS = [
     "chips",
     "config",
     "partition",
+    "topology",
     "inferences",
     "cycles",
     "macs",
@@ -34,6 +35,11 @@ KEYS = [
     "chip_cycles_per_s",
     "mismatches",
     "output_sha256",
+    "restarts",
+    "killed",
+    "recoveries",
+    "failovers",
+    "packets",
     "atu",
     "layers",
 ]
@@ -81,6 +87,31 @@ def test_random_input_is_seeded(tmp_path):
         digests.append((report["output_sha256"], report["cycles"]))
     assert digests[0] == digests[1]
     assert digests[0][0] != digests[2][0]
+
+
+def test_faults_are_survived_and_told(tmp_path, images, capsys):
+    files = ["--input", images, "--json", tmp_path / "r.json", "--report", tmp_path / "out"]
+    spec = "drop=1e-3,kill=chip0@30000,seed=7"
+    assert leave("run", MODEL, *CHIPS, "--check", "--faults", spec, *files) == 0
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert (report["restarts"], report["killed"], report["mismatches"]) == (1, [0], 0)
+    assert report["packets"]["repeated"] > 0
+    [recovery] = report["recoveries"]
+    assert recovery["lost"] == [0]
+    assert 0 < recovery["latency"] < 10_000
+    assert "silent" in recovery["cause"]
+    printed = capsys.readouterr().out
+    assert f"0, noticed within {recovery['latency']:,} cycles" in printed
+
+
+def test_what_cannot_be_survived_is_one_line(capsys):
+    assert leave("run", MODEL, *CHIPS, "--faults", "kill=memory@20000") == 3
+    assert "can't reach the memory node" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_faults_of_chips_that_are_not_there_are_refused(capsys):
+    assert leave("run", MODEL, *CHIPS, "--faults", "kill=chip2@1") == 2
+    assert "there is no chip2" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("mode", ["xnnpack", "tflite"])

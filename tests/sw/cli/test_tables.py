@@ -12,6 +12,7 @@ REPORT = {
     "chips": 2,
     "config": "large",
     "partition": "auto",
+    "topology": "star",
     "inferences": 4,
     "cycles": 40_000,
     "macs": 2_684_160,
@@ -22,6 +23,11 @@ REPORT = {
     "chip_cycles_per_s": 312_345.6,
     "mismatches": 0,
     "output_sha256": "00",
+    "restarts": 0,
+    "killed": [],
+    "recoveries": [],
+    "failovers": [],
+    "packets": {"repeated": 0, "damaged": 0},
     "atu": [
         {"working_set": 7, "entries": 256, "hits": 90, "misses": 9, "later_hit_rate": 1.0},
         {"working_set": 9, "entries": 256, "hits": 93, "misses": 9, "later_hit_rate": 0.992},
@@ -62,7 +68,7 @@ def rows(table):
     ("title", "value"),
     [
         ("network", "digits_int8.onnx, mode onnx"),
-        ("chips", "2 x large, partition auto"),
+        ("chips", "2 x large, star, partition auto"),
         ("bytes unlike the golden model's", "0"),
         ("cycles per inference", "10,000"),
         ("MACs per inference", "671,040"),

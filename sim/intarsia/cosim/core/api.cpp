@@ -33,7 +33,7 @@ void check(const std::vector<uint8_t>& memory, uint64_t address, uint64_t size) 
 enum Reason : int { ENDED = 0, INTERRUPT = 1, ACCESSED = 2, TRANSFERRED = 3, FAULT = 4 };
 
 /// What `cosim_run` waits for.
-enum Wanted : unsigned { WANT_INTERRUPT = 1, WANT_ACCESS = 2, WANT_TRANSFERS = 4 };
+enum Wanted : unsigned { WANT_INTERRUPT = 1, WANT_ACCESS = 2, WANT_TRANSFERS = 4, WANT_REST = 8 };
 
 }  // namespace
 
@@ -61,6 +61,23 @@ API int cosim_add_memory(Fabric* fabric, uint16_t node, uint64_t size, unsigned 
     });
 }
 
+/// Links two ports. The hub is node 0xFFFF; its ports are joined in order.
+API int cosim_join(Fabric* fabric, uint16_t node, unsigned port, uint16_t other,
+                   unsigned other_port) {
+    return guarded(-1, [&] {
+        fabric->join(node, port, other, other_port);
+        return 0;
+    });
+}
+
+/// The hub sends packets to `node` by its `port`.
+API int cosim_route(Fabric* fabric, uint16_t node, unsigned port) {
+    return guarded(-1, [&] {
+        fabric->route(node, port);
+        return 0;
+    });
+}
+
 /// From now on, bits are flipped and packets dropped on all links, with these probabilities.
 API int cosim_disturb(Fabric* fabric, double bit_errors, double drops, uint64_t seed) {
     return guarded(-1, [&] {
@@ -77,20 +94,58 @@ API int cosim_cut(Fabric* fabric, uint16_t node, uint64_t cycle) {
     });
 }
 
+/// From `cycle` on, `node` does nothing any more.
+API int cosim_kill(Fabric* fabric, uint16_t node, uint64_t cycle) {
+    return guarded(-1, [&] {
+        fabric->kill(node, cycle);
+        return 0;
+    });
+}
+
+/// In `cycle`, a bit of a byte of a chip's memory changes; bit 8 is its parity bit.
+API int cosim_flip(Fabric* fabric, uint16_t chip, uint64_t cycle, uint64_t address, unsigned bit) {
+    return guarded(-1, [&] {
+        auto& target = fabric->chip(chip);
+        target.interface().flip(target.model(), cycle, address, bit);
+        return 0;
+    });
+}
+
+/// Resets a chip; its memory stays.
+API int cosim_reset(Fabric* fabric, uint16_t chip) {
+    return guarded(-1, [&] {
+        auto& target = fabric->chip(chip);
+        target.interface().reset(target.model());
+        return 0;
+    });
+}
+
+/// Faults so far are known, and end no run any more.
+API void cosim_heed(Fabric* fabric) { fabric->heed(); }
+
+/// Forgets all transfers of `node`, whether or not they have begun.
+API int cosim_abandon(Fabric* fabric, uint16_t node) {
+    return guarded(-1, [&] {
+        fabric->endpoint(node).abandon();
+        return 0;
+    });
+}
+
 API uint64_t cosim_now(const Fabric* fabric) { return fabric->now(); }
 
 /// Runs whole quanta, at most `cycles` cycles, until something that is `wanted` has happened at
-/// `node`, or a fault anywhere.
+/// `node`, or a fault anywhere; what rests is not woken by faults.
 API int cosim_run(Fabric* fabric, uint64_t cycles, unsigned wanted, uint16_t node) {
     return guarded(-1, [&]() -> int {
         const uint64_t end = fabric->now() + cycles;
         while (fabric->now() < end) {
             fabric->step();
-            if (!fabric->faults().empty()) return FAULT;
+            if (!(wanted & WANT_REST) && !fabric->faults().empty()) return FAULT;
             if (wanted & WANT_INTERRUPT)
                 for (unsigned n = 0; n < fabric->chips(); ++n) {
                     uint64_t since;
                     auto& chip = fabric->chip(n);
+                    if (fabric->killed(static_cast<uint16_t>(n))) continue;
                     if (chip.interface().interrupts(chip.model(), &since)) return INTERRUPT;
                 }
             if (wanted & WANT_ACCESS) {
@@ -127,6 +182,7 @@ API int cosim_accessed(Fabric* fabric, uint16_t chip, uint32_t* data, uint32_t* 
 API int cosim_interrupts(Fabric* fabric, uint16_t chip, uint64_t* since) {
     return guarded(-1, [&] {
         auto& target = fabric->chip(chip);
+        if (fabric->killed(chip)) return 0;
         return target.interface().interrupts(target.model(), since);
     });
 }
@@ -254,20 +310,13 @@ API uint64_t cosim_last_commit(Fabric* fabric, uint16_t node) {
 }
 
 /// Bytes that crossed links, both ways, headers included.
-API uint64_t cosim_link_bytes(const Fabric* fabric) {
-    uint64_t bytes = 0;
-    for (unsigned port = 0; port < fabric->hub().ports(); ++port) {
-        const auto& end = fabric->hub().end(port);
-        bytes += (end.beats_sent() + end.beats_received()) * end.link_bytes();
-    }
-    return bytes;
-}
+API uint64_t cosim_link_bytes(const Fabric* fabric) { return fabric->crossed(); }
 
 /// Packets that models have sent more than once, or have received damaged.
 API uint64_t cosim_repeated(const Fabric* fabric) { return fabric->repeated(); }
 API uint64_t cosim_damaged(const Fabric* fabric) { return fabric->damaged(); }
 
-/// Faults so far, a line each.
+/// Faults since they were last heeded, a line each.
 API const char* cosim_faults(const Fabric* fabric) {
     text.clear();
     for (const auto& fault : fabric->faults()) text += fault + '\n';

@@ -18,6 +18,8 @@ struct ChipInterface {
     size_t (*events)(void*, const TraceEvent** events);
     void (*forget_events)(void*);
     uint64_t (*hash)(void*);
+    void (*reset)(void*);
+    void (*flip)(void*, uint64_t cycle, uint64_t address, unsigned bit);
     unsigned ports;
     unsigned link_bytes;
 };

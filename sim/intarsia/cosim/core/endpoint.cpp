@@ -1,6 +1,7 @@
 #include "endpoint.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 namespace cosim {
@@ -54,6 +55,17 @@ void Endpoint::split(bool write, uint16_t node, const uint8_t* logical_address, 
     }
 }
 
+void Endpoint::abandon() {
+    const auto ends = [this](const Request& request) {
+        if (request.errand) errands_.ended(now_, "given up");
+    };
+    for (const auto& request : queued_) ends(request);
+    for (const auto& [transaction, request] : waiting_) ends(request);
+    queued_.clear();
+    waiting_.clear();
+    pending_ = 0;
+}
+
 void Endpoint::begin(const Errand& errand) {
     if (errand.kind != Errand::UPDATE) {
         const bool write = errand.kind == Errand::WRITE;
@@ -95,17 +107,55 @@ void Endpoint::issue() {
             const auto from = memory_.begin() + static_cast<std::ptrdiff_t>(request.local);
             packet.payload.assign(from, from + packet.length);
         }
-        end_.push(packet);
-        waiting_[packet.transaction] = std::move(request);
+        const uint16_t transaction = packet.transaction;
+        post(packet);
+        waiting_[transaction] = std::move(request);
     }
 }
 
+void Endpoint::post(Packet packet) {
+    if (packet.destination == node_) own_.push_back(std::move(packet));
+    else end_.push(std::move(packet));
+}
+
+void Endpoint::take(const Packet& packet, uint64_t now) {
+    switch (packet.message_class()) {
+        case isa::MessageClass::REPLY:
+            if (packet.kind == PacketKind::MAP_INVALIDATED) home_.invalidated(packet);
+            else finish(packet, now);
+            break;
+        case isa::MessageClass::FORWARD:
+            hear(packet, now);
+            break;
+        default:
+            perform(packet, now);
+    }
+}
+
+void Endpoint::hear(const Packet& question, uint64_t now) {
+    if (question.kind == PacketKind::MAP_LOOKUP) return home_.look_up(question);
+    // This node keeps no entries of others.
+    Packet reply;
+    reply.destination = question.source;
+    reply.source = node_;
+    reply.kind = PacketKind::MAP_INVALIDATED;
+    reply.transaction = question.transaction;
+    schedule(now + latency_, std::move(reply));
+}
+
+void Endpoint::perform(const Packet& request, uint64_t now) {
+    const unsigned width = end_.link_bytes();
+    free_at_ = now + (request.length + width - 1) / width;
+    if (request.kind == PacketKind::MAP_UPDATE) return home_.update(request);
+    schedule(free_at_ + latency_, answer(request, free_at_));
+}
+
 void Endpoint::serve(uint64_t now) {
+    for (; !own_.empty(); own_.pop_front()) take(own_.front(), now);
     while (end_.front(isa::MessageClass::REPLY)) {
         const Packet reply = end_.pop(isa::MessageClass::REPLY);
         end_.release(reply);
-        if (reply.kind == PacketKind::MAP_INVALIDATED) home_.invalidated(reply);
-        else finish(reply, now);
+        take(reply, now);
     }
     while (end_.front(isa::MessageClass::CONTROL)) {
         const Packet packet = end_.pop(isa::MessageClass::CONTROL);
@@ -118,33 +168,18 @@ void Endpoint::serve(uint64_t now) {
     while (end_.front(isa::MessageClass::FORWARD)) {
         const Packet question = end_.pop(isa::MessageClass::FORWARD);
         end_.release(question);
-        if (question.kind == PacketKind::MAP_LOOKUP) {
-            home_.look_up(question);
-            continue;
-        }
-        // This node keeps no entries of others.
-        Packet reply;
-        reply.destination = question.source;
-        reply.source = node_;
-        reply.kind = PacketKind::MAP_INVALIDATED;
-        reply.transaction = question.transaction;
-        schedule(now + latency_, std::move(reply));
+        take(question, now);
     }
     // One request at a time moves its bytes; replies follow each other by the latency.
     while (now >= free_at_ && end_.front(isa::MessageClass::REQUEST)) {
         const Packet request = end_.pop(isa::MessageClass::REQUEST);
         end_.release(request);
-        const unsigned width = end_.link_bytes();
-        free_at_ = now + (request.length + width - 1) / width;
-        if (request.kind == PacketKind::MAP_UPDATE) {
-            home_.update(request);
-            continue;
-        }
-        schedule(free_at_ + latency_, answer(request, free_at_));
+        take(request, now);
     }
     while (!replies_.empty() && replies_.front().due <= now) {
-        end_.push(std::move(replies_.front().packet));
+        Packet reply = std::move(replies_.front().packet);
         replies_.pop_front();
+        post(std::move(reply));
     }
 }
 
@@ -159,7 +194,6 @@ Packet Endpoint::answer(const Packet& request, uint64_t now) {
     const uint64_t data_id = get(extension, address::DATA_ID);
     const auto fragment = static_cast<uint16_t>(get(extension, address::FRAGMENT));
     const uint64_t offset = get(extension, address::OFFSET);
-    const bool write = request.kind == PacketKind::WRITE;
 
     Packet reply;
     reply.destination = request.source;
@@ -177,15 +211,26 @@ Packet Endpoint::answer(const Packet& request, uint64_t now) {
     }
     const uint64_t base = regions_.at({data_id, fragment}).base;
     const auto at = memory_.begin() + static_cast<std::ptrdiff_t>(base + offset);
-    if (write) {
-        std::copy(request.payload.begin(), request.payload.end(), at);
-        last_commit_ = now;
-        reply.kind = PacketKind::WRITE_ACK;
-    } else {
+    if (request.kind == PacketKind::READ) {
         reply.kind = PacketKind::READ_REPLY;
         reply.length = request.length;
         reply.payload.assign(at, at + request.length);
+        return reply;
     }
+    if (request.kind == PacketKind::WRITE)
+        std::copy(request.payload.begin(), request.payload.end(), at);
+    else if (performed_.judge(request.source, request.transaction) == Performed::NEW) {
+        performed_.record(request.source, request.transaction);
+        for (size_t sum = 0; sum < request.length; sum += sizeof(uint32_t)) {
+            uint32_t there, more;
+            std::memcpy(&there, &at[static_cast<std::ptrdiff_t>(sum)], sizeof there);
+            std::memcpy(&more, &request.payload[sum], sizeof more);
+            there += more;
+            std::memcpy(&at[static_cast<std::ptrdiff_t>(sum)], &there, sizeof there);
+        }
+    }
+    last_commit_ = now;
+    reply.kind = PacketKind::WRITE_ACK;
     return reply;
 }
 
@@ -195,14 +240,21 @@ FaultCode Endpoint::judge(const Packet& request) const {
                                       static_cast<uint16_t>(get(extension, address::FRAGMENT))});
     if (found == regions_.end()) return FaultCode::ATU_MISS;
     const Region& region = found->second;
-    const bool write = request.kind == PacketKind::WRITE;
+    const bool sums = request.kind == PacketKind::ACCUMULATE;
+    const bool write = sums || request.kind == PacketKind::WRITE;
     const auto permitted = [&](Field field) { return region.permissions >> field.offset & 1; };
-    if (!permitted(write ? isa::permissions::WRITE : isa::permissions::READ))
+    if (!permitted(sums ? isa::permissions::ACCUMULATE
+                        : write ? isa::permissions::WRITE : isa::permissions::READ))
         return FaultCode::PERMISSION;
     const bool moves = write && permitted(isa::permissions::MOVING);
     if (region.gone || moves || region.version != get(extension, address::VERSION))
         return FaultCode::VERSION;
-    if (get(extension, address::OFFSET) + request.length > region.size) return FaultCode::BOUNDS;
+    const uint64_t offset = get(extension, address::OFFSET);
+    if (offset + request.length > region.size) return FaultCode::BOUNDS;
+    if (!sums) return FaultCode::NONE;
+    if ((offset | request.length) % sizeof(uint32_t)) return FaultCode::BOUNDS;
+    if (performed_.judge(request.source, request.transaction) == Performed::OUTDATED)
+        return FaultCode::TRANSACTION;
     return FaultCode::NONE;
 }
 

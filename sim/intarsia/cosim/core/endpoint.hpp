@@ -9,6 +9,7 @@
 #include "link_end.hpp"
 #include "map.hpp"
 #include "node.hpp"
+#include "performed.hpp"
 
 namespace cosim {
 
@@ -47,6 +48,10 @@ public:
     void transfer(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
                   uint64_t size);
 
+    /// Forgets all transfers; an operation under way has failed. Replies that still come are not
+    /// waited for.
+    void abandon();
+
     /// Packets of transfers, not of operations, that are not answered.
     size_t pending() const { return pending_; }
 
@@ -72,6 +77,10 @@ private:
         Packet packet;
     };
 
+    void post(Packet packet);
+    void take(const Packet& packet, uint64_t now);
+    void hear(const Packet& question, uint64_t now);
+    void perform(const Packet& request, uint64_t now);
     void serve(uint64_t now);
     void schedule(uint64_t due, Packet reply);
     Packet answer(const Packet& request, uint64_t now);
@@ -88,10 +97,12 @@ private:
     unsigned latency_;
     std::vector<uint8_t> memory_;
     std::map<std::pair<uint64_t, uint16_t>, Region> regions_;
+    Performed performed_;
     MapHome home_;
     Errands errands_;
     uint64_t now_ = 0;
     size_t pending_ = 0;
+    std::deque<Packet> own_;     // to this node itself
     std::deque<Reply> replies_;  // by the cycle in which they are due
     std::deque<Request> queued_;
     std::map<uint16_t, Request> waiting_;

@@ -40,7 +40,7 @@ void Errands::ended(uint64_t now, const std::string& what) {
     Standing& standing = standings_[number_];
     standing.cycle = now;
     standing.state = standing.what.empty() ? DONE : FAILED;
-    if (standing.state == FAILED) failed_.push_back(current_.group);
+    if (standing.state == FAILED && current_.group != 0) failed_.push_back(current_.group);
     busy_ = false;
 }
 

@@ -21,7 +21,7 @@ struct Errand {
     uint64_t local = 0, size = 0;                        // of READ and WRITE, in this node's memory
     std::vector<uint8_t> entry;                          // of UPDATE
     std::function<void()> call;                          // of CALL: no packet; it is just done
-    unsigned group = 0;                                  // if one fails, the rest of it is left out
+    unsigned group = 0;  // but 0: if one of it fails, the rest is left out
     uint64_t earliest = 0;                               // cycle before which it does not begin
 };
 

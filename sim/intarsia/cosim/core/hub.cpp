@@ -1,11 +1,18 @@
 #include "hub.hpp"
 
+#include <stdexcept>
+
 namespace cosim {
 
 void Hub::attach(uint16_t node, unsigned link_bytes) {
-    ports_[node] = static_cast<unsigned>(ends_.size());
     ends_.push_back(
         std::make_unique<LinkEnd>("hub, port of node " + std::to_string(node), link_bytes));
+}
+
+void Hub::route(uint16_t node, unsigned port) {
+    if (port >= ends_.size())
+        throw std::runtime_error("the hub has no port " + std::to_string(port));
+    routes_[node] = port;
 }
 
 void Hub::run(uint64_t, unsigned cycles, const std::vector<const Token*>& in,
@@ -18,15 +25,16 @@ void Hub::run(uint64_t, unsigned cycles, const std::vector<const Token*>& in,
 }
 
 void Hub::forward() {
-    for (auto& end : ends_)
+    for (unsigned from = 0; from < ends_.size(); ++from)
         for (unsigned n = 0; n < 4; ++n) {
+            auto& end = ends_[from];
             const auto message_class = static_cast<isa::MessageClass>(n);
             while (end->front(message_class)) {
                 Packet packet = end->pop(message_class);
                 end->release(packet);
-                const auto port = ports_.find(packet.destination);
-                if (port == ports_.end())
-                    faults_.push_back("hub: no node " + std::to_string(packet.destination) +
+                const auto port = routes_.find(packet.destination);
+                if (port == routes_.end() || port->second == from)
+                    faults_.push_back("hub: no way to node " + std::to_string(packet.destination) +
                                       ", which node " + std::to_string(packet.source) +
                                       " sends to");
                 else

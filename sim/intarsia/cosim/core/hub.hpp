@@ -12,8 +12,11 @@ namespace cosim {
 
 class Hub : public Node {
 public:
-    /// Adds a port with the given width, behind which `node` lies.
+    /// Adds the next port, with the given width. Its link leads to `node`.
     void attach(uint16_t node, unsigned link_bytes);
+
+    /// Packets to `node` leave by `port` from now on.
+    void route(uint16_t node, unsigned port);
 
     void run(uint64_t now, unsigned cycles, const std::vector<const Token*>& in,
              const std::vector<Token*>& out) override;
@@ -30,7 +33,7 @@ private:
     void forward();
 
     std::vector<std::unique_ptr<LinkEnd>> ends_;
-    std::map<uint16_t, unsigned> ports_;
+    std::map<uint16_t, unsigned> routes_;
     std::vector<std::string> faults_;
 };
 

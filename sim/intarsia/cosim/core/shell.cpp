@@ -6,7 +6,10 @@
 //   STREAMS, FOR_STREAMS(M)    the program streams that are traced
 //   PREVIOUS_CLOCK             the model's record of the clock's last value
 //   TIMEBASE                   cycles from one timebase pulse to the next
+//   BANKS, LANES, ROWS         the chip's memory: macro-banks, bytes of a row, rows
+//   FOR_BYTE_BANKS(M)          M(0, 0) M(0, 1) … for each macro-bank and lane
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -18,6 +21,10 @@
 
 // A pin of a port: Verilator writes two underscores in a row as `___05F`.
 #define PIN(port, name) port##___05F##name
+
+// Words of a lane of a macro-bank: a byte and its parity bit each.
+#define WORDS(bank, lane)                                                       \
+    chip__DOT__chip__DOT__memory__DOT__bank##bank##__DOT__macro__DOT__lanes__BRA__##lane##__KET____DOT__words
 
 namespace {
 
@@ -42,6 +49,12 @@ struct Access {
     bool address_taken = false, data_taken = false;
     uint32_t address = 0, data = 0, response = 0;
     uint64_t cycle = 0;
+};
+
+/// A bit of the chip's memory that changes in a cycle: `bit` 8 is the parity bit of the byte.
+struct Flip {
+    uint64_t cycle, address;
+    unsigned bit;
 };
 
 class Shell {
@@ -81,7 +94,9 @@ public:
             chip.tick = (now + n) % TIMEBASE == 0;
             if (access_.state == Access::WRITE || access_.state == Access::READ) access(now + n);
             trace(now + n);
+            if (resetting_) chip.rst = --resetting_ != 0;
             clock();
+            while (!flips_.empty() && flips_.back().cycle <= now + n) flip();
             if (releasing_) release();
             if (chip.irq & ~interrupts_) since_ = now + n;
             interrupts_ = chip.irq;
@@ -93,6 +108,21 @@ public:
         access_.state = write ? Access::WRITE : Access::READ;
         access_.address = address;
         access_.data = data;
+    }
+
+    /// Resets the chip, in the cycles that come. Its memory and what the pins bring stay.
+    void reset() {
+        resetting_ = RESET_CYCLES + 1;
+        model_->rst = 1;
+        access_ = {};
+        release();
+    }
+
+    /// Remembers what is to change in the chip's memory.
+    void remember(const Flip& flip) {
+        flips_.push_back(flip);
+        std::stable_sort(flips_.begin(), flips_.end(),
+                         [](const Flip& a, const Flip& b) { return a.cycle > b.cycle; });
     }
 
     const Access& accessed() const { return access_; }
@@ -158,6 +188,20 @@ private:
 #undef RECORD
     }
 
+    /// Changes the bit whose turn it is.
+    void flip() {
+        const Flip next = flips_.back();
+        flips_.pop_back();
+        auto* root = model_->rootp;
+        uint16_t* const lanes[] = {
+#define LANE(bank, lane) &root->WORDS(bank, lane)[0],
+            FOR_BYTE_BANKS(LANE)
+#undef LANE
+        };
+        const uint64_t row = next.address / LANES;
+        lanes[row / ROWS % BANKS * LANES + next.address % LANES][row % ROWS] ^= 1u << next.bit;
+    }
+
     void mix(uint64_t value) {
         hash_ = (hash_ ^ value) * 0x9E3779B97F4A7C15u;
         hash_ ^= hash_ >> 29;
@@ -166,7 +210,12 @@ private:
     VerilatedContext context_;
     std::unique_ptr<Vchip> model_;
     Access access_;
+    /// Cycles that a reset lasts.
+    static constexpr unsigned RESET_CYCLES = 3;
+
     bool releasing_ = false;
+    unsigned resetting_ = 0;  // cycles until the reset has been taken back
+    std::vector<Flip> flips_;  // the next one last
     int interrupts_ = 0;
     uint64_t since_ = 0, hash_ = 0;
     std::vector<TraceEvent> events_;
@@ -203,6 +252,10 @@ const cosim::ChipInterface chip_interface = {
     },
     [](void* model) { shell(model).forget_events(); },
     [](void* model) { return shell(model).hash(); },
+    [](void* model) { shell(model).reset(); },
+    [](void* model, uint64_t cycle, uint64_t address, unsigned bit) {
+        shell(model).remember({cycle, address, bit});
+    },
     PORTS,
     LINK_BYTES,
 };
