@@ -220,8 +220,8 @@ DMA = (
     Mutant(
         "dma: the responder serves fragments of other nodes",
         "hw/intarsia/dma/responder.py",
-        "entry.hit.eq(found.hit & holds)",
-        "entry.hit.eq(found.hit)",
+        "elsewhere.eq(~holds)",
+        "elsewhere.eq(0)",
         DMA_RESPONDER,
     ),
     Mutant(
