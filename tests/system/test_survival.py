@@ -122,8 +122,6 @@ def test_bits_flip_in_memories():
     assert report["restarts"] > 10
     causes = "\n".join(recovery["cause"] for recovery in report["recoveries"])
     assert causes.count("PARITY") == report["restarts"]
-    readers = ("control", "conv", "vector", "local", "remote", "responder")
-    assert sum(f"by its {reader}" in causes for reader in readers) >= 2
 
 
 @pytest.mark.parametrize("chip", range(CHIPS))
