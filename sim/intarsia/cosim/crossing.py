@@ -63,6 +63,7 @@ class Crossing(wiring.Component):
         })
 
     def elaborate(self, platform):
+        """Connect them."""
         m = Module()
         m.submodules.router = router = Router(link_bytes=self.link_bytes, ports=self.ports)
         m.d.comb += router.node.eq(self.node)

@@ -1,5 +1,6 @@
 """Random traffic between crossings: who sends what, and what has become of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 
@@ -105,6 +106,8 @@ class Traffic:
     faults : Faults
         What links do to what they carry.
     link_latency : int
+    senders : sequence of int or None
+        Crossings that send of their own accord; all by default.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class Traffic:
         *,
         faults: Faults = NO_FAULTS,
         link_latency: int = 32,
+        senders: Sequence[int] | None = None,
     ) -> None:
         self.nodes = range(topology.chips)
         self.fabric = Fabric(
@@ -144,7 +148,7 @@ class Traffic:
             for peer in self.nodes:
                 if peer != node:
                     self._set(node, Setting.PEER, peer)
-        for node in self.nodes:
+        for node in self.nodes if senders is None else senders:
             self._set(node, Setting.LOAD, sum(1 << classes.index(name) for name in load.classes))
 
     def run(self, cycles: int) -> None:

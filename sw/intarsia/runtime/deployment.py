@@ -162,6 +162,10 @@ class Deployment:
         """Look-ups of each chip that its ATU could answer, and those for which it asked a home."""
         return [device.lookups() for device in self._devices]
 
+    def repeats(self) -> list[tuple[int, int]]:
+        """Packets that each chip's links have sent again, and those that came to it damaged."""
+        return [device.repeats() for device in self._devices]
+
     def counters(self) -> list[dict[CounterBank, dict[Activity, int]]]:
         """Cycles counted by each chip since it was reset, by engine and activity."""
         return [device.counters() for device in self._devices]
