@@ -163,7 +163,7 @@ class CreditsAreNotOverdrawn(Proof):
 class LinksLoseNothing(Proof):
     """Packets come out once and in order, whatever beats are lost, and whenever that is noticed."""
 
-    depth = 13
+    depth = 10
 
     def describe(self, m):
         sender, m.submodules.sender = small(lambda: Transmitter(link_bytes=WIDE))

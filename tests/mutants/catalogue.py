@@ -6,6 +6,7 @@ from tests.mutants.proofs import PROOFS
 from tests.mutants.remote import REMOTE
 from tests.mutants.runner import Mutant
 from tests.mutants.sums import SUMS
+from tests.mutants.survival import SURVIVAL
 
 __all__ = ["MUTANTS"]
 
@@ -300,4 +301,5 @@ MUTANTS = (
     *COMPILER,
     *DIGITS,
     *PROOFS,
+    *SURVIVAL,
 )

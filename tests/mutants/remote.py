@@ -12,8 +12,8 @@ REMOTE = (
     Mutant(
         "remote: what is sent again is looked up where it was",
         "hw/intarsia/dma/sender.py",
-        "lookup.p.fresh.eq(again & ~half)",
-        "lookup.p.fresh.eq(0)",
+        "Mux(takes, self.again & ~self.half, again & ~half)",
+        "0",
         SENDER,
     ),
     Mutant(
@@ -38,10 +38,10 @@ REMOTE = (
         SENDER,
     ),
     Mutant(
-        "remote: a reply that comes too late counts",
-        "hw/intarsia/dma/transactions.py",
-        "awaits & ~claimed & ~expires | sent",
-        "awaits & ~claimed | sent",
+        "remote: who does not answer is asked for ever",
+        "hw/intarsia/dma/fence.py",
+        "~self.ready | self.word.valid | self.lost.valid",
+        "~self.ready | self.word.valid",
         SENDER,
     ),
     Mutant(

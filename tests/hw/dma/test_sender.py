@@ -235,22 +235,23 @@ async def writes_to_those_alive(dut, lost):
 
 
 @cocotb.test(timeout_time=400, timeout_unit="us")
-async def writes_all_of_what_moves(dut):
+@cocotb.parametrize(count=[1, 20])
+async def writes_all_of_what_moves(dut, count):
     """A fragment that moves between the two halves of a WRITE gets both at its new places."""
     await start(dut)
     bench = Bench(dut, delay=30, pulse=PULSE)
     bench.enter(KEY, replica=REPLICA)
 
     def far(packet):
-        if len(bench.requests) == 12:
+        if len(bench.requests) == (2 if count == 1 else 12):
             # What was acknowledged is at the old places, and is copied; nothing else is.
             stale = dict(bench.map.entries[KEY])
-            bench.enter(KEY, 50, replica=51, version=VERSION + 1)
+            bench.enter(KEY, HOLDER if count == 1 else 50, replica=51, version=VERSION + 1)
             bench.map.cached[KEY] = stale
         return bench.answer(packet)
 
     bench.far = far
-    bench.send(RemoteOp.WRITE, KEY, 0, 64, **rows(20))
+    bench.send(RemoteOp.WRITE, KEY, 0, 64, **rows(count))
     await bench.finish(1)
 
 

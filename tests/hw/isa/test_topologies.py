@@ -111,7 +111,7 @@ def test_routes_in_a_circle_are_refused():
 def test_what_does_not_arrive_is_refused():
     good = topology("star", 2)
     with pytest.raises(TopologyError, match="node 0 does not reach node 1"):
-        Topology("cut", 2, good.links, good.routes | {HUB: {0: 0}})
+        Topology("cut", 2, good.links, {**good.routes, HUB: {0: 0}})
     with pytest.raises(TopologyError, match="a port is joined twice"):
         Topology("twice", 2, (*good.links, (End(0, 0), End(1, 1))), good.routes)
 
