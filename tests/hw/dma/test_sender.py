@@ -129,18 +129,23 @@ async def has_patience(dut, opcode):
     fields = dict(data_id=KEY[0], fragment=KEY[1], local=dict(offset=64))
     for phase in range(3):
         await bench.fence(HOLDER, dead=0)
-        await ClockCycles(dut.clk, 100 + 150 * phase)
+        # However long pulses have been counted already.
+        bench.delay = 32 * 4 * phase
+        bench.send(RemoteOp.READ, OTHER, 0, 1024, **rows(1))
+        await bench.engine.done()
+        finished = bench.engine.finished
         bench.requests.clear()
         bench.engine.send(RemoteOp[opcode], fields | rows(1))
         await ClockCycles(dut.clk, 32 * (PATIENCE - 1))
-        assert bench.engine.finished == phase
+        assert bench.engine.finished == finished
         [request] = bench.requests
         late = Packet(PacketKind.READ_REPLY, source=HOLDER, length=16, payload=bytes(16))
         late.transaction = request.transaction
         if opcode != "READ":
             late = Packet(PacketKind.WRITE_ACK, source=HOLDER, transaction=late.transaction)
         await ClockCycles(dut.clk, 32 * (PATIENCE + 2))
-        assert bench.engine.finished == phase + 1
+        assert bench.engine.finished == finished + 1
+        await bench.engine.done()
         bench.reply.send(late)
         await ClockCycles(dut.clk, 30)
         bench.engine.check_faults(dead())
