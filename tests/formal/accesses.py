@@ -122,6 +122,8 @@ class NoStaleTranslation(Proof):
         with m.If(held):
             m.d.comb += Assume(dut.command.valid)
             m.d.comb += Assume(Value.cast(command) == Value.cast(before))
+        # No replica lies at this node, 0.
+        m.d.comb += Assume(command.entry.replica == 1)
 
         # What the map may still say of the key, and whether anything.
         entry = command.entry

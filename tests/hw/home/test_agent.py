@@ -123,8 +123,9 @@ async def names_the_silent(dut):
 
     # What is said too late is of no matter.
     await bench.done(bench.ask(2, key))
-    bench.acknowledge(2, key, number=-1)
     number = bench.change(key, entry(key, version=2))
+    await bench.settle()
+    bench.acknowledge(2, key, number=bench.last - 1)
     await bench.settle()
     await bench.pulse(1)
     assert number not in bench.ended
