@@ -23,6 +23,9 @@ from tests.formal.proof import Proof
 
 WIDE = 16
 
+#: Beats that a credit stands for where the solver looks: few, so that they soon come to an end.
+UNIT = 2
+
 
 class NoCrc(wiring.Component):
     """Stands for a CRC that is always right."""
@@ -35,11 +38,12 @@ class NoCrc(wiring.Component):
 
 
 def small(make):
-    """What `make` returns, elaborated with short rings and buffers and no CRC."""
+    """What `make` returns, elaborated with short rings and buffers, small credits and no CRC."""
     with (
         patch.object(Geometry, "ring", 8),
         patch.object(Geometry, "window", 4),
         patch.object(Geometry, "capacity", lambda self, name: 8),
+        patch.object(collector, "CREDIT_UNIT", UNIT),
         patch.object(collector, "Crc32", NoCrc),
         patch.object(receiver, "Crc32", NoCrc),
     ):
@@ -151,7 +155,7 @@ class CreditsAreNotOverdrawn(Proof):
                 Assert(~takes | (credit != 0)),
             ]
             given = Mux(granted & (grant.message_class == message_class), grant.credits, 0)
-            m.d.sync += credit.eq(credit + given * CREDIT_UNIT - takes)
+            m.d.sync += credit.eq(credit + given * UNIT - takes)
             with m.If(takes):
                 m.d.sync += within.eq(~source.p.last)
             ready.append(valid & (credit >= Mux(name in ("control", "forward"), beats, 66)))

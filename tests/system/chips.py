@@ -51,6 +51,10 @@ class Chips:
     def __exit__(self, *_):
         self.fabric.close()
 
+    def repeats(self) -> list[tuple[int, int]]:
+        """Packets that each chip's links have sent again, and those that came to it damaged."""
+        return self._deployment.repeats()
+
     def run(
         self,
         network: Network,
@@ -64,6 +68,7 @@ class Chips:
         """
         plan = compile_network(network, config=self.config, chips=self.count, mode=mode)
         deployment = Deployment(self._transport, plan, place(plan, random.Random(seed)))
+        self._deployment = deployment
         found = []
         for x in inputs:
             outputs, _ = deployment.infer(x, limit=PATIENCE)

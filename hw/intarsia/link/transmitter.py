@@ -215,6 +215,10 @@ class Transmitter(wiring.Component):
             fires.eq(primed & collector.filled),
             self.valid.eq(sending | fires),
         ]
+        # A packet that comes without a pause is worth waiting for; one that is held up may be so by
+        # the lack of acknowledgements at the other end.
+        moving = Signal()
+        m.d.sync += moving.eq(collector.beat.valid)
         active = Cat(self.valid, more, collector.filled, collector.begun, due, owing, again).any()
         with m.If(active):
             m.d.comb += [
@@ -227,7 +231,7 @@ class Transmitter(wiring.Component):
                 m.d.comb += [reading.eq(kept), noting.eq(~kept)]
             with m.Elif(again | behind[-1]):
                 m.d.sync += [again.eq(0), out.eq(base), sent.eq(oldest), primed.eq(0)]
-            with m.Elif(due | (owing & ~more & ~fresh & ~collector.begun)):
+            with m.Elif(due | (owing & ~more & ~fresh & ~moving)):
                 m.d.comb += [noting.eq(1), notice_begins.eq(1)]
                 with m.If(primed):
                     m.d.sync += [out.eq(out - 1), primed.eq(0)]
