@@ -8,7 +8,7 @@ from amaranth.hdl import Assert, Assume
 from intarsia.atu.cache import Atu
 from intarsia.common.lookup import AccessCheck, MapCommand, MapOperation
 from intarsia.dma.descriptor import DescriptorCheck
-from intarsia.dma.transactions import IN_FLIGHT, Transaction, Transactions
+from intarsia.dma.transactions import IN_FLIGHT, Request, Transactions
 from intarsia.isa.address import PAYLOAD_MAX
 from intarsia.isa.config import config
 from intarsia.isa.faults import FaultCode
@@ -213,30 +213,44 @@ class TransactionsAreUnique(Proof):
 
     def describe(self, m):
         m.submodules.dut = dut = Transactions()
-        opened = self.anything(Transaction, "opened")
-        followed, kept = Signal(), Signal(Transaction)
+        opened = self.anything(Request, "opened")
+        followed, kept = Signal(), Signal(Request)
         number = Signal(16)
+        places = len(range(IN_FLIGHT))
         m.d.comb += [
             dut.open.p.eq(opened),
             dut.open.valid.eq(self.anything(1, "opens")),
-            dut.close.p.eq(self.anything(16, "closed")),
-            dut.close.valid.eq(self.anything(1, "closes")),
-            dut.asked.eq(Mux(dut.close.valid, dut.close.p, self.anything(16, "asked"))),
-            # Only what is open is closed.
-            Assume(~dut.close.valid | dut.known),
+            dut.asks.eq(self.anything(1, "asks")),
+            dut.asked.eq(self.anything(16, "asked")),
+            dut.take.eq(dut.due & self.anything(1, "takes")),
         ]
+        # Only what is open is closed.
+        there = Signal(places)
+        closed = Signal(places)
+        for port, name in ((dut.close, "closed"), (dut.drop, "dropped")):
+            m.d.comb += [
+                port.p.eq(self.anything(port.payload.shape(), name)),
+                port.valid.eq(self.anything(1, f"{name}_")),
+                Assume(~port.valid | there.bit_select(port.p, 1)),
+            ]
+        both = [Mux(port.valid, 1 << port.p, 0) for port in (dut.close, dut.drop)]
+        m.d.comb += closed.eq(both[0] | both[1])
+
+        def place(of):
+            return of[: len(dut.close.p)]
+
         opens = dut.open.valid & dut.open.ready
-        closes = dut.close.valid & (dut.close.p == number)
+        m.d.sync += there.eq(there & ~closed | Mux(opens, 1 << place(dut.number), 0))
         with m.If(opens & self.anything(1, "follows") & ~followed):
             m.d.sync += [followed.eq(1), number.eq(dut.number), kept.eq(opened)]
         with m.Elif(followed):
-            m.d.comb += Assert(~opens | (dut.number != number))
-            m.d.comb += Assert((dut.number - dut.oldest)[:16] <= IN_FLIGHT)
-            with m.If(dut.asked == number):
-                m.d.comb += Assert(dut.known)
+            m.d.comb += Assert(~opens | (place(dut.number) != place(number)))
+            m.d.comb += Assert((dut.number - dut.oldest)[: len(dut.oldest)] <= IN_FLIGHT)
+            with m.If(dut.asks & (dut.asked == number)):
+                m.d.comb += Assert(dut.known | dut.late)
                 m.d.comb += [
                     Assert(Value.cast(dut.found[field]) == Value.cast(kept[field]))
-                    for field in ("node", "write", "job", "span")
+                    for field in ("kind", "job", "data_id", "fragment", "offset", "span")
                 ]
-            with m.If(closes):
+            with m.If(closed.bit_select(place(number), 1)):
                 m.d.sync += followed.eq(0)

@@ -3,7 +3,10 @@
 from tests.mutants.coherence import COHERENCE
 from tests.mutants.packets import PACKETS
 from tests.mutants.proofs import PROOFS
+from tests.mutants.remote import REMOTE
 from tests.mutants.runner import Mutant
+from tests.mutants.sums import SUMS
+from tests.mutants.survival import SURVIVAL
 
 __all__ = ["MUTANTS"]
 
@@ -170,8 +173,8 @@ LINK = (
     Mutant(
         "link: damaged packets are kept",
         "hw/intarsia/link/receiver.py",
-        'undamaged.eq(last & (crc.crc == found["crc"]) & found["format"])',
-        'undamaged.eq(last & found["format"])',
+        'summed.eq(crc.crc == found["crc"])',
+        "summed.eq(1)",
         "tests/hw/link/test_errors.py::test_errors[16]",
     ),
     Mutant(
@@ -183,7 +186,7 @@ LINK = (
     ),
     Mutant(
         "link: packets are sent without credit",
-        "hw/intarsia/link/transmitter.py",
+        "hw/intarsia/link/collector.py",
         "(balance[name] >= geometry.demand(name))",
         "(balance[name] >= 0)",
         LINK_TEST,
@@ -211,15 +214,15 @@ DMA = (
     Mutant(
         "dma: requests do not skip the gap of the other side",
         "hw/intarsia/dma/cutter.py",
-        "Mux(row_ended, descriptor.remote_pitch - descriptor.row_bytes, 0)",
+        "Mux(row_ends, work.remote_pitch - record.row_bytes, 0)",
         "0",
         DMA_REMOTE,
     ),
     Mutant(
         "dma: the responder serves fragments of other nodes",
         "hw/intarsia/dma/responder.py",
-        "entry.hit.eq(found.hit & (found.node == self.node))",
-        "entry.hit.eq(found.hit)",
+        "elsewhere.eq(~holds)",
+        "elsewhere.eq(0)",
         DMA_RESPONDER,
     ),
     Mutant(
@@ -290,10 +293,13 @@ MUTANTS = (
     *ATU,
     *LINK,
     *PACKETS,
+    *SUMS,
+    *REMOTE,
     *COHERENCE,
     *DMA,
     *SEQUENCER,
     *COMPILER,
     *DIGITS,
     *PROOFS,
+    *SURVIVAL,
 )

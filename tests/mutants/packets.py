@@ -15,14 +15,14 @@ MEMORY = "tests/hw/memory/test_memory.py::test_memory[tiny]"
 PACKETS = (
     Mutant(
         "link: the last beat of a packet costs no credit",
-        "hw/intarsia/link/transmitter.py",
+        "hw/intarsia/link/collector.py",
         "spent.eq(storing & current[n])",
         "spent.eq(storing & current[n] & ~beat.last)",
         TRANSMITTER,
     ),
     Mutant(
         "link: requests go before control",
-        "hw/intarsia/link/transmitter.py",
+        "hw/intarsia/link/collector.py",
         "ready & (~ready + 1)",
         "Mux(ready[3], 8, ready & (~ready + 1))",
         TRANSMITTER,
@@ -36,9 +36,9 @@ PACKETS = (
     ),
     Mutant(
         "link: what has no room overwrites what is there",
-        "hw/intarsia/link/receiver.py",
-        "write.en.eq(arriving & space)",
-        "write.en.eq(arriving)",
+        "hw/intarsia/link/buffer.py",
+        "write.en.eq(space)",
+        "write.en.eq(1)",
         RECEIVER,
     ),
     Mutant(
@@ -58,22 +58,22 @@ PACKETS = (
     Mutant(
         "link: a lost question is not asked again",
         "hw/intarsia/link/receiver.py",
-        "with m.If(self.tick | good |",
-        "with m.If(good |",
+        "with m.If(self.tick | self.accepted |",
+        "with m.If(self.accepted |",
         RECEIVER,
     ),
     Mutant(
         "link: more packets are sent than are kept",
-        "hw/intarsia/link/transmitter.py",
-        "((place != 0) | ~in_flight[-1])",
-        "((place != 0) | ~in_flight[-1] | ~in_flight[-2])",
+        "hw/intarsia/link/collector.py",
+        "(self.begun | ~in_flight[-1])",
+        "(self.begun | ~in_flight[-1] | ~in_flight[-2])",
         TRANSMITTER,
     ),
     Mutant(
         "link: the oldest packet is not repeated",
         "hw/intarsia/link/transmitter.py",
-        "out.eq(base), sent.eq(oldest)]",
-        "out.eq(begin_read.data), sent.eq(oldest + 1)]",
+        "out.eq(base), sent.eq(oldest), primed.eq(0)]",
+        "out.eq(begin_read.data), sent.eq(oldest + 1), primed.eq(0)]",
         TRANSMITTER,
     ),
     Mutant(
@@ -85,9 +85,9 @@ PACKETS = (
     ),
     Mutant(
         "link: what has lost its beginning is sent",
-        "hw/intarsia/link/transmitter.py",
-        "storing.eq(filling & ((place != 0) | (beat.first & ~self.dead)))",
-        "storing.eq(filling & ((place != 0) | ~self.dead))",
+        "hw/intarsia/link/collector.py",
+        "storing.eq(filling & (self.begun | (beat.first & ~self.dead)))",
+        "storing.eq(filling & (self.begun | ~self.dead))",
         TRANSMITTER,
     ),
     Mutant(
@@ -114,8 +114,8 @@ PACKETS = (
     Mutant(
         "link: a new life announces room that is taken",
         "hw/intarsia/link/returns.py",
-        'limits[name].eq(getattr(self, f"end_{name}"))',
-        'limits[name].eq(getattr(self, f"begin_{name}"))',
+        'capacity - getattr(self, f"held_{name}") + self.freed[n]',
+        "capacity",
         RETURNS,
     ),
     Mutant(

@@ -124,4 +124,32 @@ PROOFS = (
         "read.data[n] != 1",
         "read.data[n] == 0",
     ),
+    _mutant(
+        "BuffersKeepWhatIsGood",
+        "proof: link: what is read early is offered, good or not",
+        "link/buffer.py",
+        "(early & accepted))",
+        "early)",
+    ),
+    _mutant(
+        "CreditsAreThoseOfTheBuffer",
+        "proof: link: credits are returned twice",
+        "link/returns.py",
+        "due[name] + self.freed[n] - given",
+        "due[name] + self.freed[n]",
+    ),
+    _mutant(
+        "CreditsAreNotOverdrawn",
+        "proof: link: the last beat of a packet costs no credit",
+        "link/collector.py",
+        "spent.eq(storing & current[n])",
+        "spent.eq(storing & current[n] & ~beat.last)",
+    ),
+    _mutant(
+        "LinksLoseNothing",
+        "proof: link: what comes after a lost packet is taken for it",
+        "link/receiver.py",
+        'is_next.eq(proper & ~noticed & found["next"])',
+        "is_next.eq(proper & ~noticed)",
+    ),
 )

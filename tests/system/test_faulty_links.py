@@ -24,6 +24,8 @@ def test_layers_are_exact(faults):
         for seed in range(12):
             assert_exact(chips, made_up_layer(seed, MOST_BYTES["tiny"]))
         assert chips.fabric.repeated + chips.fabric.damaged > 0
+        repeated, damaged = (sum(found) for found in zip(*chips.repeats(), strict=True))
+        assert repeated > 0 and damaged > 0
 
 
 def test_a_chip_that_is_cut_off_is_noticed():

@@ -14,7 +14,7 @@ from intarsia.dma.remote import RemoteQueue
 from intarsia.dma.responder import Responder
 from intarsia.home.agent import Home
 from intarsia.isa.address import CONTEXT
-from intarsia.isa.counters import CounterBank
+from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.instruction import Stream
 from intarsia.isa.packet import PacketKind
 from intarsia.isa.registers import INTERRUPTS
@@ -212,6 +212,11 @@ class Chip(wiring.Component):
             connect(m, block=block.fault, sequencer=getattr(sequencer, f"fault{n}"))
         for of in Stream:
             m.d.comb += counters.activity[of.value].eq(sequencer.activity[of.value])
+        errors = counters.activity[CounterBank.LINK_ERRORS.value]
+        with m.If(Cat(link.damaged for link in links).any()):
+            m.d.comb += errors.eq(Activity.LINK)
+        with m.Elif(Cat(link.repeated for link in links).any()):
+            m.d.comb += errors.eq(Activity.BUSY)
         # Of several links, the first that does something is counted.
         m.d.comb += counters.activity[CounterBank.RESPONDER.value].eq(dma_responder.activity)
         for bank, name in ((CounterBank.LINK_TX, "tx"), (CounterBank.LINK_RX, "rx")):

@@ -56,11 +56,12 @@ class MessageSender(wiring.Component):
             words.eq(self.message.p),
             last.eq(place == beats - 1),
             self.packet.valid.eq(self.message.valid),
-            self.packet.p.data.eq(words.word_select(place, width)),
             self.packet.p.first.eq(place == 0),
             self.packet.p.last.eq(last),
             self.message.ready.eq(self.packet.ready & last),
         ]
+        with m.If(self.message.valid):
+            m.d.comb += self.packet.p.data.eq(words.word_select(place, width))
         with m.If(self.packet.valid & self.packet.ready):
             m.d.sync += place.eq(Mux(last, 0, place + 1))
         return m

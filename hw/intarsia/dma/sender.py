@@ -39,7 +39,7 @@ class Sender(wiring.Component):
     VERSION.
 
     A look-up takes place while the packet before it is sent: of packets with 8 beats or more, one
-    follows another at once. The first beat comes 3 cycles after the request was due, if it hits;
+    follows another at once. The first beat comes 2 cycles after the request was due, if it hits;
     the first beat of payload comes no more than 4 cycles after that of its packet. Payload that
     can't be read is reported as PARITY; the packet that it belongs to leaves all the same.
 
@@ -117,14 +117,15 @@ class Sender(wiring.Component):
         again, half, expired = (Signal(name=name) for name in ("again_", "half_", "expired_"))
         place = request.number[: Shape.cast(PLACE).width]
         lookup, result = self.lookup.request, self.lookup.result
+        takes = Signal()
         writes = Signal()
         sums = Signal()
         m.d.comb += [
             writes.eq(request.kind != PacketKind.READ.value),
             sums.eq(request.kind == PacketKind.ACCUMULATE.value),
-            lookup.p.data_id.eq(request.data_id),
-            lookup.p.fragment.eq(request.fragment),
-            lookup.p.fresh.eq(again & ~half),
+            lookup.p.data_id.eq(Mux(takes, self.found.data_id, request.data_id)),
+            lookup.p.fragment.eq(Mux(takes, self.found.fragment, request.fragment)),
+            lookup.p.fresh.eq(Mux(takes, self.again & ~self.half, again & ~half)),
             self.lost.p.eq(target.node),
             self.drop.p.eq(place),
         ]
@@ -200,8 +201,14 @@ class Sender(wiring.Component):
 
         with m.FSM(name="locate"):
             with m.State("TAKE"):
-                m.d.comb += self.take.eq(self.due)
+                # What nothing stands against is looked up in the same cycle, if that is possible.
+                m.d.comb += [takes.eq(1), self.take.eq(self.due)]
                 with m.If(self.due):
+                    m.d.comb += lookup.valid.eq(
+                        ~self.found.foreign
+                        & ~self.expired
+                        & ~self.failed.bit_select(self.found.job, 1)
+                    )
                     m.d.sync += [
                         request.eq(self.found),
                         target.eq(self.target),
@@ -210,6 +217,8 @@ class Sender(wiring.Component):
                         expired.eq(self.expired),
                     ]
                     m.next = "ASK"
+                    with m.If(lookup.valid & lookup.ready):
+                        m.next = "FOUND"
             with m.State("ASK"):
                 with m.If(self.failed.bit_select(request.job, 1)):
                     m.d.comb += self.drop.valid.eq(1)

@@ -37,9 +37,9 @@ KEY_BITS = 64
 class Home(wiring.Component):
     """Keeps entries of the map in this chip's memory, says what they are, and changes them.
 
-    The table has ``size / 32`` entries at `base`, in sets of eight; who shares each, in eight
-    bytes, lies behind all entries. An entry lies in the set that its data ID and fragment are
-    folded to (`home_set`), wherever there was room. README, «The table».
+    The table has ``size / 32`` entries at `base` (a multiple of ``2 * size``), in sets of eight;
+    who shares each, in eight bytes, lies behind all entries. An entry lies in the set that its data
+    ID and fragment are folded to (`home_set`), wherever there was room. README, «The table».
 
     MAP_LOOKUP is answered by MAP_REPLY, and who asked shares the entry from then on. MAP_UPDATE
     replaces an entry, or puts it in; look-ups that come later find it. When all who shared the
@@ -138,7 +138,7 @@ class Home(wiring.Component):
             slot.eq(Mux(grouping, recall.done.p.slot, own)),
             address.eq(
                 self.base
-                + Mux(
+                | Mux(
                     sharing,
                     self.size | slot * SHARER_BYTES | group,
                     slot * ENTRY_BYTES | place * width,
@@ -161,16 +161,17 @@ class Home(wiring.Component):
         upper = Signal()
         lower = Signal()
         empty = Signal()
-        m.d.comb += [
-            key.eq(Cat(content, content) if halves == 2 else content),
-            upper.eq(
-                (key.fragment == asked.extension.fragment)
-                & (key.data_id[32:] == asked.extension.data_id[32:])
-                & (key.entry_format != 0)
-            ),
-            lower.eq(key.data_id[:32] == asked.extension.data_id[:32]),
-            empty.eq((key.entry_format == 0) & ~damaged),
-        ]
+        m.d.comb += key.eq(Cat(content, content) if halves == 2 else content)
+        with m.If(coming):
+            m.d.comb += [
+                upper.eq(
+                    (key.fragment == asked.extension.fragment)
+                    & (key.data_id[32:] == asked.extension.data_id[32:])
+                    & (key.entry_format != 0)
+                ),
+                lower.eq(key.data_id[:32] == asked.extension.data_id[:32]),
+                empty.eq((key.entry_format == 0) & ~damaged),
+            ]
 
         change = recall.begin.p
         wrong = Signal(FaultCode)
@@ -194,7 +195,7 @@ class Home(wiring.Component):
         says = Signal()
         tells = Signal()
         last_word = place == entry_words - 1
-        head_ends = self._reply(m, recall.done.p, asked, closes, says, place, word)
+        head_ends = self._reply(m, recall.done.p, asked, closes, says, place)
         self._report(m, recall, damaged, address)
         m.d.comb += self.reply.valid.eq(says | tells)
         with m.If(tells):
@@ -358,7 +359,7 @@ class Home(wiring.Component):
                     m.next = "REST"
         return m
 
-    def _reply(self, m, change, asked, closes, says, place, word):
+    def _reply(self, m, change, asked, closes, says, place):
         """Heads of replies, by `place`. Returns whether it is the head's last beat."""
         width = self.config.link_bytes
         header = Signal(PacketHeader)
@@ -385,10 +386,11 @@ class Home(wiring.Component):
         extended = plain + -(-EXTENSION_BYTES // width)
         m.d.comb += [
             ends.eq(place == Mux(closes & failed, extended, plain) - 1),
-            self.reply.p.data.eq(Cat(header, detail).word_select(place, 8 * width)),
             self.reply.p.first.eq(place == 0),
             self.reply.p.last.eq(ends & closes),
         ]
+        with m.If(says):
+            m.d.comb += self.reply.p.data.eq(Cat(header, detail).word_select(place, 8 * width))
         return ends
 
     def _report(self, m, recall, damaged, address):

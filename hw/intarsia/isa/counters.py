@@ -41,6 +41,8 @@ class CounterBank(enum.Enum, shape=4):
     """Who is counted. The first five are numbered as the streams are.
 
     ATU counts look-ups, not cycles: BUSY those that hit, LINK those for which a home was asked.
+    LINK_ERRORS counts packets: BUSY those sent again, LINK those that came damaged or cut short.
+    Of several links, one is counted in a cycle.
     """
 
     CONTROL = 0
@@ -52,6 +54,7 @@ class CounterBank(enum.Enum, shape=4):
     LINK_TX = 6
     LINK_RX = 7
     ATU = 8
+    LINK_ERRORS = 9
 
 
 def counter_index(bank: CounterBank, activity: Activity) -> int:

@@ -290,7 +290,9 @@ REGISTERS = {
         "ID (2:0); bit 3: in case the primary one does not answer. Survives reset.",
     ),
     Register.HOME_BASE: RegisterInfo(
-        Access.WO, "Address (23:0) of the part of the map that this chip keeps; a multiple of 32."
+        Access.WO,
+        "Address (23:0) of the part of the map that this chip keeps, in one macro-bank; a multiple "
+        "of twice HOME_SIZE.",
     ),
     Register.HOME_SIZE: RegisterInfo(
         Access.WO,

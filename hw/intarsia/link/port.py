@@ -62,6 +62,8 @@ class LinkPort(wiring.Component):
         Packets received. See :class:`Receiver`.
     fault : Out(stream.Signature(FaultReport, always_ready=True))
     tx_activity, rx_activity : Out(Activity)
+    repeated, damaged : Out(1), Out(1)
+        In the cycle before, a packet began that was sent before; one came that was damaged.
     """
 
     def __init__(self, *, link_bytes, port):
@@ -77,6 +79,8 @@ class LinkPort(wiring.Component):
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
             "tx_activity": Out(Activity),
             "rx_activity": Out(Activity),
+            "repeated": Out(1),
+            "damaged": Out(1),
         })
 
     def elaborate(self, platform):
@@ -126,6 +130,10 @@ class LinkPort(wiring.Component):
             transmitter.again.eq(notice.kind == PacketKind.RETRY),
         ]
 
+        m.d.sync += [
+            self.repeated.eq(transmitter.repeated),
+            self.damaged.eq(receiver.damaged),
+        ]
         with m.If(receiver.fault.valid):
             m.d.comb += [self.fault.valid.eq(1), self.fault.p.eq(receiver.fault.p)]
         with m.Elif(session.lost | (session.renewed & transmitter.pending) | transmitter.dropped):

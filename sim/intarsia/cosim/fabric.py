@@ -198,11 +198,11 @@ class Fabric:
         """
         self._core.abandon(self._fabric, HOST_NODE)
         self._core.run(self._fabric, cycles, 8, 0)
-        self.heed()
-
-    def heed(self) -> None:
-        """Forget what nodes and links have reported."""
         self._core.heed(self._fabric)
+
+    def write_off(self, node: int) -> None:
+        """Raise nothing any more that is reported of a node."""
+        self._core.write_off(self._fabric, node)
 
     def reset(self, chip: int) -> None:
         """Reset a chip, in the cycles that come. Its memory stays; a killed one stays dead."""

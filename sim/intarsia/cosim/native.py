@@ -51,6 +51,7 @@ FUNCTIONS = {
     "flip": (c_int, c_void_p, c_uint16, c_uint64, c_uint64, c_uint32),
     "reset": (c_int, c_void_p, c_uint16),
     "heed": (None, c_void_p),
+    "write_off": (None, c_void_p, c_uint16),
     "abandon": (c_int, c_void_p, c_uint16),
     "now": (c_uint64, c_void_p),
     "run": (c_int, c_void_p, c_uint64, c_uint32, c_uint16),

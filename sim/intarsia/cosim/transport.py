@@ -105,9 +105,9 @@ class SimulatedTransport:
         """Let cycles pass, and drop what is reported in the meantime."""
         self.fabric.rest(cycles)
 
-    def heed(self) -> None:
-        """What models have reported is known."""
-        self.fabric.heed()
+    def write_off(self, node: int) -> None:
+        """What is reported of a node is no news any more."""
+        self.fabric.write_off(node)
 
     def errand(self, errand: Errand) -> int:
         """Queue something to be done after all errands before it. Returns its number."""

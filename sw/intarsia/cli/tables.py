@@ -51,9 +51,11 @@ def summary(report: Report, **more: str) -> Table:
 def _survived(report: Report) -> dict[str, str]:
     """What happened on the way, where something did."""
     rows = {}
-    packets = report["packets"]
-    if any(packets.values()):
-        rows["packets damaged, sent again"] = f"{packets['damaged']:,}, {packets['repeated']:,}"
+    packets, links = report["packets"], report["links"]
+    damaged = packets["damaged"] + sum(link["damaged"] for link in links)
+    repeated = packets["repeated"] + sum(link["repeats"] for link in links)
+    if damaged or repeated:
+        rows["packets damaged, sent again"] = f"{damaged:,}, {repeated:,}"
     if report["restarts"]:
         rows["restarts"] = f"{report['restarts']}"
     if report["killed"]:

@@ -179,3 +179,8 @@ class Device:
         """Look-ups that the ATU could answer, and those for which it asked a home."""
         hits = self.counter(CounterBank.ATU, Activity.BUSY)
         return hits, self.counter(CounterBank.ATU, Activity.LINK)
+
+    def repeats(self) -> tuple[int, int]:
+        """Packets that its links have sent again, and those that came to them damaged."""
+        repeated = self.counter(CounterBank.LINK_ERRORS, Activity.BUSY)
+        return repeated, self.counter(CounterBank.LINK_ERRORS, Activity.LINK)

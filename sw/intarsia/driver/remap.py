@@ -4,20 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from intarsia.driver.device import Device
 from intarsia.driver.errors import DriverError, DriverTimeoutError
 from intarsia.driver.transport import Errand, ErrandKind, Region, State, Transport
-from intarsia.isa.address import data_id
+from intarsia.isa.address import LogicalAddress, data_id
 from intarsia.isa.bits import encode
 from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, Homes, home_index
+from intarsia.isa.topology import HOST_NODE, Homes, home_index
 
-__all__ = ["Move", "Mover", "RemapError"]
+__all__ = ["Move", "Mover", "RemapError", "keep_map"]
 
 #: What copies are called until they are what they are copies of. Nobody else uses this owner.
 STAGING = data_id(0xFFF, 0xFFFFFFF)
 
-#: Nodes whose maps the host keeps itself.
-OWN = (MEMORY_NODE, HOST_NODE)
+#: Bytes of entries that a chip may keep.
+TABLE_SIZES = [1 << bits for bits in range(8, 18)]
 
 #: Cycles in which an update should be known everywhere.
 UPDATE_CYCLES = 1_000_000
@@ -49,6 +50,50 @@ class Move:
     stands: int = 0
 
 
+def keep_map(transport: Transport, device: Device, base: int, size: int, *, scratch: int) -> None:
+    """Make a chip keep a part of the map, which is empty at first.
+
+    Parameters
+    ----------
+    transport : Transport
+    device : Device
+        The chip. Nothing may run there.
+    base, size : int
+        HOME_BASE and HOME_SIZE. A quarter more than `size` bytes is used.
+    scratch : int
+        Where in the host's memory there is room for as many zeros.
+
+    Raises
+    ------
+    :exc:`ValueError`
+        If there can't be such a table.
+    """
+    if size not in TABLE_SIZES:
+        raise ValueError(f"A table has 2**8 to 2**17 bytes, a power of two, not {size}")
+    if base % (2 * size):
+        raise ValueError(f"A table of {size} bytes lies at a multiple of {2 * size}, not {base:#x}")
+    device.keep_map(0, 0)
+    total = size + size // 4
+    name = {"data_id": STAGING, "fragment": 0xFFFF, "version": 1}
+    device.put_entry({
+        **name,
+        "node": device.chip,
+        "base": base,
+        "size": total,
+        "permissions": {"write": 1},
+    })
+    transport.store(HOST_NODE, scratch, bytes(total))
+    transport.transfer(
+        write=True,
+        node=device.chip,
+        logical_address=encode(LogicalAddress, name).to_bytes(12, "little"),
+        local=scratch,
+        size=total,
+    )
+    device.remove_entries()
+    device.keep_map(base, size)
+
+
 class Mover:
     """Changes map entries at their homes, and moves fragments, while chips run.
 
@@ -62,7 +107,7 @@ class Mover:
     homes : Homes
         As the chips know them.
     chips : int
-        Number of chips.
+        Number of chips: their nodes are 0, 1, 2 and so on.
     scratch, scratch_bytes : int
         Where in the host's memory copies may lie on their way.
     """
@@ -81,7 +126,7 @@ class Mover:
     def fence(self, node: int) -> None:
         """Wait for `node` no more, neither as a home nor as one that shares entries."""
         self._dead.add(node)
-        for home in OWN:
+        for home in {home for pair in self._homes for home in pair if self._owned(home)}:
             self._transport.fence(home, node, True)
 
     def update(self, entry: Mapping[str, Any]) -> None:
@@ -168,6 +213,10 @@ class Mover:
             ended.append(self._moves.pop(0))
         return ended
 
+    def _owned(self, node: int) -> bool:
+        """Whether the host keeps the map of `node` itself: that goes for all but chips."""
+        return node >= self._chips
+
     def _queue(self, move: Move, earliest: int) -> None:
         """All that a move consists of."""
         before, after = move.before, move.after
@@ -193,7 +242,7 @@ class Mover:
         if writable:
             errands += self._known(after)
         errands += self._forgotten(staging)
-        if staging["node"] not in OWN:
+        if not self._owned(staging["node"]):
             errands += self._updates(staging | {"entry_format": 0})
         move.errands = [
             self._transport.errand(replace(errand, earliest=earliest)) for errand in errands
@@ -221,15 +270,15 @@ class Mover:
     def _known(self, entry: Mapping[str, Any]) -> list[Errand]:
         """Lets the holder of `entry` know it, if the host keeps that one's map, and all others."""
         errands = []
-        if entry["node"] in OWN:
+        if self._owned(entry["node"]):
             errands.append(self._place(entry))
-        if entry["data_id"] != STAGING or entry["node"] not in OWN:
+        if entry["data_id"] != STAGING or not self._owned(entry["node"]):
             errands += self._updates(entry)
         return errands
 
     def _forgotten(self, entry: Mapping[str, Any]) -> list[Errand]:
         """Lets the holder of `entry` know that it is one no more."""
-        return [self._place(entry, gone=True)] if entry["node"] in OWN else []
+        return [self._place(entry, gone=True)] if self._owned(entry["node"]) else []
 
     def _place(self, entry: Mapping[str, Any], *, gone: bool = False) -> Errand:
         permissions = encode(Permissions, entry.get("permissions", {}))

@@ -214,8 +214,8 @@ class Transport(Protocol):
         """
         ...
 
-    def heed(self) -> None:
-        """What nodes and links have reported so far is known, and not to be raised again."""
+    def write_off(self, node: int) -> None:
+        """Raise nothing any more that is reported of a node, or of its link."""
         ...
 
     def errand(self, errand: Errand) -> int:

@@ -162,6 +162,10 @@ class Deployment:
         """Look-ups of each chip that its ATU could answer, and those for which it asked a home."""
         return [device.lookups() for device in self._devices]
 
+    def repeats(self) -> list[tuple[int, int]]:
+        """Packets that each chip's links have sent again, and those that came to it damaged."""
+        return [device.repeats() for device in self._devices]
+
     def counters(self) -> list[dict[CounterBank, dict[Activity, int]]]:
         """Cycles counted by each chip since it was reset, by engine and activity."""
         return [device.counters() for device in self._devices]
@@ -173,10 +177,8 @@ class Deployment:
             try:
                 return self._transport.wait(max(end - self._transport.now, 0))
             except NetworkError as error:
-                for node in error.nodes:
-                    if node not in self.lost and not self._replace(node):
-                        raise
-                self._transport.heed()
+                if not error.nodes or not all(self._replace(node) for node in error.nodes):
+                    raise
 
     def _replace(self, store: int) -> bool:
         """Let the other store, and the host, take over. Whether there is another one."""
@@ -184,9 +186,11 @@ class Deployment:
         if not left or store not in self._stores or store == HOST_NODE:
             return False
         self.lost[store] = self._transport.now
+        self._transport.write_off(store)
         self._store_at(dict.fromkeys((*left, HOST_NODE)))
         for device in self._devices:
             self._fence(device)
+            device.remove_entries()
         return True
 
     def _fence(self, device: Device) -> None:

@@ -175,7 +175,7 @@ class Operation:
             raise error
         self._lose(dict.fromkeys(lost, noticed))
         told = "; ".join(lost.values())
-        if not self._memories:
+        if not self._memories and self._replicas == 1:
             raise SystemLostError(
                 f"The host can't reach the memory node, and what that holds is nowhere else: {told}"
             )

@@ -124,6 +124,7 @@ class Session:
         self._tally = Tally(len(self._plan.layers))
         self._first_lookups: dict[int, tuple[int, int]] = {}
         self._lookups: dict[int, tuple[int, int]] = {}
+        self._repeats: list[tuple[int, int]] = []
         self._link_errors = {"repeated": 0, "damaged": 0}
 
     def __enter__(self) -> Self:
@@ -155,6 +156,7 @@ class Session:
         if self._transport is not None:
             if kind is None and self._tally.inferences:
                 self._lookups = self._do(self._looked_up)
+                self._repeats = self._do(Deployment.repeats)
             self._transport.fabric.close()
             self._transport = None
 
@@ -229,6 +231,12 @@ class Session:
             self._lookups = self._do(self._looked_up)
         return translation(self.plan, self._lookups, self._first_lookups)
 
+    def links(self) -> list[dict[str, int]]:
+        """Of each chip: packets that its links have sent again, and those that came damaged."""
+        if self._transport is not None:
+            self._repeats = self._do(Deployment.repeats)
+        return [{"repeats": repeats, "damaged": damaged} for repeats, damaged in self._repeats]
+
     def recording(self) -> Recording:
         """What was done since the session began, or the last restart, setup included.
 
@@ -279,6 +287,7 @@ class Session:
             **self._tally.figures(self.plan, self._chips),
             **self._tally.restarts(),
             "packets": dict(self._link_errors),
+            "links": self.links(),
             "atu": self.translation(),
             "layers": self._tally.layers(self.plan, self._chips),
         }

@@ -168,7 +168,7 @@ class Orders:
             report = decode(Invalidated, self.report.value.to_unsigned())
             assert self.pending == {name: report[name] for name in ("node", "number")}
             if self.ready.value == 1:
-                self.done.append(self.pending["number"])
+                self.done.append(report["number"])
                 self.pending = None
         order = self.orders.accepted()
         if order is not None:

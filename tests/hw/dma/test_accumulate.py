@@ -153,7 +153,7 @@ async def refuses(dut):
         (dict(permissions=dict(read=1, write=1)), FaultCode.PERMISSION),
         (dict(version=8), FaultCode.VERSION),
         (dict(permissions=PERMISSIONS | dict(moving=1)), FaultCode.VERSION),
-        (dict(node=NODE + 1, replica=NODE), FaultCode.ATU_MISS),
+        (dict(node=NODE + 1, replica=NODE), FaultCode.VERSION),
         (dict(size=15), FaultCode.BOUNDS),
     ):
         bench.enter(permissions=PERMISSIONS)

@@ -152,8 +152,8 @@ async def takes_few_cycles(dut, size):
                 seen.setdefault(name, []).append(cycle)
         await RisingEdge(dut.clk)
     [job], [done] = seen["job"], seen["done"]
-    assert seen["request"][0] - job == 5
-    assert seen["request"][-1] - job == 4 + beats(PacketKind.READ, size, bench.link_bytes)
+    assert seen["request"][0] - job == 4
+    assert seen["request"][-1] - job == 3 + beats(PacketKind.READ, size, bench.link_bytes)
     assert seen["write"][-1] - seen["reply"][-1] == 1
     assert done - seen["write"][-1] == 2
     await bench.finish(1)

@@ -19,7 +19,7 @@ __all__ = ["BASE", "HOST", "NODE", "SIZE", "Bench", "entry"]
 NODE, HOST = 5, 33
 
 #: The table: 16 entries, or two sets.
-BASE, SIZE = 0x140, 512
+BASE, SIZE = 0x800, 512
 
 
 def entry(key, **fields):

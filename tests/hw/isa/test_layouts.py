@@ -514,6 +514,7 @@ ENUMS = {
             "LINK_TX": 6,
             "LINK_RX": 7,
             "ATU": 8,
+            "LINK_ERRORS": 9,
         },
     ),
 }

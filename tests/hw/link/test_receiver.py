@@ -30,6 +30,7 @@ class Bench:
         self.sequence = 0
         self.faults, self.grants, self.notices = [], [], []
         self.retries = self.accepted = 0
+        self.damaged = 0
         self.freed = dict.fromkeys(CLASSES, 0)
         cocotb.start_soon(self.watch())
 
@@ -48,6 +49,7 @@ class Bench:
                 self.notices.append((notice, self.dut.same.value == 1))
             self.retries += self.dut.retry.value == 1
             self.accepted += self.dut.accepted.value == 1
+            self.damaged += self.dut.damaged.value == 1
             for n, name in enumerate(CLASSES):
                 self.freed[name] += self.dut.freed.value.to_unsigned() >> n & 1
 
@@ -115,6 +117,7 @@ async def good_packets_pass(dut):
     assert bench.freed == {name: len(beats) for name, beats in packets.items()}
     assert bench.held() == dict.fromkeys(CLASSES, 0)
     assert (dut.expected.value, bench.accepted, bench.retries) == (4, 4, 0)
+    assert bench.damaged == 0
 
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
@@ -253,7 +256,7 @@ async def a_packet_cut_short_is_dropped(dut):
     await bench.put(short, whole)
     await bench.expect(whole)
     await bench.quiet()
-    assert (bench.faults, bench.retries) == ([], 1)
+    assert (bench.faults, bench.retries, bench.damaged) == ([], 1, 1)
 
 
 @cocotb.test(timeout_time=50, timeout_unit="us")

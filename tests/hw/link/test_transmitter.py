@@ -37,6 +37,7 @@ class Bench:
         self.sources = {name: StreamSource(dut, getattr(transmitter, name)) for name in CLASSES}
         self.packets, self.credits, self.notices = [], [], []
         self.dropped = []
+        self.repeated = 0
         self.activity = []
         cocotb.start_soon(self.watch())
 
@@ -46,6 +47,7 @@ class Bench:
         while True:
             await FallingEdge(self.dut.clk)
             self.activity.append(Activity(self.dut.activity.value.to_unsigned()))
+            self.repeated += self.dut.repeated.value == 1
             if self.dut.dropped.value == 1:
                 self.dropped.append(self.dut.destination.value.to_unsigned())
             if self.dut.valid.value != 1:
@@ -272,6 +274,7 @@ async def goes_back_when_asked(dut):
     await bench.notice(2, again=True)
     await ClockCycles(dut.clk, 200)
     assert bench.sequences() == [*range(6), *range(2, 6)]
+    assert bench.repeated == 4
     assert bench.packets[2:6] == bench.packets[6:]
     assert [header["sequence"] for header, _ in bench.notices[before:]] == [2]
     await bench.notice(6, again=True)
@@ -293,6 +296,7 @@ async def stops_repeating_what_has_arrived(dut):
     bench.send("reply", PacketKind.WRITE_ACK)
     await ClockCycles(dut.clk, 400)
     assert bench.sequences() == [0, 1, 2, 3, 0, 3, 4]
+    assert bench.repeated == 2
 
 
 @cocotb.test(timeout_time=200, timeout_unit="us")

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from intarsia.isa.instruction import TOKENS, ControlOp, Stream
+from intarsia.isa.instruction import TOKENS, UNIT, ControlOp, Stream
 from tests.hw.sequencer.bench import ENGINES
 from tests.hw.sequencer.programs import unroll
 
@@ -72,7 +72,9 @@ def check_run(events, context, streams, bases):
         if event.context == context and event.kind == "job":
             opcode, descriptor = event.value
             instruction = model.start(event.stream, opcode)
-            assert descriptor == instruction.content(bases)
+            # What an engine gets behind a short body says nothing.
+            body = (1 << 8 * UNIT * (instruction.info.units - 1)) - 1
+            assert descriptor & body == instruction.content(bases)
         elif event.context == context and event.kind == "done":
             model.complete(event.stream)
         elif event.kind == "notify" and event.value >> 28 == context:

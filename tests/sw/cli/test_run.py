@@ -40,6 +40,7 @@ KEYS = [
     "recoveries",
     "failovers",
     "packets",
+    "links",
     "atu",
     "layers",
 ]

@@ -28,6 +28,7 @@ REPORT = {
     "recoveries": [],
     "failovers": [],
     "packets": {"repeated": 0, "damaged": 0},
+    "links": [{"repeats": 0, "damaged": 0}] * 2,
     "atu": [
         {"working_set": 7, "entries": 256, "hits": 90, "misses": 9, "later_hit_rate": 1.0},
         {"working_set": 9, "entries": 256, "hits": 93, "misses": 9, "later_hit_rate": 0.992},
@@ -101,3 +102,19 @@ def test_json_is_the_report(tmp_path):
     path = tmp_path / "new" / "report.json"
     write(REPORT, path)
     assert json.loads(path.read_text()) == REPORT
+
+
+def test_what_was_survived_is_told():
+    report = REPORT | {
+        "restarts": 1,
+        "killed": [1, 32],
+        "recoveries": [{"latency": 6_592}],
+        "failovers": [{"latency": 6_720}],
+        "packets": {"repeated": 7, "damaged": 2},
+        "links": [{"repeats": 1, "damaged": 0}, {"repeats": 2, "damaged": 3}],
+    }
+    told = rows(summary(report))
+    assert ["packets damaged, sent again", "5, 10"] in told
+    assert ["restarts", "1"] in told
+    assert ["nodes lost", "1, 32, noticed within 6,720 cycles"] in told
+    assert not [row for row in rows(summary(REPORT)) if row[0] in ("restarts", "nodes lost")]

@@ -10,14 +10,13 @@ from intarsia.cosim.faults import NO_FAULTS, Faults
 from intarsia.cosim.transport import SimulatedTransport
 from intarsia.driver.device import Device
 from intarsia.driver.errors import ChipFaultError
-from intarsia.driver.remap import Mover, RemapError
+from intarsia.driver.remap import Mover, RemapError, keep_map
 from intarsia.driver.transport import Errand, ErrandKind, State
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.config import config
 from intarsia.isa.faults import FaultCode
-from intarsia.isa.fragment import Permissions
-from intarsia.isa.registers import Register
+from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, homes
 
 CHIPS = 3
@@ -44,7 +43,7 @@ class System:
         self.devices = [Device(self.transport, chip) for chip in range(CHIPS)]
         for device in self.devices:
             device.set_homes(self.homes)
-            device.keep_map(TABLE, TABLE_BYTES)
+            keep_map(self.transport, device, TABLE, TABLE_BYTES, scratch=SCRATCH)
         self.mover = Mover(
             self.transport, self.homes, chips=CHIPS, scratch=SCRATCH, scratch_bytes=1024
         )
@@ -205,7 +204,7 @@ def test_a_move_that_fails_leaves_the_fragment(system):
         RemapError, match=r"Fragment 0 .* was not moved: node 1 refused .* fault 8$"
     ):
         system.finish()
-    system.transport.wait(5000)
+    system.fabric.run(5000)
     assert outcome(system, entry | {"version": 3}, write=True) == ""
 
 
@@ -227,15 +226,39 @@ def test_dead_sharers_are_named_and_fenced(keepers):
         entry = entry_of(0, 2, 0x200)
         settle(system, entry, bytes(SIZE))
         system.transfer(entry)
-        system.fabric.run(60_000 - system.fabric.now)
-        with pytest.raises(RemapError, match=rf"keeps its place: node {keepers[0]} .* fault 17$"):
-            system.mover.update(entry | {"version": 2, "node": 1, "replica": 1})
+        system.transport.rest(60_000 - system.transport.now)
+        after = entry | {"version": 2, "node": 1, "replica": 1}
+        bits = encode(FragmentEntry, {"entry_format": FRAGMENT_FORMAT, **after})
+        update = Errand(
+            kind=ErrandKind.UPDATE,
+            node=keepers[0],
+            data_id=entry["data_id"],
+            fragment=entry["fragment"],
+            entry=bits.to_bytes(32, "little"),
+        )
+        number = system.transport.errand(update)
+        system.transport.rest(40_000)
+        found = system.transport.standing(number)
+        assert found.state is State.FAILED and found.what.endswith("fault 17")
         if keepers[0] < CHIPS:
             with pytest.raises(ChipFaultError, match=r"NODE_DEAD reported by its home .*node 2"):
                 system.devices[keepers[0]].raise_fault()
         system.mover.fence(2)
         for chip in range(2):
-            system.devices[chip].write(Register.FENCE, 1 << 16 | 2)
+            system.devices[chip].fence(2)
         now = system.transport.now
-        system.mover.update(entry | {"version": 3, "node": 1, "replica": 1})
+        system.mover.update(after | {"version": 3})
         assert system.transport.now < now + 5000
+
+
+@pytest.mark.parametrize(
+    ("base", "size", "message"),
+    [
+        (0x3000, 0x300, "2\\*\\*8 to 2\\*\\*17 bytes"),
+        (0x3400, 0x400, "multiple of 2048, not 0x3400"),
+    ],
+    ids=["size", "base"],
+)
+def test_tables_that_cannot_be_are_named(base, size, message):
+    with pytest.raises(ValueError, match=message):
+        keep_map(None, None, base, size, scratch=0)

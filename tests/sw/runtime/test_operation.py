@@ -33,6 +33,10 @@ class Transport:
 
     def __init__(self):
         self._clock = itertools.count()
+        self.avoided = set()
+
+    def avoid(self, nodes):
+        self.avoided |= {*nodes}
 
     @property
     def now(self):
@@ -158,6 +162,7 @@ def test_those_that_are_left_know_who_is_dead(system):
     dead.append(1)
     made.do(failing(NetworkError("silent")))
     assert made.do(lambda deployment: deployment.fenced) == [1]
+    assert made._transport.avoided == {1}
     assert made.lost == {1: made.restarts[0].noticed}
 
 
@@ -170,10 +175,18 @@ def test_memory_nodes_that_die_need_no_restart(system):
     assert made.do(lambda deployment: deployment.stores) == (MEMORY_NODES[1], HOST_NODE)
 
 
-def test_the_last_memory_node_is_named(system):
+def test_the_host_has_replicas_at_last(system):
     made, dead, _ = system
     dead += MEMORY_NODES
-    with pytest.raises(SystemLostError, match="32 is dead; 34 is dead"):
+    assert made.do(failing(NetworkError("x"))) == "done"
+    assert made.do(lambda deployment: deployment.stores) == (HOST_NODE,)
+
+
+def test_the_only_memory_node_is_named(system):
+    made, dead, _ = system
+    made._replicas, made._memories = 1, MEMORY_NODES[:1]
+    dead.append(MEMORY_NODES[0])
+    with pytest.raises(SystemLostError, match=r"can.t reach the memory node.*32 is dead"):
         made.do(failing(DriverError("x")))
 
 

@@ -123,6 +123,9 @@ API int cosim_reset(Fabric* fabric, uint16_t chip) {
 /// Faults so far are known, and end no run any more.
 API void cosim_heed(Fabric* fabric) { fabric->heed(); }
 
+/// What is reported of `node` ends no run any more.
+API void cosim_write_off(Fabric* fabric, uint16_t node) { fabric->write_off(node); }
+
 /// Forgets all transfers of `node`, whether or not they have begun.
 API int cosim_abandon(Fabric* fabric, uint16_t node) {
     return guarded(-1, [&] {

@@ -107,17 +107,55 @@ void Endpoint::issue() {
             const auto from = memory_.begin() + static_cast<std::ptrdiff_t>(request.local);
             packet.payload.assign(from, from + packet.length);
         }
-        end_.push(packet);
-        waiting_[packet.transaction] = std::move(request);
+        const uint16_t transaction = packet.transaction;
+        post(packet);
+        waiting_[transaction] = std::move(request);
     }
 }
 
+void Endpoint::post(Packet packet) {
+    if (packet.destination == node_) own_.push_back(std::move(packet));
+    else end_.push(std::move(packet));
+}
+
+void Endpoint::take(const Packet& packet, uint64_t now) {
+    switch (packet.message_class()) {
+        case isa::MessageClass::REPLY:
+            if (packet.kind == PacketKind::MAP_INVALIDATED) home_.invalidated(packet);
+            else finish(packet, now);
+            break;
+        case isa::MessageClass::FORWARD:
+            hear(packet, now);
+            break;
+        default:
+            perform(packet, now);
+    }
+}
+
+void Endpoint::hear(const Packet& question, uint64_t now) {
+    if (question.kind == PacketKind::MAP_LOOKUP) return home_.look_up(question);
+    // This node keeps no entries of others.
+    Packet reply;
+    reply.destination = question.source;
+    reply.source = node_;
+    reply.kind = PacketKind::MAP_INVALIDATED;
+    reply.transaction = question.transaction;
+    schedule(now + latency_, std::move(reply));
+}
+
+void Endpoint::perform(const Packet& request, uint64_t now) {
+    const unsigned width = end_.link_bytes();
+    free_at_ = now + (request.length + width - 1) / width;
+    if (request.kind == PacketKind::MAP_UPDATE) return home_.update(request);
+    schedule(free_at_ + latency_, answer(request, free_at_));
+}
+
 void Endpoint::serve(uint64_t now) {
+    for (; !own_.empty(); own_.pop_front()) take(own_.front(), now);
     while (end_.front(isa::MessageClass::REPLY)) {
         const Packet reply = end_.pop(isa::MessageClass::REPLY);
         end_.release(reply);
-        if (reply.kind == PacketKind::MAP_INVALIDATED) home_.invalidated(reply);
-        else finish(reply, now);
+        take(reply, now);
     }
     while (end_.front(isa::MessageClass::CONTROL)) {
         const Packet packet = end_.pop(isa::MessageClass::CONTROL);
@@ -130,33 +168,18 @@ void Endpoint::serve(uint64_t now) {
     while (end_.front(isa::MessageClass::FORWARD)) {
         const Packet question = end_.pop(isa::MessageClass::FORWARD);
         end_.release(question);
-        if (question.kind == PacketKind::MAP_LOOKUP) {
-            home_.look_up(question);
-            continue;
-        }
-        // This node keeps no entries of others.
-        Packet reply;
-        reply.destination = question.source;
-        reply.source = node_;
-        reply.kind = PacketKind::MAP_INVALIDATED;
-        reply.transaction = question.transaction;
-        schedule(now + latency_, std::move(reply));
+        take(question, now);
     }
     // One request at a time moves its bytes; replies follow each other by the latency.
     while (now >= free_at_ && end_.front(isa::MessageClass::REQUEST)) {
         const Packet request = end_.pop(isa::MessageClass::REQUEST);
         end_.release(request);
-        const unsigned width = end_.link_bytes();
-        free_at_ = now + (request.length + width - 1) / width;
-        if (request.kind == PacketKind::MAP_UPDATE) {
-            home_.update(request);
-            continue;
-        }
-        schedule(free_at_ + latency_, answer(request, free_at_));
+        take(request, now);
     }
     while (!replies_.empty() && replies_.front().due <= now) {
-        end_.push(std::move(replies_.front().packet));
+        Packet reply = std::move(replies_.front().packet);
         replies_.pop_front();
+        post(std::move(reply));
     }
 }
 

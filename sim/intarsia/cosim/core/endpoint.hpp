@@ -77,6 +77,10 @@ private:
         Packet packet;
     };
 
+    void post(Packet packet);
+    void take(const Packet& packet, uint64_t now);
+    void hear(const Packet& question, uint64_t now);
+    void perform(const Packet& request, uint64_t now);
     void serve(uint64_t now);
     void schedule(uint64_t due, Packet reply);
     Packet answer(const Packet& request, uint64_t now);
@@ -98,6 +102,7 @@ private:
     Errands errands_;
     uint64_t now_ = 0;
     size_t pending_ = 0;
+    std::deque<Packet> own_;     // to this node itself
     std::deque<Reply> replies_;  // by the cycle in which they are due
     std::deque<Request> queued_;
     std::map<uint16_t, Request> waiting_;

@@ -157,7 +157,14 @@ std::vector<std::string> Fabric::faults() const {
     std::sort(all.begin(), all.end());
     std::set_difference(all.begin(), all.end(), heeded_.begin(), heeded_.end(),
                         std::back_inserter(fresh));
+    for (const auto& begin : written_off_)
+        std::erase_if(fresh, [&](const auto& fault) { return fault.starts_with(begin); });
     return fresh;
+}
+
+void Fabric::write_off(uint16_t node) {
+    const std::string name = "node " + std::to_string(node) + ": ";
+    written_off_.insert(written_off_.end(), {name, "hub, port of " + name});
 }
 
 void Fabric::heed() {

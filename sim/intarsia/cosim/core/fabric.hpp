@@ -58,6 +58,9 @@ public:
     std::vector<std::string> faults() const;
     void heed();
 
+    /// What is reported of `node` is heeded from now on.
+    void write_off(uint16_t node);
+
     /// Bytes that have crossed links, both ways, headers included.
     uint64_t crossed() const;
 
@@ -93,6 +96,7 @@ private:
     std::vector<Token> idle_, unheard_;  // what comes to open ports, and what they say
     bool faulty_ = false;
     std::vector<std::string> heeded_;  // in order of the alphabet
+    std::vector<std::string> written_off_;  // how lines begin that are heeded
     std::vector<Attached> attached_;
     Hub hub_;
     std::vector<unsigned> hub_in_, hub_out_;

@@ -1,0 +1,89 @@
+"""Mutants of the requesting side of remote transfers."""
+
+from tests.mutants.runner import Mutant
+
+__all__ = ["REMOTE"]
+
+SENDER = "tests/hw/dma/test_sender.py::test_sender[tiny]"
+LISTER = "tests/hw/dma/test_lister.py::test_stitches[tiny]"
+QUEUE = "tests/hw/dma/test_remote.py::test_remote_queue[tiny]"
+
+REMOTE = (
+    Mutant(
+        "remote: what is sent again is looked up where it was",
+        "hw/intarsia/dma/sender.py",
+        "Mux(takes, self.again & ~self.half, again & ~half)",
+        "0",
+        SENDER,
+    ),
+    Mutant(
+        "remote: sums go to replicas",
+        "hw/intarsia/dma/sender.py",
+        "self.holder_dead & ~sums",
+        "self.holder_dead",
+        SENDER,
+    ),
+    Mutant(
+        "remote: the second half of a WRITE goes to where the first went",
+        "hw/intarsia/dma/sender.py",
+        "Mux(second, was_holder,",
+        "Mux(second, ~was_holder,",
+        SENDER,
+    ),
+    Mutant(
+        "remote: a WRITE that was refused is half done",
+        "hw/intarsia/dma/transactions.py",
+        "halves & ~(opened | returned | expires)",
+        "halves & ~(opened | expires)",
+        SENDER,
+    ),
+    Mutant(
+        "remote: who does not answer is asked for ever",
+        "hw/intarsia/dma/fence.py",
+        "~self.ready | self.word.valid | self.lost.valid",
+        "~self.ready | self.word.valid",
+        SENDER,
+    ),
+    Mutant(
+        "remote: half the patience",
+        "hw/intarsia/dma/transactions.py",
+        "Mux(period, awaits & old & ~claimed, 0)",
+        "Mux(period, awaits & ~claimed, 0)",
+        SENDER,
+    ),
+    Mutant(
+        "remote: the dead are listened to",
+        "hw/intarsia/dma/receiver.py",
+        "(self.target.node == header.source) & ~self.dead",
+        "(self.target.node == header.source)",
+        SENDER,
+    ),
+    Mutant(
+        "remote: all tries at once",
+        "hw/intarsia/dma/receiver.py",
+        "self.back.p.late.eq(self.target.tries != 1)",
+        "self.back.p.late.eq(0)",
+        SENDER,
+    ),
+    Mutant(
+        "lists: local addresses count from the start of the memory",
+        "hw/intarsia/dma/cutter.py",
+        "work.base + Mux(started, start.address, record.local)",
+        "Mux(work.stitches, 0, work.base) + Mux(started, start.address, record.local)",
+        LISTER,
+    ),
+    Mutant(
+        "lists: a record has no more rows than what is left of those before it",
+        "hw/intarsia/dma/cutter.py",
+        "                    work.row.eq(1),\n                    work.count",
+        "                    work.count",
+        LISTER,
+    ),
+    Mutant(
+        "lists: damaged records are cut",
+        "hw/intarsia/dma/cutter.py",
+        "wrong.eq(damaged | (record.row_bytes == 0))",
+        "wrong.eq(record.row_bytes == 0)",
+        LISTER,
+    ),
+)

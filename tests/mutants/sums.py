@@ -1,0 +1,74 @@
+"""Mutants of what adds sums exactly once, and of what says that nothing moves any more."""
+
+from tests.mutants.runner import Mutant
+
+__all__ = ["SUMS"]
+
+ACCUMULATE = "tests/hw/dma/test_accumulate.py::test_accumulate[tiny]"
+RESPONDER = "tests/hw/dma/test_responder.py::test_responder[tiny]"
+
+SUMS = (
+    Mutant(
+        "sums: what is repeated is added again",
+        "hw/intarsia/dma/performed.py",
+        "self.repeated.eq(~newer & recent & row.performed.bit_select(place, 1))",
+        "self.repeated.eq(0)",
+        ACCUMULATE,
+    ),
+    Mutant(
+        "sums: what comes late is forgotten when later ones come",
+        "hw/intarsia/dma/performed.py",
+        "(row.performed << after[: len(place)]) | 1",
+        "1",
+        ACCUMULATE,
+    ),
+    Mutant(
+        "sums: what is too old to be remembered is added",
+        "hw/intarsia/dma/performed.py",
+        "self.outdated.eq(~newer & ~recent)",
+        "self.outdated.eq(0)",
+        ACCUMULATE,
+    ),
+    Mutant(
+        "sums: who is fenced is remembered",
+        "hw/intarsia/dma/performed.py",
+        "write.addr.eq(self.fence.p.node)",
+        "write.addr.eq(self.fence.p.node + 1)",
+        ACCUMULATE,
+    ),
+    Mutant(
+        "sums: they are added to damaged bytes",
+        "hw/intarsia/dma/responder.py",
+        "scatter.void.eq(adding & (spoiled | gather.spoiled))",
+        "scatter.void.eq(0)",
+        ACCUMULATE,
+    ),
+    Mutant(
+        "sums: those behind damaged bytes are added",
+        "hw/intarsia/dma/responder.py",
+        "scatter.void.eq(adding & (spoiled | gather.spoiled))",
+        "scatter.void.eq(adding & gather.spoiled)",
+        ACCUMULATE,
+    ),
+    Mutant(
+        "sums: they are added to a replica",
+        "hw/intarsia/dma/responder.py",
+        "(found.replica == self.node) & (head.kind != PacketKind.ACCUMULATE)",
+        "found.replica == self.node",
+        ACCUMULATE,
+    ),
+    Mutant(
+        "sums: what a READ still reads is taken for what is there",
+        "hw/intarsia/dma/responder.py",
+        "with m.Elif(gather.empty):",
+        "with m.Elif(gather.span.ready):",
+        ACCUMULATE,
+    ),
+    Mutant(
+        "dma: the responder is quiet while it still reads",
+        "hw/intarsia/dma/gather.py",
+        "self.reading.eq(piece.valid)",
+        "self.reading.eq(0)",
+        RESPONDER,
+    ),
+)
