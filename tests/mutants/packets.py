@@ -155,9 +155,9 @@ PACKETS = (
     ),
     Mutant(
         "link: packets keep the number of the link that they came by",
-        "hw/intarsia/link/transmitter.py",
-        "beat.data & ~foreign | fields",
-        "beat.data | fields",
+        "hw/intarsia/link/collector.py",
+        "stored.data[link_bit:].eq(link_fields)",
+        "stored.data[link_bit:].eq(link_fields | beat.data[link_bit:])",
         TRANSMITTER,
     ),
     Mutant(
