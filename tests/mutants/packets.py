@@ -140,7 +140,7 @@ PACKETS = (
         ROUTER,
     ),
     Mutant(
-        "router: what is passed on goes before what the chip sends",
+        "router: what the chip sends goes before what is passed on",
         "hw/intarsia/link/router.py",
         "holder.eq(grants)",
         "holder.eq(1)",
