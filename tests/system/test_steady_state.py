@@ -49,7 +49,7 @@ def traces(monkeypatch):
     layer_cycles = session.layer_cycles
 
     def spy(events, layers):
-        seen.append(events)
+        seen.append([list(chip) for chip in events])
         return layer_cycles(events, layers)
 
     monkeypatch.setattr(session, "layer_cycles", spy)

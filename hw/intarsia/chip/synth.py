@@ -16,7 +16,7 @@ from amaranth.lib import wiring
 from rich.console import Console
 from rich.table import Table
 
-from intarsia.chip.area import BUDGETS, RESOURCES, Area, areas, exceeded, total
+from intarsia.chip.area import BUDGETS, GLUE, RESOURCES, Area, areas, exceeded, total
 from intarsia.chip.top import Top
 from intarsia.common.verilog import convert
 from intarsia.isa.config import CONFIGS
@@ -120,7 +120,11 @@ def synthesize(
                 progress(f"yosys: {step[1].lower()}")
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return areas(json.loads((folder / "cells.json").read_text())["modules"], name)
+    found = areas(json.loads((folder / "cells.json").read_text())["modules"], name)
+    between = found.pop(GLUE)
+    # What consists of wires alone has gone.
+    found = {block.rpartition(".")[2]: Area() for block in blocks} | found
+    return dict(sorted(found.items())) | {GLUE: between}
 
 
 def rows(found: dict[str, Area]) -> list[list[str]]:

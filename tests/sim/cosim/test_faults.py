@@ -6,8 +6,7 @@ from contextlib import closing
 import pytest
 
 from intarsia.cosim.fabric import Fabric, FabricError
-from intarsia.cosim.faults import Faults
-from intarsia.cosim.native import NativeError
+from intarsia.cosim.faults import Faults, FaultsError
 from intarsia.isa.packet import LINK_PATIENCE
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
 from tests.sim.cosim.test_fabric import BASE, SIZE, TENSOR, VERSION, read, write
@@ -98,7 +97,7 @@ def test_an_idle_link_stays_up():
 
 
 def test_a_node_that_is_not_there_cannot_be_cut_off():
-    with pytest.raises(NativeError, match="there is no node 7"):
+    with pytest.raises(FaultsError, match="there is no chip7"):
         made(cut={7: 0})
 
 

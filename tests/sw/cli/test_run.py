@@ -92,7 +92,7 @@ def test_random_input_is_seeded(tmp_path):
 
 def test_faults_are_survived_and_told(tmp_path, images, capsys):
     files = ["--input", images, "--json", tmp_path / "r.json", "--report", tmp_path / "out"]
-    spec = "drop=1e-3,kill=chip0@30000,seed=7"
+    spec = "drop=1e-2,kill=chip0@30000,seed=7"
     assert leave("run", MODEL, *CHIPS, "--check", "--faults", spec, *files) == 0
     report = json.loads((tmp_path / "r.json").read_text())
     assert (report["restarts"], report["killed"], report["mismatches"]) == (1, [0], 0)
