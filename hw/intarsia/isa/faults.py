@@ -66,10 +66,6 @@ class FaultCode(enum.Enum, shape=8):
     """A node does not answer, or is fenced: it holds a fragment that nobody else has, or shares an
     entry of the map that has changed. data_id; info: fragment; node: which one."""
 
-    CHECKSUM = 18
-    """The fragment's bytes are not those of its CRC-32C. data_id; info: fragment; node: who sent
-    them."""
-
     HOME_FULL = 19
     """A home has no room for an entry. data_id; info: fragment."""
 

@@ -1,5 +1,6 @@
 """Options that commands share, with what a shell may complete them to."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -7,28 +8,22 @@ import typer
 __all__ = ["Chips", "Config", "Faults", "Partition", "Replicas", "Topology"]
 
 
-def _config(name: str) -> str:
-    from intarsia.isa.config import CONFIGS
+def _one_of(kind: str, names: Callable[[], list[str]]) -> Callable[[str], str]:
+    """A check that what was given is one of the `names` of that `kind`."""
 
-    if name not in CONFIGS:
-        known = ", ".join(CONFIGS)
-        raise typer.BadParameter(f"there is no configuration {name!r}, but {known}")
-    return name
+    def check(name: str) -> str:
+        if name not in names():
+            known = ", ".join(names())
+            raise typer.BadParameter(f"there is no {kind} {name!r}, but {known}")
+        return name
+
+    return check
 
 
 def _configs() -> list[str]:
     from intarsia.isa.config import CONFIGS
 
     return list(CONFIGS)
-
-
-def _partition(name: str) -> str:
-    from intarsia.compiler.partition import PARTITIONS
-
-    if name not in PARTITIONS:
-        known = ", ".join(PARTITIONS)
-        raise typer.BadParameter(f"there is no partition {name!r}, but {known}")
-    return name
 
 
 def _partitions() -> list[str]:
@@ -47,15 +42,6 @@ def _faults(spec: str) -> str:
     return spec
 
 
-def _topology(name: str) -> str:
-    from intarsia.isa.topologies import TOPOLOGIES
-
-    if name not in TOPOLOGIES:
-        known = ", ".join(TOPOLOGIES)
-        raise typer.BadParameter(f"there is no topology {name!r}, but {known}")
-    return name
-
-
 def _topologies() -> list[str]:
     from intarsia.isa.topologies import TOPOLOGIES
 
@@ -67,7 +53,7 @@ Config = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        callback=_config,
+        callback=_one_of("configuration", _configs),
         autocompletion=_configs,
         help="Configuration of each chip: tiny, ecp5-85k, large.",
     ),
@@ -91,7 +77,7 @@ Partition = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        callback=_partition,
+        callback=_one_of("partition", _partitions),
         autocompletion=_partitions,
         help="How convolutions are divided among the chips: auto, rows, channels.",
     ),
@@ -100,7 +86,7 @@ Topology = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        callback=_topology,
+        callback=_one_of("topology", _topologies),
         autocompletion=_topologies,
         help="How chips are joined: star, pair, ring, mesh.",
     ),

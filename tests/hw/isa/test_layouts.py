@@ -485,7 +485,6 @@ ENUMS = {
             "SYNC": 15,
             "WATCHDOG": 16,
             "NODE_DEAD": 17,
-            "CHECKSUM": 18,
             "HOME_FULL": 19,
         },
     ),

@@ -1,31 +1,13 @@
 """Faults of chips are told in the words of the plan."""
 
-import pytest
-
-from intarsia.compiler import compile_network, place
+from intarsia.compiler import place
 from intarsia.driver.errors import ChipFaultError
-from intarsia.graph import Mode
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.config import config
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import ConvOp, Stream
 from intarsia.model.program import read_program
 from intarsia.runtime.blame import explain
-from tests.sim.model.test_machine import network
-
-NODES = (1, 4)
-
-
-@pytest.fixture(scope="module")
-def plan():
-    return compile_network(
-        network(),
-        config=config("ecp5-85k"),
-        chips=2,
-        nodes=NODES,
-        mode=Mode.XNNPACK,
-        partition="rows",
-    )
 
 
 def told(plan, chip=4, **fields):

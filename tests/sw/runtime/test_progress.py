@@ -1,29 +1,10 @@
 """What chips wait for is told by barrier, layer, tensor and node."""
 
-import pytest
-
-from intarsia.compiler import FragmentKind, compile_network
-from intarsia.graph import Mode
-from intarsia.isa.config import config
+from intarsia.compiler import FragmentKind
 from intarsia.isa.instruction import ControlOp, RemoteOp, Stream
 from intarsia.model.program import read_program
 from intarsia.runtime.progress import Progress, fragment_name
 from intarsia.runtime.recording import traced
-from tests.sim.model.test_machine import network
-
-NODES = (1, 4)
-
-
-@pytest.fixture(scope="module")
-def plan():
-    return compile_network(
-        network(),
-        config=config("ecp5-85k"),
-        chips=2,
-        nodes=NODES,
-        mode=Mode.XNNPACK,
-        partition="rows",
-    )
 
 
 class Chips:
@@ -72,7 +53,7 @@ def test_who_is_missing_at_a_barrier_is_named(plan):
     assert to_barrier(chips, 1).body.esp == sync.body.esp
     assert chips.progress.waits() == [
         f"chip {node} waits at barrier {sync.body.esp} (layer {layer!r}) for chips nobody"
-        for node in NODES
+        for node in plan.nodes
     ]
 
 
