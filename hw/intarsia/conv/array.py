@@ -19,23 +19,31 @@ class MacArray(wiring.Component):
     Parameters
     ----------
     lanes, columns : int
+    taps : int
+        Lanes in which columns may see bytes of their own: the first ones.
 
     Members
     -------
     valid : In(1)
         Take ``bytes`` and ``weights``.
     bytes : In(data.ArrayLayout(signed(8), lanes))
+    sliding : In(1)
+        The first `taps` lanes see ``windows`` instead.
+    windows : In(data.ArrayLayout(data.ArrayLayout(signed(8), taps), columns))
     weights : In(data.ArrayLayout(data.ArrayLayout(signed(8), lanes), columns))
     sums : Out(data.ArrayLayout(signed(16 + log2(lanes)), columns))
     """
 
-    def __init__(self, *, lanes, columns):
+    def __init__(self, *, lanes, columns, taps):
         self._lanes = lanes
         self._columns = columns
+        self._taps = taps
         vector = data.ArrayLayout(signed(8), lanes)
         super().__init__({
             "valid": In(1),
             "bytes": In(vector),
+            "sliding": In(1),
+            "windows": In(data.ArrayLayout(data.ArrayLayout(signed(8), taps), columns)),
             "weights": In(data.ArrayLayout(vector, columns)),
             "sums": Out(data.ArrayLayout(signed(16 + ceil_log2(lanes)), columns)),
         })
@@ -46,7 +54,12 @@ class MacArray(wiring.Component):
         summing = Signal()
         m.d.sync += summing.eq(self.valid)
         for column in range(self._columns):
-            products = [self.bytes[n] * self.weights[column][n] for n in range(self._lanes)]
+            seen = Signal(self.bytes.shape(), name=f"seen_{column}")
+            m.d.comb += seen.eq(self.bytes)
+            if self._taps:
+                with m.If(self.sliding):
+                    m.d.comb += Cat(seen[n] for n in range(self._taps)).eq(self.windows[column])
+            products = [seen[n] * self.weights[column][n] for n in range(self._lanes)]
             parts = []
             for first in range(0, self._lanes, GROUP):
                 part = sum(products[first : first + GROUP])

@@ -3,8 +3,9 @@
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
-from intarsia.isa.kernel import ConvDescriptor
+from intarsia.isa.kernel import WINDOW, ConvDescriptor
 from intarsia.isa.numerics import Rounding
 
 __all__ = ["DescriptorCheck"]
@@ -17,7 +18,11 @@ RESERVED = ("reserved", "reserved1")
 
 
 class DescriptorCheck(wiring.Component):
-    """Looks for fields that are zero, reserved, or unknown.
+    """Looks for fields that are zero, reserved, unknown, or do not go with ``sliding``.
+
+    Parameters
+    ----------
+    config : ChipConfig
 
     Members
     -------
@@ -32,13 +37,21 @@ class DescriptorCheck(wiring.Component):
     refused: Out(1)
     word: Out(range(ConvDescriptor.as_shape().size // WORD))
 
+    def __init__(self, *, config):
+        self._line_pixels = config.line_pixels
+        super().__init__()
+
     def elaborate(self, platform):
         m = Module()
         job = self.descriptor
 
         wrong = {name: Value.cast(job[name]) == 0 for name in NOT_ZERO}
         wrong |= {name: job[name] != 0 for name in RESERVED}
-        wrong["run"] |= job.diagonal & (job.run != 1)
+        wrong["run"] |= (job.diagonal | job.sliding) & (job.run != 1)
+        if self._line_pixels:
+            wrong |= self._wrong_window(wrong)
+        else:
+            wrong["sliding"] = job.sliding
         wrong["rounding"] = ~Value.cast(job.rounding).matches(*(mode.value for mode in Rounding))
 
         offsets = {name: field.offset for name, field in ConvDescriptor.as_shape()}
@@ -47,3 +60,22 @@ class DescriptorCheck(wiring.Component):
                 m.d.comb += [self.refused.eq(1), self.word.eq(offsets[name] // WORD)]
 
         return m
+
+    def _wrong_window(self, wrong):
+        """Fields that the windows of ``sliding`` don't have, besides those that are `wrong`."""
+        job = self.descriptor
+        columns = job.x_taps - 1
+        reach = Mux(job.x_taps == WINDOW, job.tap_step << 1, Mux(columns == 0, 0, job.tap_step))
+        pixels = job.row_bytes <= job.tap_step
+        pixels |= job.row_bytes > job.tap_step << ceil_log2(self._line_pixels)
+        found = {
+            "row_taps": job.row_taps > WINDOW,
+            "x_taps": job.x_taps > WINDOW,
+            "row_bytes": pixels,
+            "dilation_y": job.dilation_y != 1,
+            "pad_top": (job.pad_top < 0) | (job.pad_top >= job.row_taps),
+            "tap_step": job.tap_step == 0,
+            "sliding": job.diagonal,
+            "pad_left": job.pad_left > reach,
+        }
+        return {name: wrong.get(name, 0) | job.sliding & found[name] for name in found}

@@ -9,12 +9,12 @@ from intarsia.conv.accumulator import AccumulatorMemory
 from intarsia.conv.array import MacArray
 from intarsia.conv.check import DescriptorCheck
 from intarsia.conv.drain import Drain
-from intarsia.conv.feeder import Feeder
+from intarsia.conv.input import InputPath
+from intarsia.conv.lines import TAPS
 from intarsia.conv.pacer import Pacer
 from intarsia.conv.passes import PassGenerator
 from intarsia.conv.reports import DamageReports
 from intarsia.conv.sharing import SharedRead
-from intarsia.conv.walker import PixelWalker
 from intarsia.conv.weights import WeightLoader, WeightRegisters
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultCode
@@ -69,14 +69,15 @@ class ConvEngine(wiring.Component):
         config = self._config
         lanes, columns = config.lanes, config.columns
 
-        m.submodules.check = check = DescriptorCheck()
+        m.submodules.check = check = DescriptorCheck(config=config)
         m.submodules.passes = passes = PassGenerator(config=config)
-        m.submodules.walker = walker = PixelWalker(config=config)
-        m.submodules.feeder = feeder = Feeder(lanes=lanes)
+        m.submodules.inputs = inputs = InputPath(config=config)
         m.submodules.loader = loader = WeightLoader(config=config)
         m.submodules.weights = weights = WeightRegisters(lanes=lanes, columns=columns)
         m.submodules.pacer = pacer = Pacer(config=config)
-        m.submodules.array = array = MacArray(lanes=lanes, columns=columns)
+        m.submodules.array = array = MacArray(
+            lanes=lanes, columns=columns, taps=TAPS if config.line_pixels else 0
+        )
         m.submodules.accumulators = accumulators = AccumulatorMemory(
             config=config, sums=array.sums.shape()
         )
@@ -85,10 +86,9 @@ class ConvEngine(wiring.Component):
         m.submodules.reports = reports = DamageReports()
 
         # Work flows from job to passes, beats, vectors, sums.
-        connect(m, passes=passes.o, walker=walker.i)
-        connect(m, walker=walker.resume, passes=passes.resume)
-        connect(m, walker=walker.o, feeder=feeder.i)
-        connect(m, feeder=feeder.o, pacer=pacer.vector)
+        connect(m, passes=passes.o, inputs=inputs.i)
+        connect(m, inputs=inputs.resume, passes=passes.resume)
+        connect(m, inputs=inputs.o, pacer=pacer.vector)
         connect(m, passes=passes.weights, loader=loader.i)
         connect(m, loader=loader.o, weights=weights.i)
         connect(m, pacer=pacer.update, accumulators=accumulators.update)
@@ -97,6 +97,7 @@ class ConvEngine(wiring.Component):
             pacer.weights_valid.eq(weights.valid),
             array.valid.eq(pacer.take),
             array.bytes.eq(pacer.vector.p.bytes),
+            array.windows.eq(inputs.windows),
             array.weights.eq(weights.weights),
             accumulators.sums.eq(array.sums),
             drain.finished.eq(accumulators.finished),
@@ -110,7 +111,7 @@ class ConvEngine(wiring.Component):
         # The array needs weights at once, the drain needs records when sums are complete.
         connect(m, loader=loader.read, sharing=sharing.urgent)
         connect(m, drain=drain.lookup, sharing=sharing.other)
-        connect(m, flipped(self.input_read), feeder.read)
+        connect(m, flipped(self.input_read), inputs.read)
         connect(m, flipped(self.weight_read), sharing.read)
         connect(m, flipped(self.output_write), drain.write)
 
@@ -122,14 +123,14 @@ class ConvEngine(wiring.Component):
         m.d.comb += [
             check.descriptor.eq(job),
             passes.descriptor.eq(job),
-            walker.descriptor.eq(job),
-            feeder.zero_point.eq(job.zero_point),
-            feeder.context.eq(held.context),
+            inputs.descriptor.eq(job),
+            inputs.context.eq(held.context),
+            array.sliding.eq(job.sliding),
             loader.base.eq(job.weights.offset),
             loader.context.eq(held.context),
             weights.diagonal.eq(job.diagonal),
             drain.job.p.eq(held),
-            computing.eq(passes.busy | walker.busy | feeder.busy),
+            computing.eq(passes.busy | inputs.busy),
         ]
         with m.If(drain.job.valid & drain.job.ready):
             m.d.sync += handed_over.eq(1)
@@ -149,8 +150,8 @@ class ConvEngine(wiring.Component):
             m.d.comb += [reports.computed.valid.eq(1), reports.computed.p.eq(weight_data.p.address)]
         with m.Else():
             m.d.comb += [
-                reports.computed.valid.eq(feeder.damaged.valid),
-                reports.computed.p.eq(feeder.damaged.p),
+                reports.computed.valid.eq(inputs.damaged.valid),
+                reports.computed.p.eq(inputs.damaged.p),
             ]
 
         fault = self.engine.fault

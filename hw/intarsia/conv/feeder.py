@@ -6,7 +6,7 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from intarsia.common.ports import MemoryRead
-from intarsia.conv.walker import Beat
+from intarsia.conv.walker import Beat, Slide
 from intarsia.isa.address import CONTEXT, LOCAL
 
 __all__ = ["Feeder", "Vector"]
@@ -18,12 +18,13 @@ DEPTH = 8
 class Vector(data.StructLayout):
     """What the array takes in one cycle."""
 
-    def __init__(self, lanes):
+    def __init__(self, config):
         super().__init__({
-            "bytes": data.ArrayLayout(signed(8), lanes),
+            "bytes": data.ArrayLayout(signed(8), config.lanes),
             "first": 1,  # see `Beat`
             "final": 1,
             "last": 1,
+            "slide": Slide(config),
         })
 
 
@@ -35,7 +36,7 @@ class Feeder(wiring.Component):
 
     Parameters
     ----------
-    lanes : int
+    config : ChipConfig
 
     Members
     -------
@@ -43,23 +44,23 @@ class Feeder(wiring.Component):
         Must be held while there are beats.
     context : In(CONTEXT)
         Must be held while there are beats.
-    i : In(stream.Signature(Beat(lanes)))
+    i : In(stream.Signature(Beat(config)))
     read : Out(MemoryRead(lanes))
-    o : Out(stream.Signature(Vector(lanes)))
+    o : Out(stream.Signature(Vector(config)))
     busy : Out(1)
         Vectors are on their way, or wait to be accepted.
     damaged : Out(stream.Signature(LOCAL, always_ready=True))
         Address of a vector that came damaged. It goes on its way all the same.
     """
 
-    def __init__(self, *, lanes):
-        self._lanes = lanes
+    def __init__(self, *, config):
+        self._lanes = lanes = config.lanes
         super().__init__({
             "zero_point": In(signed(8)),
             "context": In(CONTEXT),
-            "i": In(stream.Signature(Beat(lanes))),
+            "i": In(stream.Signature(Beat(config))),
             "read": Out(MemoryRead(lanes)),
-            "o": Out(stream.Signature(Vector(lanes))),
+            "o": Out(stream.Signature(Vector(config))),
             "busy": Out(1),
             "damaged": Out(stream.Signature(LOCAL, always_ready=True)),
         })
@@ -102,6 +103,7 @@ class Feeder(wiring.Component):
             vector.first.eq(arriving.first),
             vector.final.eq(arriving.final),
             vector.last.eq(arriving.last),
+            vector.slide.eq(arriving.slide),
             vector.bytes.eq(read.data.p.bytes),
         ]
         with m.If(~arriving.mask.all()):

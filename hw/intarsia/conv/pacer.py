@@ -24,7 +24,7 @@ class Pacer(wiring.Component):
 
     Members
     -------
-    vector : In(stream.Signature(Vector(lanes)))
+    vector : In(stream.Signature(Vector(config)))
         Accepted in the cycle in which the array takes it.
     weights_valid : In(1)
         The weights of the vector's pass are in place.
@@ -42,7 +42,7 @@ class Pacer(wiring.Component):
     def __init__(self, *, config):
         self._config = config
         super().__init__({
-            "vector": In(stream.Signature(Vector(config.lanes))),
+            "vector": In(stream.Signature(Vector(config))),
             "weights_valid": In(1),
             "weights_release": Out(1),
             "half_drained": In(1),

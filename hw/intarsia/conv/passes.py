@@ -43,6 +43,7 @@ class Pass(data.StructLayout):
     def __init__(self, bank_bytes):
         super().__init__({
             "start": Walk(bank_bytes),
+            "fresh": 1,  # first pass of a block of output channels
             "first": 1,  # first chunk of the window: no sum exists yet
             "final": 1,  # last chunk of the window: sums are complete
         })
@@ -121,6 +122,7 @@ class PassGenerator(wiring.Component):
         ]
         origin_address = Signal.like(walk.address)
         origin_position = Signal.like(walk.position)
+        fresh = Signal()
         m.d.comb += [origin.address.eq(origin_address), origin.position.eq(origin_position)]
 
         # Block of channels: its weights are gone through once for each block of pixels.
@@ -168,7 +170,7 @@ class PassGenerator(wiring.Component):
                     m.next = "MAP"
 
             with m.State("MAP"):
-                m.d.sync += [walk.eq(origin), weight_address.eq(weight_start)]
+                m.d.sync += [walk.eq(origin), fresh.eq(1), weight_address.eq(weight_start)]
                 m.next = "PASS"
 
             with m.State("PASS"), m.If(free):
@@ -176,6 +178,8 @@ class PassGenerator(wiring.Component):
                 start = self.o.p.start
                 m.d.sync += [
                     held.eq(1),
+                    fresh.eq(0),
+                    self.o.p.fresh.eq(fresh),
                     self.o.p.first.eq(chunks.first),
                     self.o.p.final.eq(chunks.final),
                     start.eq(walk),
@@ -198,7 +202,7 @@ class PassGenerator(wiring.Component):
                         channels.eq(channels - config.columns),
                         weight_start.eq(weight_address),
                     ]
-                    with m.If(job.diagonal):
+                    with m.If(job.diagonal | job.sliding):
                         m.d.sync += [
                             origin_address.eq(origin_address + config.columns),
                             origin_position.eq(origin_position + config.columns),
@@ -267,7 +271,7 @@ class _Chunks(wiring.Component):
             last_run.eq(run <= self._lanes),
             last_tap.eq(taps == 1),
             last_row.eq(rows == 1),
-            self.final.eq(last_run & last_tap & last_row),
+            self.final.eq(last_run & last_tap & last_row | job.sliding),
         ]
 
         with m.If(self.advance):

@@ -8,19 +8,37 @@ from intarsia.conv.passes import Pass, Walk
 from intarsia.isa.address import LOCAL
 from intarsia.isa.kernel import ConvDescriptor
 
-__all__ = ["Beat", "PixelWalker"]
+__all__ = ["Beat", "PixelWalker", "Slide"]
+
+
+class Slide(data.StructLayout):
+    """What a pixel does to a window that slides. Without line buffers, it has no bits."""
+
+    def __init__(self, config):
+        super().__init__(
+            {
+                "emits": 1,  # it completes a window
+                "tail": 1,  # and that is the last one of the row before
+                "row_start": 1,  # first pixel of its row
+                "beyond": 1,  # right of the map
+                "above": 2,  # rows of the map above it, at most two
+            }
+            if config.line_pixels
+            else {}
+        )
 
 
 class Beat(data.StructLayout):
     """What the array takes in one cycle, before it is read."""
 
-    def __init__(self, lanes):
+    def __init__(self, config):
         super().__init__({
             "address": LOCAL,
-            "mask": lanes,  # lanes that are not padding
+            "mask": config.lanes,  # lanes that are not padding
             "first": 1,  # of the pass, as in `Pass`
             "final": 1,  # of the pass, as in `Pass`
             "last": 1,  # last one of the pass
+            "slide": Slide(config),
         })
 
 
@@ -41,7 +59,7 @@ class PixelWalker(wiring.Component):
     i : In(stream.Signature(Pass(bank_bytes)))
     resume : Out(stream.Signature(Walk(bank_bytes), always_ready=True))
         The pixel that follows a pass that is ``first``, unless it reaches the end of the map.
-    o : Out(stream.Signature(Beat(lanes)))
+    o : Out(stream.Signature(Beat(config)))
     busy : Out(1)
         A pass is under way, or its last beat is left to be accepted.
     """
@@ -52,7 +70,7 @@ class PixelWalker(wiring.Component):
             "descriptor": In(ConvDescriptor),
             "i": In(stream.Signature(Pass(config.bank_bytes))),
             "resume": Out(stream.Signature(Walk(config.bank_bytes), always_ready=True)),
-            "o": Out(stream.Signature(Beat(config.lanes))),
+            "o": Out(stream.Signature(Beat(config))),
             "busy": Out(1),
         })
 

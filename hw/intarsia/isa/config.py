@@ -23,6 +23,9 @@ class ChipConfig:
         two of them.
     accumulators : int
         Output pixels of one accumulator half; there are two halves.
+    line_pixels : int
+        Pixels of a row that the line buffers of the convolution engine hold, for depthwise windows
+        that slide. A power of two, or 0 where there are none. Takes at least 9 lanes.
     requant_lanes : int
         Values requantized per cycle, in the convolution engine and in the vector engine each.
     link_ports : int
@@ -42,6 +45,7 @@ class ChipConfig:
     memory_bytes: int
     macro_banks: int
     accumulators: int
+    line_pixels: int
     requant_lanes: int
     link_ports: int
     link_bytes: int
@@ -71,6 +75,7 @@ CONFIGS = {
             memory_bytes=16 << 10,
             macro_banks=4,
             accumulators=64,
+            line_pixels=0,
             requant_lanes=1,
             link_ports=2,
             link_bytes=4,
@@ -86,6 +91,7 @@ CONFIGS = {
             memory_bytes=256 << 10,
             macro_banks=4,
             accumulators=256,
+            line_pixels=0,
             requant_lanes=2,
             link_ports=2,
             link_bytes=4,
@@ -101,6 +107,7 @@ CONFIGS = {
             memory_bytes=1 << 20,
             macro_banks=8,
             accumulators=256,
+            line_pixels=256,
             requant_lanes=16,
             link_ports=4,
             link_bytes=16,

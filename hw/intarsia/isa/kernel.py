@@ -18,6 +18,12 @@ the run; chunks are in the order ky, kx, c. The last block has only the columns 
 ``diagonal``, column n sees lane n alone, weights are ``[block][chunk][lane]`` (always whole
 vectors), and block b adds ``b * columns`` to addresses and byte positions: a depthwise convolution.
 
+``sliding`` is for the same convolutions as ``diagonal``, where the window has at most `WINDOW` rows
+and columns, nothing is dilated, ``tap_step`` is the size of a pixel, and the chip has line buffers.
+The chunk of an output pixel is then the whole window, of which each column sees that of its own
+channel: lane ``3 * j + i`` is the tap j rows above the window's last row and i pixels left of its
+last column. Weights are ``[block][column][lane]``, zero in all other lanes.
+
 Channel records are stored in order of output channels, 16 bytes each. Output pixel (oy, ox) of
 channel k goes to ``output + oy * out_row_step + ox * out_pixel_step + k``.
 """
@@ -28,7 +34,10 @@ from amaranth.lib import data
 from intarsia.isa.address import Operand
 from intarsia.isa.numerics import Rounding
 
-__all__ = ["ConvDescriptor"]
+__all__ = ["WINDOW", "ConvDescriptor"]
+
+#: Rows and columns of the largest window with `ConvDescriptor.sliding`.
+WINDOW = 3
 
 
 class ConvDescriptor(data.Struct):
@@ -65,7 +74,7 @@ class ConvDescriptor(data.Struct):
     """Output channels to compute, not zero."""
 
     run: 16
-    """Bytes of a run, not zero. With `diagonal`: 1."""
+    """Bytes of a run, not zero. With `diagonal` or `sliding`: 1."""
 
     row_bytes: 24
     """Bytes of a stored row, without the gap of a pitch."""
@@ -100,7 +109,10 @@ class ConvDescriptor(data.Struct):
     diagonal: 1
     """Depthwise: column n sees lane n only."""
 
-    reserved: 3
+    sliding: 1
+    """Depthwise: column n sees the window of channel n."""
+
+    reserved: 2
     """Must be zero."""
 
     pad_left: signed(24)

@@ -6,6 +6,7 @@ from amaranth.lib import data
 
 from intarsia.golden import Requantization, requantize
 from intarsia.isa.config import ChipConfig
+from intarsia.isa.kernel import WINDOW
 from intarsia.isa.numerics import ChannelRecord
 from intarsia.model.memory import Memory, as_signed, bank_addresses
 
@@ -47,8 +48,8 @@ def accumulate(memory: Memory, work: data.Const, config: ChipConfig) -> np.ndarr
     pixels = work.out_height * work.out_width
     blocks = []
     for block, factors in enumerate(weights):
-        operands = vectors[block if work.diagonal else 0].astype(np.float64)
-        if work.diagonal:
+        operands = vectors[block if _depthwise(work) else 0].astype(np.float64)
+        if _depthwise(work):
             sums = np.einsum("pcl,cl->pl", operands, factors.astype(np.float64))
         else:
             matrix = factors.transpose(0, 2, 1).reshape(-1, factors.shape[1])
@@ -60,6 +61,8 @@ def accumulate(memory: Memory, work: data.Const, config: ChipConfig) -> np.ndarr
 
 def chunks(work: data.Const, config: ChipConfig) -> int:
     """Vectors of input that one output pixel takes, per block of output channels."""
+    if work.sliding:
+        return 1
     return work.row_taps * work.x_taps * -(-work.run // config.lanes)
 
 
@@ -76,7 +79,7 @@ def read_extents(work: data.Const, config: ChipConfig) -> dict[str, tuple[int, i
     rows, row_offsets = _rows(work)
     stored = row_offsets[(rows >= 0) & (rows < work.in_height)]
     positions = _positions(work, config)[..., : work.run].ravel()
-    if work.diagonal:
+    if _depthwise(work):
         positions = (positions[:, None] + np.arange(work.out_channels)).ravel()
     positions = positions[(positions >= 0) & (positions < work.row_bytes)]
     extents = {
@@ -116,7 +119,7 @@ def _vectors(stored: np.ndarray, work: data.Const, config: ChipConfig) -> list[n
     """Operands of the array: ``(pixels, chunks, lanes)``, one per block where blocks differ."""
     rows, row_offsets = _rows(work)
     positions = _positions(work, config)
-    blocks = -(-work.out_channels // config.columns) if work.diagonal else 1
+    blocks = -(-work.out_channels // config.columns) if _depthwise(work) else 1
     row_valid = (rows >= 0) & (rows < work.in_height)
     vectors = []
     for block in range(blocks):
@@ -131,8 +134,10 @@ def _vectors(stored: np.ndarray, work: data.Const, config: ChipConfig) -> list[n
 
 
 def _weights(stored: np.ndarray, work: data.Const, config: ChipConfig) -> list[np.ndarray]:
-    """Weights of each block: ``(chunks, columns, lanes)``, or ``(chunks, lanes)`` if diagonal."""
+    """Weights of each block: ``(chunks, columns, lanes)``, or ``(chunks, lanes)`` if depthwise."""
     start = work.weights.offset
+    if work.sliding:
+        return _window_weights(stored[start : start + weight_bytes(work, config)], work, config)
     shape = chunks(work, config), config.lanes
     blocks = []
     for first in range(0, work.out_channels, config.columns):
@@ -144,6 +149,20 @@ def _weights(stored: np.ndarray, work: data.Const, config: ChipConfig) -> list[n
         )
         start += size
     return blocks
+
+
+def _window_weights(stored: np.ndarray, work: data.Const, config: ChipConfig) -> list[np.ndarray]:
+    """Weights of each block, as those of the tap of each chunk: ``(chunks, lanes)``."""
+    up, left = np.ogrid[: work.row_taps, : work.x_taps]
+    lanes = (WINDOW * up + left)[::-1, ::-1].ravel()
+    taps = stored.reshape(work.out_channels, config.lanes)[:, lanes]
+    padded = np.pad(taps, [(0, -work.out_channels % config.columns), (0, 0)])
+    return [block.T for block in padded.reshape(-1, config.columns, lanes.size)]
+
+
+def _depthwise(work: data.Const) -> bool:
+    """Whether each output channel sees one input channel."""
+    return bool(work.diagonal or work.sliding)
 
 
 def _records(stored: np.ndarray, work: data.Const) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

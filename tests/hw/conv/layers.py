@@ -7,7 +7,7 @@ from amaranth.lib import data
 
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.kernel import ConvDescriptor
+from intarsia.isa.kernel import WINDOW, ConvDescriptor
 from intarsia.isa.numerics import ChannelRecord, Rounding
 
 __all__ = ["DoesNotFitError", "Layer", "random_layer"]
@@ -33,6 +33,7 @@ class Layer:
     after: tuple[int, int] = (0, 0)
     group: tuple[int, int] | None = None  # first channel and number of channels that are seen
     diagonal: bool = False
+    sliding: bool = False
     rounding: Rounding = Rounding.FP32
     zero_point: int = 0
     out_zero_point: int = 0
@@ -64,8 +65,9 @@ class Layer:
         first, channels = self.group or (0, self.channels)
         pitch = self.size[1] * self.channels + self.row_gap
         pad_left = self.before[1] * self.channels
-        dense = self.dilation[1] == 1 and channels == self.channels and not self.diagonal
-        run = self.kernel[1] * channels if dense else 1 if self.diagonal else channels
+        depthwise = self.diagonal or self.sliding
+        dense = self.dilation[1] == 1 and channels == self.channels and not depthwise
+        run = self.kernel[1] * channels if dense else 1 if depthwise else channels
         out_pixel = self.out_channels + self.out_gap
         places = [((self.bank + n) % config.macro_banks) * config.bank_bytes for n in range(4)]
         needs = (
@@ -99,6 +101,7 @@ class Layer:
             tap_step=0 if dense else self.dilation[1] * self.channels,
             rounding=self.rounding,
             diagonal=self.diagonal,
+            sliding=self.sliding,
             pad_left=pad_left,
             origin=first - self.before[0] * pitch - pad_left,
             out_zero_point=self.out_zero_point,
@@ -115,7 +118,10 @@ class Layer:
         run_lanes = -(-work.run // config.lanes) * config.lanes
         vectors = self._weight_vectors(config, work.run, work.x_taps)
         weights = rng.integers(-128, 128, (vectors, config.lanes))
-        if not self.diagonal:
+        if self.sliding:
+            up, left = np.divmod(np.arange(config.lanes), WINDOW)
+            weights[:, (up >= self.kernel[0]) | (left >= self.kernel[1])] = 0
+        elif not self.diagonal:
             lanes = np.arange(run_lanes).reshape(-1, 1, config.lanes) < work.run
             at = 0
             for start in range(0, self.out_channels, config.columns):
@@ -136,7 +142,7 @@ class Layer:
         }
 
     def _weight_vectors(self, config: ChipConfig, run: int, x_taps: int) -> int:
-        chunks = self.kernel[0] * x_taps * -(-run // config.lanes)
+        chunks = 1 if self.sliding else self.kernel[0] * x_taps * -(-run // config.lanes)
         if self.diagonal:
             return chunks * -(-self.out_channels // config.columns)
         return chunks * self.out_channels
@@ -175,23 +181,27 @@ def random_layer(config: ChipConfig, rng: np.random.Generator, **fixed) -> Layer
 
     while True:
         diagonal = bool(rng.random() < 0.3)
+        sliding = bool(not diagonal and config.line_pixels and rng.random() < 0.3)
         channels = int(rng.integers(1, 3 * config.lanes))
-        kernel = pair(1, 5)
+        kernel = pair(1, WINDOW + 1) if sliding else pair(1, 5)
         low, high = sorted(int(n) for n in rng.integers(-128, 128, 2))
         clamp = rng.random() < 0.3
         first = int(rng.integers(channels))
-        grouped = not diagonal and rng.random() < 0.3
+        depthwise = diagonal or sliding
+        grouped = not depthwise and rng.random() < 0.3
+        most = kernel[0] - sliding, kernel[1] - sliding
         layer = dict(
-            size=pair(1, 9),
+            size=(int(rng.integers(1, 9)), int(rng.integers(2 if sliding else 1, 9))),
             channels=channels,
-            out_channels=channels if diagonal else int(rng.integers(1, 3 * config.columns)),
+            out_channels=channels if depthwise else int(rng.integers(1, 3 * config.columns)),
             kernel=kernel,
             stride=pair(1, 4),
-            dilation=pair(1, 3),
-            before=(int(rng.integers(kernel[0] + 1)), int(rng.integers(kernel[1] + 1))),
+            dilation=(1, 1) if sliding else pair(1, 3),
+            before=(int(rng.integers(most[0] + 1)), int(rng.integers(most[1] + 1))),
             after=(int(rng.integers(kernel[0] + 1)), int(rng.integers(kernel[1] + 1))),
             group=(first, int(rng.integers(1, channels - first + 1))) if grouped else None,
             diagonal=diagonal,
+            sliding=sliding,
             rounding=Rounding(int(rng.integers(len(Rounding)))),
             zero_point=int(rng.integers(-128, 128)),
             out_zero_point=int(rng.integers(-128, 128)),

@@ -55,6 +55,33 @@ LAYERS = {
     "wide": Layer(size=(1, 200), channels=1, out_channels=3),
 }  # fmt: skip
 
+#: Depthwise, with line buffers.
+SLIDING = {
+    "whole_map": Layer(size=(3, 3), channels=5, out_channels=5, kernel=(3, 3)),
+    "same": Layer(
+        size=(6, 7), channels=16, out_channels=16, kernel=(3, 3), before=(1, 1), after=(1, 1),
+        zero_point=-7,
+    ),
+    "halves": Layer(
+        size=(13, 11), channels=37, out_channels=37, kernel=(3, 3), stride=(2, 2), after=(1, 1),
+        zero_point=3, row_gap=2,
+    ),
+    "blocks": Layer(
+        size=(24, 24), channels=19, out_channels=19, kernel=(3, 3), before=(1, 1), after=(1, 1),
+        zero_point=99,
+    ),
+    "two_wide": Layer(
+        size=(5, 2), channels=9, out_channels=9, kernel=(3, 3), before=(1, 1), after=(1, 1),
+        zero_point=8,
+    ),
+    "all_pads": Layer(
+        size=(2, 3), channels=3, out_channels=3, kernel=(3, 3), before=(2, 2), after=(2, 4),
+        zero_point=-50,
+    ),
+    "sparse": Layer(size=(9, 9), channels=8, out_channels=8, kernel=(2, 3), stride=(4, 5)),
+    "row": Layer(size=(1, 200), channels=4, out_channels=4, kernel=(1, 3), before=(0, 1)),
+    "scale": Layer(size=(4, 70), channels=4, out_channels=4),
+}  # fmt: skip
 
 #: Name of a field, value that it must not have, and word of the descriptor that it is in.
 REFUSED = {
@@ -69,6 +96,21 @@ REFUSED = {
     "unknown": ("rounding", 15, 11),
     "reserved": ("reserved", 1, 11),
     "reserved1": ("reserved1", 0x80, 15),
+}
+
+#: The same, of SLIDING["same"]. Its pixels are of 16 bytes, 7 a row.
+REFUSED_WINDOWS = {
+    "both": ("diagonal", 1, 11),
+    "run": ("run", 2, 6),
+    "tall": ("row_taps", 4, 4),
+    "wide": ("x_taps", 4, 4),
+    "a_pixel": ("row_bytes", 16, 7),
+    "long_row": ("row_bytes", 257 * 16, 7),
+    "dilated": ("dilation_y", 2, 9),
+    "cut": ("pad_top", 0xFF, 10),
+    "far_above": ("pad_top", 3, 10),
+    "no_pixel": ("tap_step", 0, 7),
+    "far_left": ("pad_left", 33, 12),
 }
 
 
@@ -175,6 +217,40 @@ async def computes(dut, layer, pause):
     """What the model computes; not a byte more is written."""
     await start(dut)
     await Bench(dut, pause=pause).check(LAYERS[layer])
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(layer=list(SLIDING), pause=PAUSES)
+async def slides(dut, layer, pause):
+    """What the model computes, where there are line buffers; a refusal, where there are none."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    layer = replace(SLIDING[layer], sliding=True)
+    if bench.config.line_pixels:
+        await bench.check(layer)
+        return
+    before = bytearray(bench.memory.bytes)
+    bench.send(layer.descriptor(bench.config))
+    await bench.finish()
+    assert bench.faults == [(0, fault(FaultCode.DESCRIPTOR, info=11))]
+    assert bench.memory.bytes == before
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(field=list(REFUSED_WINDOWS))
+async def refuses_windows(dut, field):
+    """What does not go with line buffers."""
+    await start(dut)
+    bench = Bench(dut)
+    if not bench.config.line_pixels:
+        return
+    work = bench.load(replace(SLIDING["same"], sliding=True))
+    before = bytearray(bench.memory.bytes)
+    name, value, word = REFUSED_WINDOWS[field]
+    bench.send(damage(work, name, value), context=2)
+    await bench.finish()
+    assert bench.faults == [(0, fault(FaultCode.DESCRIPTOR, context=2, info=word))]
+    assert bench.memory.bytes == before
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
