@@ -28,7 +28,7 @@ class MacArray(wiring.Component):
         Take ``bytes`` and ``weights``.
     bytes : In(data.ArrayLayout(signed(8), lanes))
     sliding : In(1)
-        The first `taps` lanes see ``windows`` instead.
+        The first `taps` lanes see ``windows`` instead. Both are there if `taps` is not 0.
     windows : In(data.ArrayLayout(data.ArrayLayout(signed(8), taps), columns))
     weights : In(data.ArrayLayout(data.ArrayLayout(signed(8), lanes), columns))
     sums : Out(data.ArrayLayout(signed(16 + log2(lanes)), columns))
@@ -42,11 +42,17 @@ class MacArray(wiring.Component):
         super().__init__({
             "valid": In(1),
             "bytes": In(vector),
-            "sliding": In(1),
-            "windows": In(data.ArrayLayout(data.ArrayLayout(signed(8), taps), columns)),
+            **self._windows(taps, columns),
             "weights": In(data.ArrayLayout(vector, columns)),
             "sums": Out(data.ArrayLayout(signed(16 + ceil_log2(lanes)), columns)),
         })
+
+    @staticmethod
+    def _windows(taps, columns):
+        if not taps:
+            return {}
+        window = data.ArrayLayout(signed(8), taps)
+        return {"sliding": In(1), "windows": In(data.ArrayLayout(window, columns))}
 
     def elaborate(self, platform):
         m = Module()

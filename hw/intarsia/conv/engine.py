@@ -97,7 +97,6 @@ class ConvEngine(wiring.Component):
             pacer.weights_valid.eq(weights.valid),
             array.valid.eq(pacer.take),
             array.bytes.eq(pacer.vector.p.bytes),
-            array.windows.eq(inputs.windows),
             array.weights.eq(weights.weights),
             accumulators.sums.eq(array.sums),
             drain.finished.eq(accumulators.finished),
@@ -125,13 +124,14 @@ class ConvEngine(wiring.Component):
             passes.descriptor.eq(job),
             inputs.descriptor.eq(job),
             inputs.context.eq(held.context),
-            array.sliding.eq(job.sliding),
             loader.base.eq(job.weights.offset),
             loader.context.eq(held.context),
             weights.diagonal.eq(job.diagonal),
             drain.job.p.eq(held),
             computing.eq(passes.busy | inputs.busy),
         ]
+        if config.line_pixels:
+            m.d.comb += [array.sliding.eq(job.sliding), array.windows.eq(inputs.windows)]
         with m.If(drain.job.valid & drain.job.ready):
             m.d.sync += handed_over.eq(1)
 

@@ -24,7 +24,7 @@ class Vector(data.StructLayout):
             "first": 1,  # see `Beat`
             "final": 1,
             "last": 1,
-            "slide": Slide(config),
+            **Slide.of(config),
         })
 
 
@@ -55,6 +55,7 @@ class Feeder(wiring.Component):
 
     def __init__(self, *, config):
         self._lanes = lanes = config.lanes
+        self._slides = bool(config.line_pixels)
         super().__init__({
             "zero_point": In(signed(8)),
             "context": In(CONTEXT),
@@ -103,9 +104,10 @@ class Feeder(wiring.Component):
             vector.first.eq(arriving.first),
             vector.final.eq(arriving.final),
             vector.last.eq(arriving.last),
-            vector.slide.eq(arriving.slide),
             vector.bytes.eq(read.data.p.bytes),
         ]
+        if self._slides:
+            m.d.comb += vector.slide.eq(arriving.slide)
         with m.If(~arriving.mask.all()):
             for lane in range(self._lanes):
                 with m.If(~arriving.mask.bit_select(lane, 1)):

@@ -34,8 +34,9 @@ class InputPath(wiring.Component):
         The pixel that follows a pass that is ``first``, unless it reaches the end of the map.
     read : Out(MemoryRead(lanes))
     o : Out(stream.Signature(Vector(config)))
-    windows : Out(data.ArrayLayout(data.ArrayLayout(signed(8), taps), columns))
-        With ``o``, if the job is ``sliding``: what the first `taps` lanes see, by column.
+    windows : Out(data.ArrayLayout(data.ArrayLayout(signed(8), TAPS), columns))
+        With ``o``, if the job is ``sliding``: what the first `TAPS` lanes see, by column. There
+        if there are line buffers.
     busy : Out(1)
         A pass is under way, or something of it waits to be accepted.
     damaged : Out(stream.Signature(LOCAL, always_ready=True))
@@ -44,7 +45,6 @@ class InputPath(wiring.Component):
 
     def __init__(self, *, config):
         self._config = config
-        taps = data.ArrayLayout(signed(8), TAPS if config.line_pixels else 0)
         super().__init__({
             "descriptor": In(ConvDescriptor),
             "context": In(CONTEXT),
@@ -52,10 +52,17 @@ class InputPath(wiring.Component):
             "resume": Out(stream.Signature(Walk(config.bank_bytes), always_ready=True)),
             "read": Out(MemoryRead(config.lanes)),
             "o": Out(stream.Signature(Vector(config))),
-            "windows": Out(data.ArrayLayout(taps, config.columns)),
             "busy": Out(1),
             "damaged": Out(stream.Signature(LOCAL, always_ready=True)),
+            **self._windows(config),
         })
+
+    @staticmethod
+    def _windows(config):
+        if not config.line_pixels:
+            return {}
+        window = data.ArrayLayout(signed(8), TAPS)
+        return {"windows": Out(data.ArrayLayout(window, config.columns))}
 
     def elaborate(self, platform):
         m = Module()

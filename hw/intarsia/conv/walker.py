@@ -12,20 +12,21 @@ __all__ = ["Beat", "PixelWalker", "Slide"]
 
 
 class Slide(data.StructLayout):
-    """What a pixel does to a window that slides. Without line buffers, it has no bits."""
+    """What a pixel does to a window that slides."""
 
-    def __init__(self, config):
-        super().__init__(
-            {
-                "emits": 1,  # it completes a window
-                "tail": 1,  # and that is the last one of the row before
-                "row_start": 1,  # first pixel of its row
-                "beyond": 1,  # right of the map
-                "above": 2,  # rows of the map above it, at most two
-            }
-            if config.line_pixels
-            else {}
-        )
+    def __init__(self):
+        super().__init__({
+            "emits": 1,  # it completes a window
+            "tail": 1,  # and that is the last one of the row before
+            "row_start": 1,  # first pixel of its row
+            "beyond": 1,  # right of the map
+            "above": 2,  # rows of the map above it, at most two
+        })
+
+    @classmethod
+    def of(cls, config):
+        """The field of a beat that has this; none, where there are no line buffers."""
+        return {"slide": cls()} if config.line_pixels else {}
 
 
 class Beat(data.StructLayout):
@@ -38,7 +39,7 @@ class Beat(data.StructLayout):
             "first": 1,  # of the pass, as in `Pass`
             "final": 1,  # of the pass, as in `Pass`
             "last": 1,  # last one of the pass
-            "slide": Slide(config),
+            **Slide.of(config),
         })
 
 

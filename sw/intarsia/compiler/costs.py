@@ -31,7 +31,9 @@ def compute_cycles(op: Op, box: Box, network: Network, config: ChipConfig) -> in
     vectors = pixels * -(-box.channels // config.lanes)
     match op:
         case Conv():
-            return sum(pixels * job.cycles(config) for job in jobs(op, box, config))
+            width = network.tensors[op.inputs[0]].shape[1]
+            work = jobs(op, width, box, config)
+            return sum(pixels * job.cycles(op.window.stride, config) for job in work)
         case MaxPool() | AveragePool():
             return vectors * op.window.kernel[0] * op.window.kernel[1]
         case Mean():
@@ -45,11 +47,12 @@ def compute_cycles(op: Op, box: Box, network: Network, config: ChipConfig) -> in
             raise TypeError(f"Operator {op.name!r} is of unknown type {type(op).__name__}")
 
 
-def weight_cycles(op: Op, box: Box, config: ChipConfig) -> int:
+def weight_cycles(op: Op, box: Box, network: Network, config: ChipConfig) -> int:
     """Cycles in which the weights for `box` of the output of `op` come over a link."""
     if not (box and isinstance(op, Conv)):
         return 0
-    return sum(job.blob_bytes(config) for job in jobs(op, box, config)) // config.link_bytes
+    work = jobs(op, network.tensors[op.inputs[0]].shape[1], box, config)
+    return sum(job.blob_bytes(config) for job in work) // config.link_bytes
 
 
 def transfer_cycles(box: Box, width: int, outer: Box, config: ChipConfig) -> int:

@@ -2,14 +2,16 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
 from intarsia.compiler.boxes import Box
 from intarsia.graph import Conv
+from intarsia.graph.ops import Window
 from intarsia.isa.config import ChipConfig
+from intarsia.isa.kernel import WINDOW
 from intarsia.isa.numerics import ChannelRecord
 
 __all__ = ["RECORD_BYTES", "Job", "jobs", "pack", "tiles"]
@@ -32,7 +34,7 @@ class Job:
     kernel : (int, int)
     dense : bool
         A row of the window is one run.
-    diagonal : bool
+    diagonal, sliding : bool
     """
 
     first: int
@@ -42,24 +44,33 @@ class Job:
     kernel: tuple[int, int]
     dense: bool
     diagonal: bool
+    sliding: bool
 
     @property
     def channels(self) -> int:
         """Number of output channels."""
         return self.last - self.first
 
+    @property
+    def depthwise(self) -> bool:
+        """Each output channel sees one input channel."""
+        return self.diagonal or self.sliding
+
     def chunks(self, config: ChipConfig) -> int:
         """Vectors of input per pixel and block of output channels."""
         kernel_y, kernel_x = self.kernel
+        if self.sliding:
+            return 1
         if self.diagonal:
             return kernel_y * kernel_x
         if self.dense:
             return kernel_y * -(-kernel_x * self.depth // config.lanes)
         return kernel_y * kernel_x * -(-self.depth // config.lanes)
 
-    def cycles(self, config: ChipConfig) -> int:
-        """Cycles of the array per output pixel."""
-        return self.chunks(config) * -(-self.channels // config.columns)
+    def cycles(self, stride: tuple[int, int], config: ChipConfig) -> int:
+        """Cycles per output pixel; windows that slide see pixels that the stride leaves out."""
+        chunks = stride[0] * stride[1] if self.sliding else self.chunks(config)
+        return chunks * -(-self.channels // config.columns)
 
     def weight_bytes(self, config: ChipConfig) -> int:
         """Bytes of weights."""
@@ -73,13 +84,17 @@ class Job:
         return self.weight_bytes(config) + self.channels * RECORD_BYTES
 
 
-def jobs(op: Conv, box: Box, config: ChipConfig, pixel_bytes: int | None = None) -> list[Job]:
+def jobs(
+    op: Conv, width: int, box: Box, config: ChipConfig, pixel_bytes: int | None = None
+) -> list[Job]:
     """Jobs that compute the channels of `box`, in order.
 
     Parameters
     ----------
     op : Conv
         Convolution to cut.
+    width : int
+        Columns of its input.
     box : Box
         The part of its output to compute.
     config : ChipConfig
@@ -87,33 +102,36 @@ def jobs(op: Conv, box: Box, config: ChipConfig, pixel_bytes: int | None = None)
     pixel_bytes : int or None
         Channels that a pixel is stored with; None for all that the operator has.
     """
-    kernel_y, kernel_x = op.window.kernel
-    geometry = (len(op.weights), op.groups, op.weights.shape[3], (kernel_y, kernel_x))
-    return _jobs(geometry, op.window.dilation[1], box.first, box.last, config, pixel_bytes)
+    channels = len(op.weights), op.groups, op.weights.shape[3]
+    return _jobs(channels, op.window, width, box.first, box.last, config, pixel_bytes)
 
 
 @cache
 def _jobs(
-    geometry: tuple[int, int, int, tuple[int, int]],
-    dilation: int,
+    channels: tuple[int, int, int],
+    window: Window,
+    width: int,
     first: int,
     last: int,
     config: ChipConfig,
     pixel_bytes: int | None,
 ) -> list[Job]:
-    total, groups, depth, kernel = geometry
+    (total, groups, depth), kernel = channels, window.kernel
     stored = groups * depth if pixel_bytes is None else pixel_bytes
     per_group = total // groups
 
-    def job(first: int, last: int, diagonal: bool = False) -> Job:
+    def job(first: int, last: int, diagonal: bool = False, sliding: bool = False) -> Job:
         source, end = first // per_group, (last - 1) // per_group + 1
         seen = (end - source) * depth
-        dense = not diagonal and (kernel[1] == 1 or (dilation == 1 and seen == stored))
-        return Job(first, last, source * depth, seen, kernel, dense, diagonal)
+        dense = kernel[1] == 1 or (window.dilation[1] == 1 and seen == stored)
+        dense &= not (diagonal or sliding)
+        return Job(first, last, source * depth, seen, kernel, dense, diagonal, sliding)
 
     options = []
     if groups > 1 and depth == per_group == 1:
         options.append([job(first, last, diagonal=True)])
+        if _slides(window, width, config):
+            options.append([job(first, last, sliding=True)])
     low, high = first // per_group, (last - 1) // per_group + 1
     for step in _divisions(high - low):
         starts = [*range(low * per_group, high * per_group, step * per_group), last]
@@ -121,7 +139,20 @@ def _jobs(
         options.append([job(*pair) for pair in itertools.pairwise(starts)])
     return min(
         options,
-        key=lambda option: (sum(item.cycles(config) for item in option), len(option)),
+        key=lambda option: (
+            sum(item.cycles(window.stride, config) for item in option),
+            len(option),
+        ),
+    )
+
+
+def _slides(window: Window, width: int, config: ChipConfig) -> bool:
+    """Whether line buffers can form the windows of a depthwise convolution."""
+    return (
+        max(window.kernel) <= WINDOW
+        and window.dilation == (1, 1)
+        and all(pad < size for pad, size in zip(window.padding, window.kernel * 2, strict=True))
+        and 1 < width <= config.line_pixels
     )
 
 
@@ -155,9 +186,11 @@ def tiles(job: Job, limit: int, config: ChipConfig) -> list[Job] | None:
 
 
 def _piece(job: Job, first: int, last: int) -> Job:
-    source = job.source + first - job.first if job.diagonal else job.source
-    depth = last - first if job.diagonal else job.depth
-    return Job(first, last, source, depth, job.kernel, job.dense, job.diagonal)
+    if job.depthwise:
+        source, depth = job.source + first - job.first, last - first
+    else:
+        source, depth = job.source, job.depth
+    return replace(job, first=first, last=last, source=source, depth=depth)
 
 
 def pack(op: Conv, job: Job, config: ChipConfig) -> bytes:
@@ -168,6 +201,11 @@ def pack(op: Conv, job: Job, config: ChipConfig) -> bytes:
         padded = np.pad(taps, [(0, -job.channels % config.columns), (0, 0)])
         blocks = padded.reshape(-1, config.columns, taps.shape[1])
         return blocks.transpose(0, 2, 1).tobytes()
+    if job.sliding:
+        lanes = np.zeros((job.channels, config.lanes), np.int8)
+        window = lanes[:, : WINDOW * WINDOW].reshape(-1, WINDOW, WINDOW)
+        window[:, : job.kernel[0], : job.kernel[1]] = weights[:, ::-1, ::-1, 0]
+        return lanes.tobytes()
     seen = _expanded(op, job)
     runs = seen.reshape(job.channels, job.kernel[0], 1 if job.dense else job.kernel[1], -1)
     lanes = np.pad(runs, [(0, 0)] * 3 + [(0, -runs.shape[3] % config.lanes)])

@@ -67,7 +67,8 @@ class Site:
         box = self.holdings[op.output].own
         if not box:
             return []
-        return jobs(op, box, self.config, self._source(op).grid.pixel_step)
+        width = self._tensors(op)[0].shape[1]
+        return jobs(op, width, box, self.config, self._source(op).grid.pixel_step)
 
     def conv(self, layer: int, op: Conv, blob: Blob) -> Iterator[Work]:
         """The jobs of one blob."""
@@ -90,6 +91,7 @@ class Site:
                 out_width=target.shape[1],
                 out_channels=job.channels,
                 diagonal=int(job.diagonal),
+                sliding=int(job.sliding),
                 out_pixel_step=out.pixel_step,
                 out_row_step=out.row_step,
             )

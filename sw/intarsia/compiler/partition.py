@@ -135,7 +135,7 @@ class _Chooser:
                 barrier = SYNC_CYCLES
         weights = 0
         if self._streamed:
-            weights = max(weight_cycles(op, box, self._config) for box in shares)
+            weights = max(weight_cycles(op, box, network, self._config) for box in shares)
         return max(compute, weights) + max(fetch) + barrier + self._spread(shares)
 
     def _needs(self, op: Op, shares: Shares) -> Iterator[tuple[int, str, Box]]:

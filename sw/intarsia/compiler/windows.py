@@ -17,7 +17,7 @@ def conv_run(window: Window, job: Job, pixel_step: int) -> dict[str, int]:
     tap_step = window.dilation[1] * pixel_step
     if job.dense:
         return dict(x_taps=1, run=window.kernel[1] * job.depth, tap_step=tap_step)
-    return dict(x_taps=window.kernel[1], run=1 if job.diagonal else job.depth, tap_step=tap_step)
+    return dict(x_taps=window.kernel[1], run=1 if job.depthwise else job.depth, tap_step=tap_step)
 
 
 def conv_geometry(

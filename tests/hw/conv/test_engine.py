@@ -229,11 +229,25 @@ async def slides(dut, layer, pause):
     if bench.config.line_pixels:
         await bench.check(layer)
         return
+    work = bench.load(Layer(size=(3, 3), channels=2, out_channels=2, sliding=True))
     before = bytearray(bench.memory.bytes)
-    bench.send(layer.descriptor(bench.config))
+    bench.send(work)
     await bench.finish()
     assert bench.faults == [(0, fault(FaultCode.DESCRIPTOR, info=11))]
     assert bench.memory.bytes == before
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def slides_a_pixel_a_cycle(dut):
+    """A map takes as many cycles as it has pixels, and a row and some."""
+    await start(dut)
+    bench = Bench(dut)
+    if not bench.config.line_pixels:
+        return
+    layer = replace(SLIDING["same"], size=(12, 12), channels=64, out_channels=64, sliding=True)
+    await bench.check(layer)
+    cycles = sum(bench.cycles.values()) - bench.cycles[Activity.IDLE]
+    assert cycles <= 4 * (13 * 12 + 1 + 9) + 32
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")

@@ -1,5 +1,7 @@
 """Jobs cover the channels of a convolution once; their blobs are as large as they say."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_weights_meet_the_inputs_they_belong_to(case, size):
     total, kernel_y, kernel_x, depth = op.weights.shape
     box = Box(0, 1, total // 3, total)
     covered = []
-    for job in jobs(op, box, chip):
+    for job in jobs(op, 6, box, chip):
         covered += range(job.first, job.last)
         stored = np.frombuffer(pack(op, job, chip), np.int8)
         assert len(stored) == job.weight_bytes(chip)
@@ -62,6 +64,12 @@ def _unpacked(stored, job, chip):
                     values[first + column, ky, kx, first + column] = stored[at + column]
                 at += lanes
             continue
+        if job.sliding:
+            for column, (ky, kx) in product(range(columns), np.ndindex(kernel_y, kernel_x)):
+                tap = 3 * (kernel_y - 1 - ky) + kernel_x - 1 - kx
+                values[first + column, ky, kx, first + column] = stored[at + column * lanes + tap]
+            at += columns * lanes
+            continue
         run = kernel_x * job.depth if job.dense else job.depth
         for ky in range(kernel_y):
             for kx in range(1 if job.dense else kernel_x):
@@ -80,7 +88,7 @@ def _unpacked(stored, job, chip):
 @pytest.mark.parametrize("case", CASES)
 def test_tiles_are_small_enough_and_complete(case, limit):
     op, chip = layer(case), config("ecp5-85k")
-    for job in jobs(op, Box(0, 1, 0, len(op.weights)), chip):
+    for job in jobs(op, 6, Box(0, 1, 0, len(op.weights)), chip):
         pieces = tiles(job, limit, chip)
         if pieces is None:
             assert job.chunks(chip) * chip.lanes + 16 > limit
@@ -92,8 +100,8 @@ def test_tiles_are_small_enough_and_complete(case, limit):
 
 def test_few_depthwise_channels_share_vectors():
     """Three channels of a row of three taps fit one vector: cheaper than a vector per tap."""
-    [job] = jobs(layer("depthwise-of-few"), Box(0, 1, 0, 3), config("large"))
+    [job] = jobs(layer("depthwise-of-few"), 6, Box(0, 1, 0, 3), config("ecp5-85k"))
     assert not job.diagonal
-    assert job.cycles(config("large")) == 3
-    [job] = jobs(layer("depthwise"), Box(0, 1, 0, 21), config("large"))
+    assert job.cycles((1, 1), config("ecp5-85k")) == 6
+    [job] = jobs(layer("depthwise"), 6, Box(0, 1, 0, 21), config("ecp5-85k"))
     assert job.diagonal
