@@ -24,7 +24,8 @@ class Drain(wiring.Component):
     """Turns the sums of a job into bytes, and writes them.
 
     Follows the array row by row. Where the requantizer is as wide as the array, it keeps up with
-    one row per cycle, but for the time that the records of a block of channels take to load.
+    one row per cycle. The records of a block of channels are loaded while the block before is
+    drained.
 
     Parameters
     ----------
@@ -103,7 +104,8 @@ class Drain(wiring.Component):
         columns = Signal.like(job.out_width)
         rows = Signal.like(job.out_height)
         channels = Signal.like(job.out_channels)
-        record_address = Signal.like(job.records.offset)
+        record_address = Signal.like(job.records.offset)  # those that are loaded next
+        unloaded = Signal.like(channels)  # channels whose records they are, and all that follow
         last_column, end_of_map, last_channels, end_of_half = (
             Signal(),
             Signal(),
@@ -116,7 +118,7 @@ class Drain(wiring.Component):
             last_channels.eq(channels <= config.columns),
             end_of_half.eq((self.row.index == config.accumulators - 1) | end_of_map),
             records.address.eq(record_address),
-            records.channels.eq(channels),
+            records.channels.eq(unloaded),
             records.context.eq(held.context),
         ]
 
@@ -158,6 +160,14 @@ class Drain(wiring.Component):
                     row_address.eq(row_address + job.out_row_step),
                 ]
 
+        load = Signal()
+        m.d.comb += records.start.eq(load)
+        with m.If(load):
+            m.d.sync += [
+                record_address.eq(record_address + config.columns * RECORD_BYTES),
+                unloaded.eq(unloaded - config.columns),
+            ]
+
         with m.FSM():
             m.d.comb += self.busy.eq(1)
 
@@ -170,9 +180,14 @@ class Drain(wiring.Component):
             with m.State("JOB"):
                 m.d.sync += [
                     channels.eq(job.out_channels),
+                    unloaded.eq(job.out_channels),
                     record_address.eq(job.records.offset),
                     block_address.eq(job.output.offset),
                 ]
+                m.next = "FIRST_RECORDS"
+
+            with m.State("FIRST_RECORDS"):
+                m.d.comb += load.eq(1)
                 m.next = "CHANNELS"
 
             with m.State("CHANNELS"):
@@ -183,12 +198,9 @@ class Drain(wiring.Component):
                     rows.eq(job.out_height),
                 ]
                 # The finisher may need the records that are there for the row that it has.
-                with m.If(~pending):
-                    m.d.comb += records.start.eq(1)
-                    m.next = "RECORDS"
-
-            with m.State("RECORDS"), m.If(records.done):
-                m.next = "ROWS"
+                with m.If(records.ready & ~pending):
+                    m.d.comb += [records.take.eq(1), load.eq(~last_channels)]
+                    m.next = "ROWS"
 
             with m.State("ROWS"):
                 m.d.comb += [
@@ -198,7 +210,6 @@ class Drain(wiring.Component):
                 with m.If(self.read & end_of_map):
                     m.d.sync += [
                         channels.eq(channels - config.columns),
-                        record_address.eq(record_address + config.columns * RECORD_BYTES),
                         block_address.eq(block_address + config.columns),
                     ]
                     m.next = "CHANNELS"

@@ -64,7 +64,7 @@ class PassGenerator(wiring.Component):
 
     The order is that of the nested loops: blocks of output channels, blocks of pixels, and chunks
     (ky, kx, c) of the window. A pass goes to ``o``, and its weights to ``weights``; the next one is
-    ready in the cycle after both were accepted, but for two cycles at the end of a block of pixels.
+    ready in the cycle after both were accepted, but for a few at the end of a block of pixels.
     Where the next block of pixels starts is learned from ``resume``.
 
     Parameters
@@ -137,28 +137,33 @@ class PassGenerator(wiring.Component):
         with m.Else():
             m.d.comb += vectors.eq(Mux(last_channels, channels, config.columns))
 
-        # The pass on offer; each of its two takers may be the first.
-        held = Signal()
-        taken = Signal()
-        weights_taken = Signal()
-        free = Signal()
+        # The pass on offer; each of its two takers may be the first. Those of weights need not wait
+        # for the place at which a block of pixels begins.
+        free, weights_free = Signal(), Signal()
+        weights_offered = Signal()
         m.d.comb += [
-            self.o.valid.eq(held & ~taken),
-            self.weights.valid.eq(held & ~weights_taken),
-            free.eq((taken | self.o.ready) & (weights_taken | self.weights.ready) | ~held),
+            weights_free.eq(~self.weights.valid | self.weights.ready),
+            free.eq((~self.o.valid | self.o.ready) & weights_free),
         ]
-        m.d.sync += [
-            taken.eq(~free & (taken | self.o.ready)),
-            weights_taken.eq(~free & (weights_taken | self.weights.ready)),
-        ]
-        with m.If(free):
-            m.d.sync += held.eq(0)
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(self.weights.ready):
+            m.d.sync += self.weights.valid.eq(0)
+
+        offer_weights = Signal()
+        with m.If(offer_weights):
+            m.d.sync += [
+                self.weights.valid.eq(1),
+                self.weights.p.address.eq(weight_address),
+                self.weights.p.vectors.eq(vectors),
+                weight_address.eq(weight_address + vectors * config.lanes),
+            ]
 
         with m.FSM():
             m.d.comb += self.busy.eq(1)
 
             with m.State("IDLE"):
-                m.d.comb += self.busy.eq(held)
+                m.d.comb += self.busy.eq(self.o.valid | self.weights.valid)
                 with m.If(self.start):
                     m.d.comb += [chunks.restart.eq(1), pixels.start.eq(1)]
                     m.d.sync += [
@@ -174,10 +179,11 @@ class PassGenerator(wiring.Component):
                 m.next = "PASS"
 
             with m.State("PASS"), m.If(free):
-                m.d.comb += chunks.advance.eq(1)
+                m.d.comb += [chunks.advance.eq(1), offer_weights.eq(~weights_offered)]
                 start = self.o.p.start
                 m.d.sync += [
-                    held.eq(1),
+                    self.o.valid.eq(1),
+                    weights_offered.eq(0),
                     fresh.eq(0),
                     self.o.p.fresh.eq(fresh),
                     self.o.p.first.eq(chunks.first),
@@ -188,15 +194,14 @@ class PassGenerator(wiring.Component):
                     start.position.eq(walk.position + chunks.position),
                     start.row_position.eq(walk.row_position + chunks.position),
                     start.y.eq(walk.y + chunks.row),
-                    self.weights.p.address.eq(weight_address),
-                    self.weights.p.vectors.eq(vectors),
-                    weight_address.eq(weight_address + vectors * config.lanes),
                 ]
                 with m.If(chunks.final):
                     m.next = "BLOCK"
 
-            with m.State("BLOCK"):
-                with m.If(pixels.counted & pixels.last):
+            with m.State("BLOCK"), m.If(pixels.counted):
+                m.d.sync += weight_address.eq(weight_start)
+                m.next = "RESUME"
+                with m.If(pixels.last):
                     m.d.comb += pixels.restart.eq(1)
                     m.d.sync += [
                         channels.eq(channels - config.columns),
@@ -210,13 +215,14 @@ class PassGenerator(wiring.Component):
                     m.next = "MAP"
                     with m.If(last_channels):
                         m.next = "IDLE"
-                with m.Elif(pixels.counted & resumed):
+
+            with m.State("RESUME"):
+                with m.If(weights_free & ~weights_offered):
+                    m.d.comb += offer_weights.eq(1)
+                    m.d.sync += weights_offered.eq(1)
+                with m.If(weights_offered & resumed):
                     m.d.comb += pixels.advance.eq(1)
-                    m.d.sync += [
-                        resumed.eq(0),
-                        walk.eq(next_walk),
-                        weight_address.eq(weight_start),
-                    ]
+                    m.d.sync += [resumed.eq(0), walk.eq(next_walk)]
                     m.next = "PASS"
 
         return m

@@ -15,7 +15,7 @@ RECORD_BYTES = ChannelRecord.as_shape().size // 8
 
 
 class RecordLoader(wiring.Component):
-    """Loads the records of a block of output channels, and keeps them.
+    """Loads the records of a block of output channels, while those of the one before are in use.
 
     Parameters
     ----------
@@ -25,13 +25,16 @@ class RecordLoader(wiring.Component):
     Members
     -------
     start : In(1)
-        Load, from ``address`` on, as many records as ``channels`` says; but only those of the
-        block. All three must be held until they are there.
+        Load, from ``address`` on, as many records as ``channels`` says, not 0; but only those of a
+        block. Only if nothing is being loaded, or waits to be taken.
     address : In(LOCAL)
     channels : In(16)
     context : In(CONTEXT)
-    done : Out(1)
-        All records are there after this cycle.
+        Must be held until ``ready``.
+    ready : Out(1)
+        All that was asked for is there.
+    take : In(1)
+        From the next cycle on, it is in ``records``. Only if ``ready``; ``start`` may come with it.
     read : Out(Lookup(lanes))
     records : Out(data.ArrayLayout(ChannelRecord, columns))
         Those of columns without a channel hold anything.
@@ -46,7 +49,8 @@ class RecordLoader(wiring.Component):
             "address": In(LOCAL),
             "channels": In(16),
             "context": In(CONTEXT),
-            "done": Out(1),
+            "ready": Out(1),
+            "take": In(1),
             "read": Out(Lookup(config.lanes)),
             "records": Out(data.ArrayLayout(ChannelRecord, config.columns)),
         })
@@ -60,30 +64,36 @@ class RecordLoader(wiring.Component):
 
         # Asking.
         asking = Signal()
-        asked = Signal(range(words))
+        address = Signal.like(self.address)
+        left = Signal(range(words + 1))
         m.d.comb += [
             request.valid.eq(asking),
-            request.p.address.eq(self.address + asked * lanes),
+            request.p.address.eq(address),
             request.p.context.eq(self.context),
-            request.p.last.eq(
-                (asked == words - 1) | (asked + 1 == self.channels * per_record),
-            ),
+            request.p.last.eq(left == 1),
         ]
         with m.If(request.valid & request.ready):
-            m.d.sync += asked.eq(asked + 1)
+            m.d.sync += [left.eq(left - 1), address.eq(address + lanes)]
             with m.If(request.p.last):
                 m.d.sync += asking.eq(0)
         with m.If(self.start):
-            m.d.sync += [asking.eq(1), asked.eq(0)]
+            block = Mux(self.channels < columns, self.channels, columns)
+            m.d.sync += [asking.eq(1), left.eq(block * per_record), address.eq(self.address)]
 
         # Receiving.
         received = Signal(range(words))
-        parts = [Signal(8 * lanes, name=f"part_{n}", reset_less=True) for n in range(words)]
+        parts, used = (
+            [Signal(8 * lanes, name=f"{name}_{n}", reset_less=True) for n in range(words)]
+            for name in ("part", "used")
+        )
         m.d.comb += [
-            self.records.eq(Cat(parts)),
-            self.done.eq(arrived.valid & arrived.p.last),
+            self.records.eq(Cat(used)),
         ]
+        with m.If(self.take):
+            m.d.sync += self.ready.eq(0)
+            m.d.sync += [use.eq(part) for use, part in zip(used, parts, strict=True)]
         with m.If(arrived.valid):
+            m.d.sync += self.ready.eq(arrived.p.last)
             m.d.sync += received.eq(Mux(arrived.p.last, 0, received + 1))
             with m.Switch(received):
                 for n, part in enumerate(parts):
