@@ -31,7 +31,8 @@ class InputPath(wiring.Component):
         Held as long.
     i : In(stream.Signature(Pass(bank_bytes)))
     resume : Out(stream.Signature(Walk(bank_bytes), always_ready=True))
-        The pixel that follows a pass that is ``first``, unless it reaches the end of the map.
+        The pixel that follows a pass that is ``first``, unless it reaches the end of the map, or
+        the job is ``sliding``.
     read : Out(MemoryRead(lanes))
     o : Out(stream.Signature(Vector(config)))
     windows : Out(data.ArrayLayout(data.ArrayLayout(signed(8), TAPS), columns))
@@ -90,6 +91,7 @@ class InputPath(wiring.Component):
         m.submodules.former = former = WindowFormer(config=self._config)
         connect(m, feeder.o, former.i)
         connect(m, former.o, flipped(self.o))
+        connect(m, walker.resume, flipped(self.resume))
         m.d.comb += [
             slider.descriptor.eq(job),
             former.sliding.eq(job.sliding),
@@ -103,8 +105,6 @@ class InputPath(wiring.Component):
             with m.If(walks):
                 m.d.comb += [
                     self.i.ready.eq(way.i.ready),
-                    self.resume.valid.eq(way.resume.valid),
-                    self.resume.p.eq(way.resume.p),
                     feeder.i.valid.eq(way.o.valid),
                     feeder.i.p.eq(way.o.p),
                     way.o.ready.eq(feeder.i.ready),

@@ -80,7 +80,8 @@ class PassGenerator(wiring.Component):
     busy : Out(1)
         Passes are left to be accepted.
     resume : In(stream.Signature(Walk(bank_bytes), always_ready=True))
-        The pixel that follows a pass that is ``first``, unless it reaches the end of the map.
+        The pixel that follows a pass that is ``first``, unless it reaches the end of the map. Of
+        jobs that are ``sliding``, nobody says it, and nobody needs to know.
     o : Out(stream.Signature(Pass(bank_bytes)))
     weights : Out(stream.Signature(WeightSet(config)))
     """
@@ -220,7 +221,7 @@ class PassGenerator(wiring.Component):
                 with m.If(weights_free & ~weights_offered):
                     m.d.comb += offer_weights.eq(1)
                     m.d.sync += weights_offered.eq(1)
-                with m.If(weights_offered & resumed):
+                with m.If(weights_offered & (resumed | job.sliding)):
                     m.d.comb += pixels.advance.eq(1)
                     m.d.sync += [resumed.eq(0), walk.eq(next_walk)]
                     m.next = "PASS"

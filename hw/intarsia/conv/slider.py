@@ -1,10 +1,11 @@
 """Steps over the input pixels of a depthwise convolution, and says when a window is complete."""
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
-from intarsia.conv.passes import POSITION, Pass, Walk
+from intarsia.conv.passes import POSITION, Pass
 from intarsia.conv.walker import Beat
 from intarsia.isa.kernel import ConvDescriptor
 
@@ -21,8 +22,9 @@ class InputSlider(wiring.Component):
     columns of padding take a beat each (``beyond``), as do pixels of rows below the map.
 
     A pass ends with the map, or when it has completed as many windows as an accumulator half has
-    rows. One beat is produced per cycle, as long as it is accepted. A block of output channels
-    begins up to five cycles after its first pass was accepted.
+    rows. One beat is produced per cycle, as long as it is accepted; nothing is lost between passes,
+    if they come early enough: where a block of output channels begins takes up to five cycles to
+    find.
 
     Parameters
     ----------
@@ -34,8 +36,6 @@ class InputSlider(wiring.Component):
         Must be held while there are passes.
     i : In(stream.Signature(Pass(bank_bytes)))
         Where the first pixel is, is taken from passes that are ``fresh``; others go on.
-    resume : Out(stream.Signature(Walk(bank_bytes), always_ready=True))
-        A pass has ended, but not the map. What comes with it means nothing.
     o : Out(stream.Signature(Beat(lanes)))
     busy : Out(1)
         A pass is under way, or its last beat is left to be accepted.
@@ -46,7 +46,6 @@ class InputSlider(wiring.Component):
         super().__init__({
             "descriptor": In(ConvDescriptor),
             "i": In(stream.Signature(Pass(config.bank_bytes))),
-            "resume": Out(stream.Signature(Walk(config.bank_bytes), always_ready=True)),
             "o": Out(stream.Signature(Beat(config))),
             "busy": Out(1),
         })
@@ -55,9 +54,14 @@ class InputSlider(wiring.Component):
         m = Module()
         job, config = self.descriptor, self._config
 
+        m.submodules.seeker = seeker = _Seeker(config=config)
+        wiring.connect(m, wiring.flipped(self.i), seeker.i)
+        m.d.comb += seeker.descriptor.eq(job)
+        start = seeker.o.p
+
         # Place of the beat, of the first beat of its row, and of the next beat that completes a
         # window; `first_target` is the place of the first one of a row of output.
-        address = Signal.like(self.i.p.start.address)
+        address = Signal.like(start.address)
         row_address = Signal.like(address)
         position, row_position = Signal(POSITION), Signal(POSITION)
         target, first_target = Signal(POSITION), Signal(POSITION)
@@ -69,11 +73,9 @@ class InputSlider(wiring.Component):
         row_start = Signal()
 
         next_position = Signal(POSITION)
-        next_address = Signal.like(address)
         next_row = Signal.like(address)
         m.d.comb += [
             next_position.eq(position + job.tap_step),
-            next_address.eq(address + job.tap_step),
             next_row.eq(row_address + job.tap_row_step),
         ]
 
@@ -103,61 +105,17 @@ class InputSlider(wiring.Component):
             row_ends.eq((next_position >= job.row_bytes) & (~wanted | (columns_left == 0) | wraps)),
         ]
 
+        active = Signal()
         step = Signal()
         bank = job.input.offset[len(address) :]
         beat = self.o.p
-        m.d.comb += self.busy.eq(self.o.valid)
+        m.d.comb += [
+            step.eq(active & (~self.o.valid | self.o.ready)),
+            seeker.o.ready.eq(~active | (step & last)),
+            self.busy.eq(seeker.busy | active | self.o.valid),
+        ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
-
-        with m.FSM():
-            taps = Signal.like(job.x_taps)
-
-            with m.State("IDLE"):
-                m.d.comb += self.i.ready.eq(1)
-                with m.If(self.i.valid):
-                    m.next = "WALK"
-                with m.If(self.i.valid & self.i.p.fresh):
-                    m.d.sync += [
-                        address.eq(self.i.p.start.address),
-                        position.eq(self.i.p.start.position),
-                        first_target.eq(self.i.p.start.position),
-                        y.eq(self.i.p.start.y),
-                        target_row.eq(self.i.p.start.y + job.row_taps - 1),
-                        taps.eq(job.x_taps),
-                        columns.eq(job.out_width),
-                        rows.eq(job.out_height),
-                        index.eq(0),
-                        tail.eq(0),
-                    ]
-                    m.next = "SEEK"
-
-            # From the first window's corner to the first pixel that is stored.
-            with m.State("SEEK"):
-                m.d.comb += self.busy.eq(1)
-                with m.If(position < 0):
-                    m.d.sync += [position.eq(next_position), address.eq(next_address)]
-                with m.Elif(y < 0):
-                    m.d.sync += [y.eq(y + 1), address.eq(address + job.tap_row_step)]
-                with m.If(taps != 1):
-                    m.d.sync += [taps.eq(taps - 1), first_target.eq(first_target + job.tap_step)]
-                with m.Elif((position >= 0) & (y >= 0)):
-                    m.d.sync += [
-                        row_address.eq(address),
-                        row_position.eq(position),
-                        row_start.eq(1),
-                        target.eq(first_target),
-                    ]
-                    m.next = "WALK"
-
-            with m.State("WALK"):
-                m.d.comb += [
-                    self.busy.eq(1),
-                    step.eq(~self.o.valid | self.o.ready),
-                    self.resume.valid.eq(step & last & ~end_of_map),
-                ]
-                with m.If(step & last):
-                    m.next = "IDLE"
 
         with m.If(step):
             m.d.sync += [
@@ -178,7 +136,7 @@ class InputSlider(wiring.Component):
                 target.eq(next_target),
                 columns.eq(columns_left),
                 position.eq(next_position),
-                address.eq(next_address),
+                address.eq(address + job.tap_step),
             ]
             with m.If(row_ends):
                 m.d.sync += [
@@ -197,6 +155,27 @@ class InputSlider(wiring.Component):
                     rows.eq(rows - 1),
                 ]
 
+        with m.If(step & last):
+            m.d.sync += active.eq(0)
+        with m.If(seeker.o.valid & seeker.o.ready):
+            m.d.sync += active.eq(1)
+            with m.If(start.fresh):
+                m.d.sync += [
+                    address.eq(start.address),
+                    row_address.eq(start.address),
+                    position.eq(start.position),
+                    row_position.eq(start.position),
+                    target.eq(start.target),
+                    first_target.eq(start.target),
+                    y.eq(0),
+                    target_row.eq(start.target_row),
+                    columns.eq(job.out_width),
+                    rows.eq(job.out_height),
+                    index.eq(0),
+                    row_start.eq(1),
+                    tail.eq(0),
+                ]
+
         return m
 
     def _stored_lanes(self, m, position, y):
@@ -208,3 +187,78 @@ class InputSlider(wiring.Component):
         with m.If(y < job.in_height):
             m.d.comb += mask.eq(Cat(lane < left for lane in range(lanes)))
         return mask
+
+
+class _Start(data.StructLayout):
+    """Where a pass begins.
+
+    ``target`` and ``target_row`` are the place of the first pixel that completes a window; the
+    first stored pixel is in row 0, at ``position``. Passes that are not ``fresh`` go on instead.
+    """
+
+    def __init__(self, bank_bytes):
+        super().__init__({
+            "fresh": 1,
+            "address": ceil_log2(bank_bytes),
+            "position": POSITION,
+            "target": POSITION,
+            "target_row": POSITION,
+        })
+
+
+class _Seeker(wiring.Component):
+    """Goes from the corner of the first window to the first stored pixel, a step per cycle.
+
+    Members
+    -------
+    descriptor : In(ConvDescriptor)
+        Must be held while ``busy``.
+    i : In(stream.Signature(Pass(bank_bytes)))
+    o : Out(stream.Signature(_Start(bank_bytes)))
+    busy : Out(1)
+    """
+
+    def __init__(self, *, config):
+        super().__init__({
+            "descriptor": In(ConvDescriptor),
+            "i": In(stream.Signature(Pass(config.bank_bytes))),
+            "o": Out(stream.Signature(_Start(config.bank_bytes))),
+            "busy": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        job, found, given = self.descriptor, self.o.p, self.i.p.start
+
+        y = Signal(POSITION)
+        taps = Signal.like(job.x_taps)
+        outside, seeking = Signal(), Signal()
+        m.d.comb += [
+            outside.eq((found.position < 0) | (y < 0) | (taps != 1)),
+            self.o.valid.eq(seeking & (~found.fresh | ~outside)),
+            self.i.ready.eq(~seeking | (self.o.valid & self.o.ready)),
+            self.busy.eq(seeking),
+        ]
+        with m.If(found.position < 0):
+            m.d.sync += [
+                found.position.eq(found.position + job.tap_step),
+                found.address.eq(found.address + job.tap_step),
+            ]
+        with m.Elif(y < 0):
+            m.d.sync += [y.eq(y + 1), found.address.eq(found.address + job.tap_row_step)]
+        with m.If(taps != 1):
+            m.d.sync += [taps.eq(taps - 1), found.target.eq(found.target + job.tap_step)]
+
+        with m.If(self.i.ready):
+            m.d.sync += seeking.eq(self.i.valid)
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [
+                found.fresh.eq(self.i.p.fresh),
+                found.address.eq(given.address),
+                found.position.eq(given.position),
+                found.target.eq(given.position),
+                found.target_row.eq(given.y + job.row_taps - 1),
+                y.eq(given.y),
+                taps.eq(job.x_taps),
+            ]
+        return m

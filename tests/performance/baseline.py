@@ -1,0 +1,42 @@
+"""The cycles that are accepted, and why some are more than they once were."""
+
+import json
+from pathlib import Path
+
+__all__ = ["BASELINE", "PAGE", "TOLERANCE", "raised", "read", "write"]
+
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+
+BASELINE = Path(__file__).with_name("baseline.json")
+
+#: By which part more than accepted is a regression.
+TOLERANCE = 0.02
+
+#: Of the page: the rows below it are written by hand, all above by ``python -m tests.bench``.
+RAISED = "## Entries that were raised"
+
+
+def read() -> dict[str, dict[str, int]]:
+    """For each case, its ``cycles``, and the ``least`` that it ever took."""
+    return json.loads(BASELINE.read_text())
+
+
+def write(cycles: dict[str, int]) -> None:
+    """Accept `cycles`, of all cases. Those that once were less are remembered."""
+    known = read() if BASELINE.exists() else {}
+    accepted = {
+        name: {"cycles": taken, "least": min(taken, known.get(name, {}).get("least", taken))}
+        for name, taken in cycles.items()
+    }
+    BASELINE.write_text(json.dumps(accepted, indent=1) + "\n")
+
+
+def raised() -> dict[str, tuple[int, str]]:
+    """For each case that the page says was raised: to how many cycles, and why."""
+    _, _, table = PAGE.read_text().partition(RAISED)
+    rows = [
+        [cell.strip() for cell in line.strip("|\n ").split("|")]
+        for line in table.splitlines()
+        if line.startswith("|") and not set(line) <= set("|-: ")
+    ][1:]
+    return {name: (int(cycles.replace(",", "")), reason) for name, cycles, reason in rows}
