@@ -1,48 +1,98 @@
-"""``python -m tests.bench``: speed of the simulated chips, and of their simulator.
+"""``make bench``: cycles of layers and networks, and speed of the simulator.
 
-Runs the digits network and, where the real networks are at hand, ResNet-8, over 4 chips of
-configuration `large`. Leaves the reports in ``build/bench.json``.
+Writes ``docs/performance.md`` and ``build/bench.json``. Cycles are the same on any machine; ``make
+test`` fails where one is more than accepted. ``python -m tests.bench NAME…`` shows the cases whose
+name has one of these in it, and writes nothing.
 """
 
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
+import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from intarsia.cli.progress import infer
 from intarsia.cli.tables import layers, write
 from intarsia.digits import MODEL, data
 from intarsia.runtime import Session
-from tests.inputs import goldens, inputs_folder
+from tests.inputs import ENVIRONMENT, goldens, inputs_folder
+from tests.performance import baseline, page
+from tests.performance.cases import CASES, Case
+from tests.performance.measure import Figure, measure
 
 CHIPS = 4
 CONFIG = "large"
 INFERENCES = 4
 
 RESNET = "resnet8_cifar10_int8"
-OUTPUT = Path(__file__).parents[1] / "build" / "bench.json"
+ROOT = Path(__file__).parents[1]
+OUTPUT = ROOT / "build" / "bench.json"
 
 
-def cases() -> dict[Path, np.ndarray]:
-    """Models, and what they are given."""
-    images, _ = data.held_out()
-    found = {MODEL: images[:INFERENCES]}
-    if folder := inputs_folder():
-        inputs, _ = goldens(folder, RESNET, "xnnpack")
-        found[folder / "models" / f"{RESNET}.tflite"] = inputs[:INFERENCES]
-    return found
+def main(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Only cases with one of these in their name.")
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Accept the cycles of all cases from now on.")
+    ] = False,
+) -> None:
+    """Measure layers, networks, and the simulator.
 
-
-def main() -> None:
-    """Measure, and show."""
+    Example: python -m tests.bench depthwise
+    """
     console = Console()
-    table = Table("network")
+    folder = inputs_folder()
+    chosen = [
+        case
+        for case in CASES
+        if (folder or not case.real) and (not names or any(name in case.name for name in names))
+    ]
+    figures = _measured(chosen, folder, console)
+    console.print(page.table(figures))
+    if names:
+        return
+    if len(figures) < len(CASES):
+        console.print(f"Real networks are not at hand: set {ENVIRONMENT}; nothing is written.")
+    else:
+        if accept:
+            baseline.write({case.name: figure.cycles for case, figure in figures.items()})
+        page.write(figures, _commit())
+    _simulator(console, folder)
+
+
+def _measured(cases: Sequence[Case], folder: Path | None, console: Console) -> dict[Case, Figure]:
+    with Progress(console=console, transient=True) as progress:
+        return {
+            case: measure(case, folder) for case in progress.track(cases, description="measuring")
+        }
+
+
+def _commit() -> str:
+    """The commit that is measured; changes that are not committed are told."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude", "*"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return told.stdout.strip()
+
+
+def _simulator(console: Console, folder: Path | None) -> None:
+    """Speed of the simulator, with 4 chips."""
+    table = Table("network, 4 chips")
     for title in ("cycles", "utilization", "wall time", "chip-cycles per CPU second"):
         table.add_column(title, justify="right")
+    images, _ = data.held_out()
+    found = {MODEL: images[:INFERENCES]}
+    if folder:
+        inputs, _ = goldens(folder, RESNET, "xnnpack")
+        found[folder / "models" / f"{RESNET}.tflite"] = inputs[:INFERENCES]
     reports = {}
-    for model, inputs in cases().items():
+    for model, inputs in found.items():
         session = Session(model, chips=CHIPS, config=CONFIG)
         infer(session, inputs, check=False)
         report: dict[str, Any] = session.report | {"model": model.name}
@@ -60,4 +110,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -58,7 +58,7 @@ def measure(case: Case, folder: Path | None) -> Figure:
         assert folder is not None, f"{case.name} needs the real networks"
         model = folder / "models" / f"{case.model}.tflite"
     else:
-        model = case.model if isinstance(case.model, Path) else case.model()
+        model = case.model() if callable(case.model) else Path(case.model)
     with Session(model, config=CONFIG) as session:
         images = random_input(session.network, 2, SEED)
         cycles: list[int] = []
