@@ -107,7 +107,8 @@ class ConvEngine(wiring.Component):
         ]
 
         # Memory.
-        # The array needs weights at once, the drain needs records when sums are complete.
+        # The array needs weights at once, the drain needs records when sums are complete. Windows take
+        # a row to form; if there is but one block of them, late records would end the job late.
         connect(m, loader=loader.read, sharing=sharing.urgent)
         connect(m, drain=drain.lookup, sharing=sharing.other)
         connect(m, flipped(self.input_read), inputs.read)
@@ -131,6 +132,7 @@ class ConvEngine(wiring.Component):
             computing.eq(passes.busy | inputs.busy),
         ]
         if config.line_pixels:
+            m.d.comb += sharing.patient.eq(job.sliding & (job.out_channels <= columns))
             m.d.comb += [array.sliding.eq(job.sliding), array.windows.eq(inputs.windows)]
         with m.If(drain.job.valid & drain.job.ready):
             m.d.sync += handed_over.eq(1)

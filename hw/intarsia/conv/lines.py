@@ -97,6 +97,7 @@ class WindowFormer(wiring.Component):
                 m.d.comb += column[above].eq(nothing)
             with m.Else():
                 m.d.comb += column[above].eq(read.data[above - 1])
+        lowered = [nothing, *column[: WINDOW - 1]]
         m.d.comb += [
             write.en.eq(shift & ~slide.beyond),
             write.addr.eq(place),
@@ -116,8 +117,12 @@ class WindowFormer(wiring.Component):
                 complete.eq(slide.emits),
                 after_tail.eq(slide.tail),
             ]
-            for row, newest in zip(window, column, strict=True):
-                m.d.sync += [row[0].eq(newest), row[1].eq(row[0]), row[2].eq(row[1])]
+            for row, newest, other in zip(window, column, lowered, strict=True):
+                m.d.sync += [
+                    row[0].eq(Mux(slide.below, other, newest)),
+                    row[1].eq(row[0]),
+                    row[2].eq(row[1]),
+                ]
                 with m.If(slide.row_start & ~slide.tail):
                     m.d.sync += row[1].eq(nothing)
                 with m.If((slide.row_start & ~slide.tail) | after_tail):

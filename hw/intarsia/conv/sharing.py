@@ -51,7 +51,7 @@ class Lookup(wiring.Signature):
 
 
 class SharedRead(wiring.Component):
-    """Lets two clients share a read port; where both ask, ``urgent`` goes first.
+    """Lets two clients share a read port; where both ask, ``urgent`` goes first, or is told not to.
 
     Adds a cycle of latency, and passes a request per cycle.
 
@@ -62,6 +62,8 @@ class SharedRead(wiring.Component):
     Members
     -------
     urgent, other : In(Lookup(lanes))
+    patient : In(1)
+        Where both ask, ``other`` goes first.
     read : Out(MemoryRead(lanes))
     """
 
@@ -69,6 +71,7 @@ class SharedRead(wiring.Component):
         super().__init__({
             "urgent": In(Lookup(lanes)),
             "other": In(Lookup(lanes)),
+            "patient": In(1),
             "read": Out(MemoryRead(lanes)),
         })
 
@@ -81,12 +84,13 @@ class SharedRead(wiring.Component):
         valid = [Signal(name=f"valid_{n}") for n in range(3)]
         urgent = [Signal(name=f"urgent_{n}") for n in range(3)]
 
-        free, accepted = Signal(), Signal()
+        first, free, accepted = Signal(), Signal(), Signal()
         m.d.comb += [
             accepted.eq(read.request.valid & read.request.ready),
             free.eq(~valid[0] | accepted),
-            self.urgent.request.ready.eq(free),
-            self.other.request.ready.eq(free & ~self.urgent.request.valid),
+            first.eq(self.urgent.request.valid & ~(self.patient & self.other.request.valid)),
+            self.urgent.request.ready.eq(free & first),
+            self.other.request.ready.eq(free & ~first),
             read.request.valid.eq(valid[0]),
             read.request.p.address.eq(stages[0].address),
             read.request.p.context.eq(stages[0].context),
@@ -95,10 +99,8 @@ class SharedRead(wiring.Component):
         with m.If(free):
             m.d.sync += [
                 valid[0].eq(self.urgent.request.valid | self.other.request.valid),
-                urgent[0].eq(self.urgent.request.valid),
-                stages[0].eq(
-                    Mux(self.urgent.request.valid, self.urgent.request.p, self.other.request.p)
-                ),
+                urgent[0].eq(first),
+                stages[0].eq(Mux(first, self.urgent.request.p, self.other.request.p)),
             ]
         m.d.sync += [valid[1].eq(accepted), valid[2].eq(valid[1])]
         for n in range(2):

@@ -19,7 +19,9 @@ class InputSlider(wiring.Component):
     completes the window of an output pixel (``emits``) when it brings the pixel of that window's
     last row and column. The last window of a row that is complete but for one column of padding
     goes with the first beat of the next row (``tail``), so that the padding costs no beat; other
-    columns of padding take a beat each (``beyond``), as do pixels of rows below the map.
+    columns of padding take a beat each (``beyond``). Windows whose last row is the one below the
+    map go with the map's last row, if that completes none of its own (``below``); other rows of
+    padding take a beat per pixel.
 
     A pass ends with the map, or when it has completed as many windows as an accumulator half has
     rows. One beat is produced per cycle, as long as it is accepted; nothing is lost between passes,
@@ -80,11 +82,12 @@ class InputSlider(wiring.Component):
         ]
 
         # What the beat completes, and what is left of its row of output then.
-        wanted, completes, emits, end_of_map, last = (Signal() for _ in range(5))
+        wanted, below, completes, emits, end_of_map, last = (Signal() for _ in range(6))
         columns_left = Signal.like(columns)
         next_target = Signal.like(target)
         m.d.comb += [
-            wanted.eq((y == target_row) & (rows != 0)),
+            below.eq((y + 1 == job.in_height) & (y + 1 == target_row)),
+            wanted.eq(((y == target_row) | below) & (rows != 0)),
             completes.eq(wanted & (columns != 0) & (position >= target)),
             emits.eq(completes | tail),
             columns_left.eq(columns - completes),
@@ -129,6 +132,7 @@ class InputSlider(wiring.Component):
                 beat.slide.tail.eq(tail),
                 beat.slide.row_start.eq(row_start),
                 beat.slide.beyond.eq(position >= job.row_bytes),
+                beat.slide.below.eq(below),
                 beat.slide.above.eq(Mux(y >= 2, 2, y[:2])),
                 index.eq(index + emits),
                 tail.eq(0),

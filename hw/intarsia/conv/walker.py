@@ -21,6 +21,7 @@ class Slide(data.StructLayout):
             "row_start": 1,  # first pixel of its row
             "beyond": 1,  # right of the map
             "above": 2,  # rows of the map above it, at most two
+            "below": 1,  # the last row of its window is the padding below it
         })
 
     @classmethod
