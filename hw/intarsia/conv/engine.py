@@ -107,8 +107,8 @@ class ConvEngine(wiring.Component):
         ]
 
         # Memory.
-        # The array needs weights at once, the drain needs records when sums are complete. Windows take
-        # a row to form; if there is but one block of them, late records would end the job late.
+        # The array needs weights at once, the drain needs records when sums are complete. Windows
+        # take a row to form; if there is but one block of them, late records delay the end.
         connect(m, loader=loader.read, sharing=sharing.urgent)
         connect(m, drain=drain.lookup, sharing=sharing.other)
         connect(m, flipped(self.input_read), inputs.read)
