@@ -205,14 +205,14 @@ PACKETS = (
     Mutant(
         "memory: damage is reported to who does not ask for the byte",
         "hw/intarsia/memory/memory.py",
-        "((found ^ parity) & mask).any()",
-        "(found ^ parity).any()",
+        "(wrong & from_mask).any()",
+        "wrong.any()",
         MEMORY,
     ),
     Mutant(
         "memory: parity is not compared",
         "hw/intarsia/memory/memory.py",
-        "((found ^ parity) & mask).any()",
+        "(wrong & from_mask).any()",
         "Const(0)",
         MEMORY,
     ),

@@ -50,8 +50,22 @@ PROOFS = (
         "MemoryKeepsBytes",
         "proof: an unaligned vector stays in its row",
         "memory/memory.py",
-        "following.eq((1 << offset) - 1)",
-        "following.eq(0)",
+        "bank.write_next.eq((1 << offset) - 1)",
+        "bank.write_next.eq(0)",
+    ),
+    _mutant(
+        "BlockRamsKeepBytes",
+        "proof: of two rows that follow each other, the even one is not the next",
+        "memory/sram_ecp5.v",
+        "read_odd + {{(ROW_BITS - 2){1'b0}}, read_row[0]}",
+        "read_odd",
+    ),
+    _mutant(
+        "BlockRamsKeepBytes",
+        "proof: RAMs that are not read put out what they read last",
+        "memory/sram_ecp5.v",
+        "own <= !reads ? 9'b0 : meet",
+        "if (reads) own <= meet",
     ),
     _mutant(
         "SlotsAreThoseOfTheHost",
@@ -119,10 +133,10 @@ PROOFS = (
     ),
     _mutant(
         "TokensAreCounted",
-        "proof: a taken token leaves none behind",
+        "proof: a token that is taken is not borrowed from the bits above",
         "sequencer/tokens.py",
-        "read.data[n] != 1",
-        "read.data[n] == 0",
+        "carry & (bit ^ down)",
+        "carry & bit",
     ),
     _mutant(
         "BuffersKeepWhatIsGood",

@@ -1,10 +1,10 @@
 """Wakes contexts whose tokens have come, and says what those that are stuck wait for."""
 
 from amaranth import *
-from amaranth.hdl import Array
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from intarsia.isa.address import CONTEXT
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import TOKENS, ControlOp, Stream
 from intarsia.sequencer.parts import Flight, WaitingHead
@@ -42,7 +42,9 @@ class Watch(wiring.Component):
         Contexts whose instructions must be fetched again in any case.
     changed : In(contexts)
         Contexts that have got a token or a ring.
-    available : In(TOKENS).array(contexts)
+    asked : Out(CONTEXT)
+        Whose tokens are looked at.
+    available : In(TOKENS)
     rung : In(contexts)
     waiting : In(contexts).array(len(Stream))
         By stream, the context whose next instruction is at the station.
@@ -63,7 +65,8 @@ class Watch(wiring.Component):
             "postponed": Out(contexts).array(len(Stream)),
             "resume": In(contexts),
             "changed": In(contexts),
-            "available": In(TOKENS).array(contexts),
+            "asked": Out(CONTEXT),
+            "available": In(TOKENS),
             "rung": In(contexts),
             "waiting": In(contexts).array(len(Stream)),
             "syncing": In(contexts),
@@ -83,7 +86,7 @@ class Watch(wiring.Component):
         looks = Signal()
         reporting = Signal()
         need = self._remember(m, context, step)
-        m.d.comb += own.eq(1 << context)
+        m.d.comb += [own.eq(1 << context), self.asked.eq(context)]
 
         # Contexts to look through, and to report.
         touched = Signal(self.contexts)
@@ -103,7 +106,7 @@ class Watch(wiring.Component):
         unrung = Signal()
         with m.If(looks):
             m.d.comb += [
-                lacking.eq(need.wait & ~Array(self.available)[context]),
+                lacking.eq(need.wait & ~self.available),
                 unrung.eq((need.opcode == ControlOp.DOORBELL) & ~(self.rung & own).any()),
             ]
 
