@@ -191,14 +191,14 @@ PACKETS = (
     Mutant(
         "sync: arrivals before the declaration are forgotten",
         "hw/intarsia/sync/port.py",
-        "m.d.sync += [declared.bit_select(group, 1).eq(1), checked.eq(group)]",
-        "m.d.sync += [declared.bit_select(group, 1).eq(1), begun.eq(0), checked.eq(group)]",
+        "m.d.comb += write.en.eq(1)",
+        "m.d.comb += [write.en.eq(1), count.en.eq(1)]",
         SYNC,
     ),
     Mutant(
         "sync: the coordinator does not compare ESPs",
         "hw/intarsia/sync/port.py",
-        "begun.bit_select(group, 1) & (counted.data.esp != point.esp)",
+        "(counted.data.count != 0) & (counted.data.esp != point.esp)",
         "Const(0)",
         SYNC,
     ),

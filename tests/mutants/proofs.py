@@ -43,8 +43,8 @@ PROOFS = (
         "WatchdogIsNeitherEarlyNorLate",
         "proof: the watchdog waits for one pulse more",
         "sequencer/watchdog.py",
-        "with m.Elif(count + 1 >= self.limit):",
-        "with m.Elif(count >= self.limit):",
+        "with m.If(passed >= self.limit):",
+        "with m.If(passed > self.limit):",
     ),
     _mutant(
         "MemoryKeepsBytes",

@@ -3,6 +3,7 @@
 from amaranth import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from intarsia.isa.address import CONTEXT
 from intarsia.isa.faults import FaultCode, FaultReport
@@ -178,15 +179,17 @@ class Watch(wiring.Component):
 
     def _remember(self, m, context, step):
         """Memory of what instructions need. Gives what was asked for in the cycle before."""
-        place = data.StructLayout({"stream": Stream, "context": range(self.contexts)})
-        m.submodules.needs = needs = memory.Memory(shape=_Need, depth=1 << place.size, init=[])
+        context = context[: ceil_log2(self.contexts)]
+        own = self.head.p.context[: len(context)]
+        depth = len(Stream) << len(context)
+        m.submodules.needs = needs = memory.Memory(shape=_Need, depth=depth, init=[])
         write = needs.write_port()
         read = needs.read_port()
         m.d.comb += [
             write.en.eq(self.head.valid),
-            write.addr.eq(Cat(self.head.p.stream, self.head.p.context)),
+            write.addr.eq(Cat(own, self.head.p.stream)),
             write.data.opcode.eq(self.head.p.opcode),
             write.data.wait.eq(self.head.p.wait),
-            read.addr.eq(Cat(step, context)),
+            read.addr.eq(Cat(context, step)),
         ]
         return read.data
