@@ -68,10 +68,10 @@ class SyncPort(wiring.Component):
     Packets are taken in and acted upon whether or not any can be sent.
 
     What goes wrong is reported (SYNC), and does nothing else: a declaration without members, with
-    more than `MEMBERS_MAX`, or with a number that is too large; a SYNC of an undeclared group, or of one that another context waits
-    for; packets about groups that cannot exist; a release that nobody waits for. Arrivals at
-    different points, more arrivals than members, and a release of another point than what is waited
-    for are reported too, and the barrier opens.
+    more than `MEMBERS_MAX`, or with a number that is too large; a SYNC of an undeclared group, or
+    of one that another context waits for; packets about groups that cannot exist; a release that
+    nobody waits for. Arrivals at different points, more arrivals than members, and a release of
+    another point than what is waited for are reported too, and the barrier opens.
 
     Parameters
     ----------
