@@ -9,9 +9,9 @@ __all__ = ["AccumulatorMemory", "Row", "Update"]
 #: Bits of an accumulator. Sums wrap around.
 ACCUMULATOR = signed(32)
 
-#: No row is read in the cycle in which it is written: to gather, since it is updated every other cycle
-#: at most; to be drained, since that begins when it is complete.
-#: So block RAMs need nothing around them that finds what a row held before.
+#: No row is read in the cycle in which it is written: to gather, since it is updated every other
+#: cycle at most; to be drained, since that begins when it is complete. So block RAMs need nothing
+#: around them that finds what a row held before.
 NEVER_MET = {"no_rw_check": 1}
 
 
