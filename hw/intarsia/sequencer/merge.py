@@ -52,12 +52,12 @@ class FaultMerge(wiring.Component):
                     m.d.comb += concerned.eq(1 << source.p.context)
                 faulty = faulty | concerned
             m.d.comb += self.faulty.eq(faulty)
-            for n, source in reversed([*enumerate(self.sources)]):
-                with m.If(source.valid):
-                    m.d.comb += first.eq(n)
-            with m.Switch(first):
-                for n, source in enumerate(self.sources):
-                    with m.Case(n):
-                        m.d.comb += self.fault.p.eq(source.p)
+        for n, source in reversed([*enumerate(self.sources)]):
+            with m.If(source.valid):
+                m.d.comb += first.eq(n)
+        with m.Switch(first):
+            for n, source in enumerate(self.sources):
+                with m.Case(n):
+                    m.d.comb += self.fault.p.eq(source.p)
 
         return m
