@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from amaranth import Cat, Const, Mux, Signal, Value
+from amaranth import Cat, ClockSignal, Const, Instance, Mux, Signal, Value
 from amaranth.hdl import Assert, Assume
 
 from intarsia.atu.cache import Atu
@@ -14,7 +14,7 @@ from intarsia.isa.config import config
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.transfer import LocalDescriptor
 from intarsia.memory.memory import Memory
-from intarsia.memory.sram import SRAM_SOURCE
+from intarsia.memory.sram import SRAM_ECP5, SRAM_SOURCE
 from intarsia.sequencer.slots import SlotTable
 from tests.formal.proof import Proof
 
@@ -72,6 +72,59 @@ class MemoryKeepsBytes(Proof):
 def _lane(address, lane):
     """Place of byte `lane` of a vector: beyond the end of its macro-bank, it wraps."""
     return Cat((address[:3] + lane)[:3], address[3])
+
+
+class BlockRamsKeepBytes(Proof):
+    """The macro made of block RAMs reads the byte that was written last into its lane and row."""
+
+    depth = 6
+    sources = (SRAM_ECP5,)
+
+    def describe(self, m):
+        lanes, row_bits = 2, 3
+        row, lane = self.something(m, row_bits, "row"), self.something(m, 1, "lane")
+        ports = {
+            f"{kind}_{name}": self.anything(width, f"{kind}_{name}")
+            for kind, enables in (("read", 1), ("write", lanes))
+            for name, width in (("enable", enables), ("row", row_bits), ("next", lanes))
+        }
+        ports |= {"write_bytes": self.anything(8 * lanes, "write_bytes")}
+        ports |= {"write_parity": self.anything(lanes, "write_parity")}
+        read = {"read_bytes": Signal(8 * lanes), "read_parity": Signal(lanes)}
+        m.submodules.dut = Instance(
+            "intarsia_sram",
+            p_LANES=lanes,
+            p_ROW_BITS=row_bits,
+            p_RAM_BITS=1,
+            i_clk=ClockSignal(),
+            **{f"i_{name}": port for name, port in ports.items()},
+            **{f"o_{name}": port for name, port in read.items()},
+        )
+
+        def of_lane(parity, content):
+            return Cat(content.word_select(lane, 8), parity.bit_select(lane, 1))
+
+        def reaches(kind):
+            further = ports[f"{kind}_next"].bit_select(lane, 1)
+            return (ports[f"{kind}_row"] + further)[:row_bits] == row
+
+        writes, reads = Signal(), Signal()
+        written, known = Signal(9), Signal()
+        expected, due = Signal(9), Signal()
+        m.d.comb += [
+            writes.eq(ports["write_enable"].bit_select(lane, 1) & reaches("write")),
+            reads.eq(ports["read_enable"] & reaches("read")),
+        ]
+        with m.If(writes):
+            m.d.sync += [
+                written.eq(of_lane(ports["write_parity"], ports["write_bytes"])),
+                known.eq(1),
+            ]
+        # What was read stays until the next read.
+        with m.If(ports["read_enable"]):
+            m.d.sync += [expected.eq(written), due.eq(reads & known & ~writes)]
+        with m.If(due):
+            m.d.comb += Assert(of_lane(read["read_parity"], read["read_bytes"]) == expected)
 
 
 class SlotsAreThoseOfTheHost(Proof):

@@ -1,6 +1,6 @@
 """Claims about who is chosen, and about what waits."""
 
-from amaranth import Const, Mux, Signal, Value
+from amaranth import Cat, Const, Mux, Signal, Value
 from amaranth.hdl import Assert, Assume
 from amaranth.lib.fifo import SyncFIFOBuffered
 
@@ -141,24 +141,31 @@ class EveryFaultyContextIsNamed(Proof):
 class WatchdogIsNeitherEarlyNorLate(Proof):
     """A context expires with the pulse that ends as many without progress as the limit says."""
 
-    depth = 7
+    depth = 9
 
     def describe(self, m):
-        m.submodules.dut = dut = Watchdog(contexts=1)
+        m.submodules.dut = dut = Watchdog(contexts=2)
         limit = self.something(m, 16, "limit")
-        tick, progress = self.anything(1, "tick"), self.anything(1, "progress")
+        context = self.something(m, 1, "context")
+        tick, progress = self.anything(1, "tick"), self.anything(2, "progress")
+        ticked = Signal()
+        m.d.sync += ticked.eq(tick)
         m.d.comb += [
             dut.tick.eq(tick),
             dut.limit.eq(limit),
-            dut.watched.eq(1),
+            dut.watched.eq(3),
             dut.patient.eq(0),
             dut.progress.eq(progress),
+            Assume(~(tick & ticked)),
         ]
-        pulses, moved = Signal(8), Signal()
-        still = ~(moved | progress)
+        moves = progress.bit_select(context, 1)
+        pulses, moved, due = Signal(8), Signal(), Signal(2)
+        still = ~(moved | moves)
         expires = tick & still & (limit != 0) & (pulses + 1 >= limit)
-        m.d.comb += Assert(dut.expired == expires)
+        m.d.sync += due.eq(Cat(expires, due))
+        expected = due.bit_select(context, 1)
+        m.d.comb += Assert(dut.expired.bit_select(context, 1) == expected)
         with m.If(tick):
             m.d.sync += [moved.eq(0), pulses.eq(Mux(still & ~expires, pulses + 1, 0))]
-        with m.Elif(progress):
+        with m.Elif(moves):
             m.d.sync += moved.eq(1)

@@ -112,7 +112,7 @@ class TokensAreCounted(Proof):
 
     def describe(self, m):
         givers = (Stream.CONV, Stream.VECTOR)
-        m.submodules.dut = dut = Tokens(contexts=2, givers=givers, takers=2)
+        m.submodules.dut = dut = Tokens(contexts=2, givers=givers, takers=2, askers=3)
         context = self.something(m, 1, "context")
         token = self.something(m, 3, "token")
         given = [dut.give0, dut.give1]
@@ -126,7 +126,8 @@ class TokensAreCounted(Proof):
                     Assume(change.context < 2),
                 ]
                 if kind == "take":
-                    there = Mux(change.context[0], dut.available[1], dut.available[0])
+                    there = dut.available[n]
+                    m.d.comb += dut.asked[n].eq(change.context)
                     m.d.comb += Assume(~port.valid | ((change.mask & ~there) == 0))
         m.d.comb += [
             dut.clear.p.eq(self.anything(1, "cleared")),
@@ -146,7 +147,8 @@ class TokensAreCounted(Proof):
         for sign, port, accepts in zip((1, 1, -1, -1), given + taken, accepted[1:], strict=True):
             with m.If(accepts & names(port)):
                 m.d.sync += count.eq(count + sign)
-        available = Mux(context, dut.available[1], dut.available[0])
+        m.d.comb += dut.asked[2].eq(context)
+        available = dut.available[2]
         with m.If(changing):
             m.d.comb += Assert(~Cat(accepted).any())
         with m.Else():

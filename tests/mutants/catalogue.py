@@ -96,8 +96,8 @@ MEMORY = (
     Mutant(
         "memory: an unaligned vector stays in its row",
         "hw/intarsia/memory/memory.py",
-        "following.eq((1 << offset) - 1)",
-        "following.eq(0)",
+        "bank.read_next.eq((1 << offset) - 1)",
+        "bank.read_next.eq(0)",
         MEMORY_TEST,
     ),
     Mutant(
@@ -110,8 +110,8 @@ MEMORY = (
     Mutant(
         "memory: parity is stored odd",
         "hw/intarsia/memory/memory.py",
-        "bank.write_bytes.word_select(lane, 8).xor()",
-        "~bank.write_bytes.word_select(lane, 8).xor()",
+        "bank.write_parity.eq(_odd(bank.write_bytes))",
+        "bank.write_parity.eq(~_odd(bank.write_bytes))",
         MEMORY_TEST,
     ),
 )

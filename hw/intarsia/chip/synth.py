@@ -20,7 +20,7 @@ from intarsia.chip.area import BUDGETS, GLUE, RESOURCES, Area, areas, exceeded, 
 from intarsia.chip.top import Top
 from intarsia.common.verilog import convert
 from intarsia.isa.config import CONFIGS
-from intarsia.memory.sram import SRAM_SOURCE
+from intarsia.memory.sram import SRAM_ECP5
 
 __all__ = ["main", "report", "synthesize"]
 
@@ -76,7 +76,7 @@ def script(name: str, blocks: Iterable[str]) -> list[str]:
     kept = " ".join(f"{name}.{block}" for block in blocks)
     apart = [f"setattr -mod -set keep_hierarchy 1 {kept}", *ACROSS] if kept else []
     return [
-        f"read_verilog -sv design.v {SRAM_SOURCE.name}",
+        f"read_verilog -sv design.v {SRAM_ECP5.name}",
         f"hierarchy -top {name}",
         "rename -hide w:*",
         *apart,
@@ -112,7 +112,7 @@ def synthesize(
     folder.mkdir(parents=True, exist_ok=True)
     progress("writing Verilog")
     (folder / "design.v").write_text(convert(component, name, sources=False))
-    (folder / SRAM_SOURCE.name).write_bytes(SRAM_SOURCE.read_bytes())
+    (folder / SRAM_ECP5.name).write_bytes(SRAM_ECP5.read_bytes())
     command = [str(yosys), "-l", "yosys.log", "-p", "; ".join(script(name, blocks))]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():

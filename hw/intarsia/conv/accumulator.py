@@ -9,6 +9,11 @@ __all__ = ["AccumulatorMemory", "Row", "Update"]
 #: Bits of an accumulator. Sums wrap around.
 ACCUMULATOR = signed(32)
 
+#: No row is read in the cycle in which it is written: to gather, since it is updated every other
+#: cycle at most; to be drained, since that begins when it is complete. So block RAMs need nothing
+#: around them that finds what a row held before.
+NEVER_MET = {"no_rw_check": 1}
+
 
 class Row(data.StructLayout):
     """Place of an output pixel's sums."""
@@ -65,7 +70,10 @@ class AccumulatorMemory(wiring.Component):
         m = Module()
 
         m.submodules.rows = rows = memory.Memory(
-            shape=self._rows, depth=2 * self._config.accumulators, init=[]
+            shape=self._rows,
+            depth=2 * self._config.accumulators,
+            init=[],
+            attrs=NEVER_MET,
         )
         write = rows.write_port()
         gathered = rows.read_port()

@@ -195,7 +195,7 @@ class DeclareGroup(data.Struct):
     """First member."""
 
     members: 16
-    """Number of members, at least 1."""
+    """Number of members, absent ones not counted: 1 to 64."""
 
     absent: 32
     """Bit n: the node first + n is no member."""

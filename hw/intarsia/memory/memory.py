@@ -3,6 +3,7 @@
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
+from amaranth.utils import exact_log2
 
 from intarsia.common.ports import MemoryRead, MemoryWrite
 from intarsia.memory.arbiter import RoundRobin
@@ -62,18 +63,12 @@ class Memory(wiring.Component):
         self._connect_readers(m, banks, rows)
         return m
 
-    def _place(self, m, request, name, rows):
-        """Parts of a request's address, and which lanes lie in the row after the first."""
-        lanes = self.config.lanes
-        offset = Signal(range(lanes), name=f"{name}_offset")
-        row = Signal(range(rows), name=f"{name}_row")
-        bank = Signal(range(self.config.macro_banks), name=f"{name}_bank")
-        following = Signal(lanes, name=f"{name}_following")
-        m.d.comb += [
-            Cat(offset, row, bank).eq(request.p.address),
-            following.eq((1 << offset) - 1),
-        ]
-        return offset, row, bank, following
+    def _place(self, request, rows):
+        """Parts of a request's address: place within a row, row, and macro-bank."""
+        lane_bits, row_bits = exact_log2(self.config.lanes), exact_log2(rows)
+        address = request.p.address
+        bank = address[lane_bits + row_bits :][: exact_log2(self.config.macro_banks)]
+        return address[:lane_bits], address[lane_bits:][:row_bits], bank
 
     def _arbitrate(self, m, kind, number, clients):
         """Grants of macro-bank `number` to `clients`, which are pairs of (valid, bank)."""
@@ -85,95 +80,112 @@ class Memory(wiring.Component):
     def _connect_writers(self, m, banks, rows):
         lanes = self.config.lanes
         clients, places = [], []
-        for n, port in enumerate(self._writes):
-            offset, row, bank, following = self._place(m, port.request, f"write{n}", rows)
-            # Byte k of the request belongs into lane (offset + k) % lanes.
-            rotated = Signal(8 * lanes, name=f"write{n}_bytes")
-            enable = Signal(lanes, name=f"write{n}_enable")
-            content = port.request.p.bytes.as_value()
-            mask = port.request.p.mask
-            with m.If(port.request.valid):
-                m.d.comb += rotated.eq((Cat(content, content) << (offset << 3))[8 * lanes :])
-                m.d.comb += enable.eq((Cat(mask, mask) << offset)[lanes:])
+        for port in self._writes:
+            offset, row, bank = self._place(port.request, rows)
             clients.append((port.request.valid, bank))
-            places.append((row, following, rotated, enable))
+            places.append((offset, row))
 
         granted = [Const(0)] * len(clients)
         for number, bank in enumerate(banks):
             grants = self._arbitrate(m, "write", number, clients)
-            for n, (row, following, content, enable) in enumerate(places):
-                granted[n] = granted[n] | grants[n]
-                with m.If(grants[n]):
-                    m.d.comb += [
-                        bank.write_enable.eq(enable),
-                        bank.write_row.eq(row),
-                        bank.write_next.eq(following),
-                        bank.write_bytes.eq(content),
-                    ]
-            with m.If(bank.write_enable.any()):
-                m.d.comb += bank.write_parity.eq(
-                    Cat(bank.write_bytes.word_select(lane, 8).xor() for lane in range(lanes))
-                )
+            offset = Signal(range(lanes), name=f"write_offset{number}")
+            content = Signal(8 * lanes, name=f"write_bytes{number}")
+            mask = Signal(lanes, name=f"write_mask{number}")
+            with m.Switch(grants):
+                for n, (port, (from_offset, row)) in enumerate(
+                    zip(self._writes, places, strict=True)
+                ):
+                    granted[n] = granted[n] | grants[n]
+                    with m.Case(1 << n):
+                        m.d.comb += [
+                            bank.write_row.eq(row),
+                            offset.eq(from_offset),
+                            content.eq(port.request.p.bytes.as_value()),
+                            mask.eq(port.request.p.mask),
+                        ]
+            with m.If(mask.any()):
+                # Byte k of the request belongs into lane (offset + k) % lanes.
+                m.d.comb += [
+                    bank.write_next.eq((1 << offset) - 1),
+                    bank.write_bytes.eq((Cat(content, content) << (offset << 3))[8 * lanes :]),
+                    bank.write_enable.eq((Cat(mask, mask) << offset)[lanes:]),
+                    bank.write_parity.eq(_odd(bank.write_bytes)),
+                ]
         for n, port in enumerate(self._writes):
             m.d.comb += port.request.ready.eq(granted[n])
 
     def _connect_readers(self, m, banks, rows):
+        lanes = self.config.lanes
         clients, places = [], []
-        for n, port in enumerate(self._reads):
-            offset, row, bank, following = self._place(m, port.request, f"read{n}", rows)
+        for port in self._reads:
+            offset, row, bank = self._place(port.request, rows)
             clients.append((port.request.valid, bank))
-            places.append((offset, row, bank, following))
+            places.append((offset, row))
 
         granted = [Const(0)] * len(clients)
+        found = []
         for number, bank in enumerate(banks):
             grants = self._arbitrate(m, "read", number, clients)
-            m.d.comb += bank.read_enable.eq(grants.any())
-            for n, (_, row, _, following) in enumerate(places):
-                granted[n] = granted[n] | grants[n]
-                with m.If(grants[n]):
-                    m.d.comb += [bank.read_row.eq(row), bank.read_next.eq(following)]
+            offset = Signal(range(lanes), name=f"read_offset{number}")
+            with m.Switch(grants):
+                for n, (from_offset, row) in enumerate(places):
+                    granted[n] = granted[n] | grants[n]
+                    with m.Case(1 << n):
+                        m.d.comb += [bank.read_row.eq(row), offset.eq(from_offset)]
+            m.d.comb += [
+                bank.read_enable.eq(grants.any()),
+                bank.read_next.eq((1 << offset) - 1),
+            ]
+            found.append(self._turn(m, number, bank, offset))
 
-        for n, (port, (offset, _, bank, _)) in enumerate(zip(self._reads, places, strict=True)):
+        for n, port in enumerate(self._reads):
             m.d.comb += port.request.ready.eq(granted[n])
-            self._return_data(m, banks, n, port, offset, bank)
+            self._return_data(m, n, port, clients[n][1], found)
 
-    def _return_data(self, m, banks, n, port, offset, bank):
-        """The cycle after a grant: picks the macro-bank, and turns its row into the vector."""
-        lanes = self.config.lanes
+    def _turn(self, m, number, bank, offset):
+        """The cycle after a grant: the vector in the row that macro-bank `number` has read.
+
+        Returns its bytes, and which of them are damaged.
+        """
+        pending = Signal(name=f"bank{number}_pending")
+        from_offset = Signal.like(offset, name=f"bank{number}_offset", reset_less=True)
+        content = Signal(8 * self.config.lanes, name=f"bank{number}_bytes")
+        damaged = Signal(self.config.lanes, name=f"bank{number}_damaged")
+        m.d.sync += pending.eq(bank.read_enable)
+        with m.If(bank.read_enable):
+            m.d.sync += from_offset.eq(offset)
+        with m.If(pending):
+            wrong = _odd(bank.read_bytes) ^ bank.read_parity
+            m.d.comb += [
+                content.eq(_turned(bank.read_bytes, from_offset, 8)),
+                damaged.eq(_turned(wrong, from_offset, 1)),
+            ]
+        return content, damaged
+
+    def _return_data(self, m, n, port, bank, found):
+        """The cycle after a grant: takes the vector of the macro-bank that was asked."""
         pending = Signal(name=f"read{n}_pending")
-        from_offset = Signal.like(offset, name=f"read{n}_from_offset")
-        from_bank = Signal.like(bank, name=f"read{n}_from_bank")
-        from_mask = Signal(lanes, name=f"read{n}_from_mask")
+        from_bank = Signal.like(bank, name=f"read{n}_from_bank", reset_less=True)
+        from_mask = Signal(self.config.lanes, name=f"read{n}_from_mask", reset_less=True)
         m.d.sync += pending.eq(port.request.valid & port.request.ready)
         with m.If(port.request.valid & port.request.ready):
-            m.d.sync += [
-                from_offset.eq(offset),
-                from_bank.eq(bank),
-                from_mask.eq(port.request.p.mask),
-            ]
+            m.d.sync += [from_bank.eq(bank), from_mask.eq(port.request.p.mask)]
 
-        # The row is chosen before it is turned: to simulators, a wide shift is dear.
-        row = Signal(8 * lanes, name=f"read{n}_row_bytes")
-        bits = Signal(lanes, name=f"read{n}_row_parity")
-        content = Signal(8 * lanes, name=f"read{n}_bytes", reset_less=True)
-        parity = Signal(lanes, name=f"read{n}_parity", reset_less=True)
-        mask = Signal(lanes, name=f"read{n}_mask", reset_less=True)
+        content = Signal(8 * self.config.lanes, name=f"read{n}_bytes", reset_less=True)
+        damaged = Signal(name=f"read{n}_damaged", reset_less=True)
         m.d.sync += port.data.valid.eq(pending)
-        with m.If(pending):
-            with m.Switch(from_bank):
-                for number, source in enumerate(banks):
-                    with m.Case(number):
-                        m.d.comb += [row.eq(source.read_bytes), bits.eq(source.read_parity)]
-            m.d.sync += [
-                content.eq(_turned(row, from_offset, 8)),
-                parity.eq(_turned(bits, from_offset, 1)),
-                mask.eq(from_mask),
-            ]
-
+        with m.If(pending), m.Switch(from_bank):
+            for number, (vector, wrong) in enumerate(found):
+                with m.Case(number):
+                    m.d.sync += [content.eq(vector), damaged.eq((wrong & from_mask).any())]
         m.d.comb += port.data.p.bytes.eq(content)
         with m.If(port.data.valid):
-            found = Cat(content.word_select(lane, 8).xor() for lane in range(lanes))
-            m.d.comb += port.data.p.damaged.eq(((found ^ parity) & mask).any())
+            m.d.comb += port.data.p.damaged.eq(damaged)
+
+
+def _odd(row):
+    """For each byte of `row`, whether an odd number of its bits is set."""
+    return Cat(row.word_select(lane, 8).xor() for lane in range(len(row) // 8))
 
 
 def _turned(row, offset, width):

@@ -7,10 +7,13 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-__all__ = ["SRAM_SOURCE", "Sram"]
+__all__ = ["SRAM_ECP5", "SRAM_SOURCE", "Sram"]
 
 #: Verilog of the macro; goes with the Verilog of everything that has a memory.
 SRAM_SOURCE = Path(__file__).with_name("sram.v")
+
+#: What takes its place where the chip is mapped for an ECP5.
+SRAM_ECP5 = SRAM_SOURCE.with_name("sram_ecp5.v")
 
 
 class Sram(wiring.Component):

@@ -2,7 +2,8 @@
 //
 // A vector that begins in lane o of a row ends in lane o - 1 of the next one; so each lane is told
 // whether to take `row` or `row + 1`. Rows wrap around. A read that meets a write of the same word
-// returns the old word. Content survives reset. Replace this file by hard macros where there are any.
+// returns the old word here, and may return anything elsewhere. Content survives reset. Replace this
+// file by hard macros where there are any, or by `sram_ecp5.v`.
 
 module intarsia_sram #(
     parameter LANES = 16,

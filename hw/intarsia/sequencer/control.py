@@ -1,8 +1,7 @@
 """Runs the instructions of control streams."""
 
 from amaranth import *
-from amaranth.hdl import Array
-from amaranth.lib import stream, wiring
+from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from intarsia.common.ports import GroupRequest, SyncRequest
@@ -128,7 +127,8 @@ class Control(wiring.Component):
 
     def _await(self, m, begins, answers, header):
         """Contexts that wait for others or for the host, until they need not any more."""
-        signals = Array(Signal(TOKENS, name=f"signal{n}") for n in range(self.contexts))
+        m.submodules.signals = signals = memory.Memory(shape=TOKENS, depth=self.contexts, init=[])
+        given, kept = signals.read_port(domain="comb"), signals.write_port()
         own = Signal(self.contexts)
         barred = Signal(self.contexts)
         lingering = Signal(self.contexts)
@@ -136,10 +136,16 @@ class Control(wiring.Component):
         arrived = Signal(self.contexts)
         begun = Signal(self.contexts)
         leaving = Signal(self.contexts)
-        m.d.comb += own.eq(1 << self.context)
+        m.d.comb += [
+            own.eq(1 << self.context),
+            kept.addr.eq(self.context),
+            kept.data.eq(header.signal),
+            given.addr.eq(self.give.p.context),
+            self.give.p.mask.eq(given.data),
+        ]
         with m.If(begins):
             m.d.comb += begun.eq(own)
-            m.d.sync += signals[self.context].eq(header.signal)
+            m.d.comb += kept.en.eq(1)
         with m.If(self.sync_done.valid):
             m.d.comb += arrived.eq((1 << self.sync_done.p) & self.syncing)
         with m.If(opened.any()):
@@ -147,7 +153,6 @@ class Control(wiring.Component):
             for n in reversed(range(self.contexts)):
                 with m.If(opened[n]):
                     m.d.comb += self.give.p.context.eq(n)
-            m.d.comb += self.give.p.mask.eq(signals[self.give.p.context])
             with m.If(self.give.ready):
                 m.d.comb += leaving.eq(1 << self.give.p.context)
 

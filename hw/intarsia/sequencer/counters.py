@@ -62,9 +62,9 @@ class Counters(wiring.Component):
                 own.addr.eq(activity),
                 write.addr.eq(activity),
                 asked.addr.eq(index.activity),
+                write.data.eq(own.data + 1),
+                write.en.eq(activity != Activity.IDLE),
             ]
-            with m.If(activity != Activity.IDLE):
-                m.d.comb += [write.en.eq(1), write.data.eq(own.data + 1)]
             with m.If(bank == which):
                 m.d.comb += self.value.eq(asked.data)
 

@@ -64,6 +64,7 @@ class Fetcher(wiring.Component):
         left = Signal(place.pc.shape(), reset_less=True)
         head = Signal(Head, reset_less=True)
         words = Signal(data.ArrayLayout(Operand, OPERANDS_MAX), reset_less=True)
+        operand = Signal(Operand, reset_less=True)
         step = Signal(range(OPERANDS_MAX + 1))
         missing = Signal(range(UNITS_MAX))
 
@@ -90,10 +91,10 @@ class Fetcher(wiring.Component):
 
             with m.State("LOCATE"):
                 address = self.entry.base + self.place.pc * UNIT
-                size = self.entry.size // UNIT
+                beyond = self.entry.size // UNIT - self.place.pc
                 m.d.sync += [
                     place.eq(self.place),
-                    left.eq(Mux(self.place.pc < size, size - self.place.pc, 0)),
+                    left.eq(Mux(beyond < 0, 0, beyond)),
                     header.eq(0),
                     head.fault.eq(FaultCode.NONE),
                     head.address.eq(address),
@@ -148,13 +149,15 @@ class Fetcher(wiring.Component):
 
             with m.State("RESOLVE"):
                 # The word looked up in a cycle is replaced in the next one.
+                address = self._resolve(m, operand, head, step != 0)
                 with m.Switch(step):
                     for n in range(OPERANDS_MAX + 1):
                         with m.Case(n):
                             if n < OPERANDS_MAX:
                                 m.d.comb += self.slot.slot.eq(words[n].slot)
+                                m.d.sync += operand.eq(words[n])
                             if n > 0:
-                                self._resolve(m, words[n - 1], head)
+                                m.d.sync += words[n - 1].offset.eq(address)
                 m.d.sync += step.eq(step + 1)
                 with m.If(step == header.operands):
                     m.next = "DELIVER"
@@ -194,12 +197,12 @@ class Fetcher(wiring.Component):
                     )
         return ~known | header.reserved.any()
 
-    def _resolve(self, m, operand, head):
-        """Put the address of `operand`, whose slot was looked up, in place of its offset."""
-        with m.If(operand.offset < self.entry.size):
-            m.d.sync += operand.offset.eq(self.entry.base + operand.offset)
-        with m.Elif(head.fault == FaultCode.NONE):
+    def _resolve(self, m, operand, head, there):
+        """Address of `operand`, whose slot was looked up if it is `there`."""
+        outside = there & (operand.offset >= self.entry.size)
+        with m.If(outside & (head.fault == FaultCode.NONE)):
             m.d.sync += [head.fault.eq(FaultCode.SLOT), head.info.eq(operand.slot)]
+        return self.entry.base + operand.offset
 
     def _misshapen(self, m, header, words, place):
         """Whether the body of an instruction that no engine sees isn't one."""

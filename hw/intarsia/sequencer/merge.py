@@ -43,6 +43,7 @@ class FaultMerge(wiring.Component):
         m = Module()
 
         faulty = Const(0)
+        first = Signal(range(len(self.sources)))
         m.d.comb += self.fault.valid.eq(Cat(source.valid for source in self.sources).any())
         with m.If(self.fault.valid):
             for n, source in enumerate(self.sources):
@@ -51,8 +52,12 @@ class FaultMerge(wiring.Component):
                     m.d.comb += concerned.eq(1 << source.p.context)
                 faulty = faulty | concerned
             m.d.comb += self.faulty.eq(faulty)
-            for source in reversed(self.sources):
-                with m.If(source.valid):
+        for n, source in reversed([*enumerate(self.sources)]):
+            with m.If(source.valid):
+                m.d.comb += first.eq(n)
+        with m.Switch(first):
+            for n, source in enumerate(self.sources):
+                with m.Case(n):
                     m.d.comb += self.fault.p.eq(source.p)
 
         return m

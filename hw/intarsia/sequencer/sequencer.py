@@ -119,7 +119,10 @@ class Sequencer(wiring.Component):
         m.submodules.loader = loader = Loader(config=self.config)
         m.submodules.contexts = state = Contexts(contexts=contexts)
         m.submodules.tokens = tokens = Tokens(
-            contexts=contexts, givers=(*Stream, Stream.CONTROL), takers=len(Stream)
+            contexts=contexts,
+            givers=(*Stream, Stream.CONTROL),
+            takers=len(Stream),
+            askers=len(Stream) + 1,
         )
         m.submodules.control = control = Control(contexts=contexts)
         m.submodules.watch = watch = Watch(contexts=contexts)
@@ -187,8 +190,10 @@ class Sequencer(wiring.Component):
             watch.flying[n].eq(flight.flying & ~flight.first.instant),
             self.trace_layer[n].eq(flight.shown.layer),
         ]
-        for available, there in zip(station.available, tokens.available, strict=True):
-            m.d.comb += available.eq(there)
+        m.d.comb += [
+            tokens.asked[n].eq(station.context),
+            station.available.eq(tokens.available[n]),
+        ]
         with m.If(station.take.valid & station.take.ready):
             m.d.comb += [loader.place.valid.eq(1), loader.place.p.eq(station.next)]
         connect(m, flight.give, getattr(tokens, f"give{n}"))
@@ -272,8 +277,10 @@ class Sequencer(wiring.Component):
             watch.syncing.eq(control.syncing),
             watch.expired.eq(watchdog.expired),
         ]
-        for available, there in zip(watch.available, tokens.available, strict=True):
-            m.d.comb += available.eq(there)
+        m.d.comb += [
+            tokens.asked[len(Stream)].eq(watch.asked),
+            watch.available.eq(tokens.available[len(Stream)]),
+        ]
 
         progress = Const(0)
         for n, (station, flight) in enumerate(zip(stations, flights, strict=True)):

@@ -1,7 +1,6 @@
 """The instruction that a stream runs next."""
 
 from amaranth import *
-from amaranth.hdl import Array
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -53,7 +52,8 @@ class Station(wiring.Component):
         Contexts whose next instruction isn't known to lack tokens.
     drop : In(contexts)
         Contexts whose instruction must be fetched again, if it hasn't started.
-    available : In(TOKENS).array(contexts)
+    available : In(TOKENS)
+        Of `context`.
     rung : In(contexts)
         Contexts with a ring that a DOORBELL may take.
     context : Out(CONTEXT)
@@ -92,7 +92,7 @@ class Station(wiring.Component):
         super().__init__({
             "candidates": In(contexts),
             "drop": In(contexts),
-            "available": In(TOKENS).array(contexts),
+            "available": In(TOKENS),
             "rung": In(contexts),
             "context": Out(CONTEXT),
             "wanted": Out(1),
@@ -161,10 +161,9 @@ class Station(wiring.Component):
                                 m.d.sync += units[n].eq(self.body.p.content)
 
             with m.State("WAITING"):
-                available = Array(self.available)[context]
                 m.d.comb += [
                     self.waiting.eq(1),
-                    lacking.eq((header.wait & ~available).any()),
+                    lacking.eq((header.wait & ~self.available).any()),
                 ]
                 if self.of is Stream.CONTROL:
                     rings = header.opcode == ControlOp.DOORBELL

@@ -32,7 +32,7 @@ class Tokens(wiring.Component):
     contexts : int
     givers : sequence of Stream
         For each giver, the stream whose instructions it speaks for.
-    takers : int
+    takers, askers : int
 
     Members
     -------
@@ -43,20 +43,23 @@ class Tokens(wiring.Component):
     take0, take1, … : In(stream.Signature(TokenChange))
         Takes one from each counter that is named; valid only if all of those are available. May be
         withdrawn.
-    available : Out(TOKENS).array(contexts)
-        Which counters are above zero.
+    asked : In(CONTEXT).array(askers)
+        By asker: the context that it wants to know about.
+    available : Out(TOKENS).array(askers)
+        By asker: which of its counters are above zero.
     changed : Out(contexts)
         Whose counters have become available in the cycle before.
     fault : Out(stream.Signature(FaultReport, always_ready=True))
     """
 
-    def __init__(self, *, contexts, givers, takers):
+    def __init__(self, *, contexts, givers, takers, askers):
         self.contexts = contexts
         super().__init__({
             "clear": In(stream.Signature(CONTEXT)),
             **{f"give{n}": In(stream.Signature(TokenChange)) for n in range(len(givers))},
             **{f"take{n}": In(stream.Signature(TokenChange)) for n in range(takers)},
-            "available": Out(TOKENS).array(contexts),
+            "asked": In(CONTEXT).array(askers),
+            "available": Out(TOKENS).array(askers),
             "changed": Out(contexts),
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
         })
@@ -79,47 +82,20 @@ class Tokens(wiring.Component):
         source = Signal(Stream)
         pending = Signal(TokenChange, reset_less=True)
         chosen = Signal(TokenChange)
+        taken_on = self._choose(m, ~busy, chosen, change, source)
         m.d.comb += [read.addr.eq(chosen.context), write.addr.eq(pending.context)]
+        m.d.sync += busy.eq(taken_on)
+        with m.If(taken_on):
+            m.d.sync += pending.eq(chosen)
 
-        with m.If(busy):
-            m.d.sync += busy.eq(0)
-        with m.Elif(self.clear.valid):
-            m.d.comb += [self.clear.ready.eq(1), chosen.context.eq(self.clear.p)]
-            m.d.comb += chosen.mask.eq(~0)
-            m.d.sync += [busy.eq(1), change.eq(_Change.CLEAR), pending.eq(chosen)]
-        for kind, ports in ((_Change.GIVE, self._givers), (_Change.TAKE, self._takers)):
-            for n, port in enumerate(ports):
-                with m.Elif(port.valid):
-                    m.d.comb += [port.ready.eq(1), chosen.eq(port.p)]
-                    m.d.sync += [busy.eq(1), change.eq(kind), pending.eq(chosen)]
-                    if kind is _Change.GIVE:
-                        m.d.sync += source.eq(self.givers[n])
-
-        above = Signal(TOKENS)
         full = Signal(TOKENS)
         with m.If(busy):
             m.d.comb += write.en.eq(1)
             with m.If(change != _Change.CLEAR):
                 for n, count in enumerate(read.data):
-                    one = pending.mask[n] & ~full[n]
-                    down = one & (change == _Change.TAKE)
-                    m.d.comb += write.data[n].eq(count + Cat(one, down).as_signed())
-            with m.Switch(change):
-                with m.Case(_Change.CLEAR):
-                    m.d.comb += above.eq(0)
-                with m.Case(_Change.GIVE):
-                    m.d.comb += above.eq(~0)
-                    m.d.comb += full.eq(
-                        pending.mask & Cat(read.data[n] == TOKEN_MAX for n in range(TOKENS))
-                    )
-                with m.Case(_Change.TAKE):
-                    m.d.comb += above.eq(Cat(read.data[n] != 1 for n in range(TOKENS)))
-            with m.Switch(pending.context):
-                for n, available in enumerate(self.available):
-                    with m.Case(n):
-                        m.d.sync += available.eq(
-                            (available & ~pending.mask) | (above & pending.mask)
-                        )
+                    after, beyond = _counted(count, pending.mask[n], change == _Change.TAKE)
+                    m.d.comb += [write.data[n].eq(after), full[n].eq(beyond)]
+        self._show(m, write)
 
         # Contexts that wait look again when this says so; a token that was there already can't be
         # what they wait for.
@@ -139,3 +115,52 @@ class Tokens(wiring.Component):
                     m.d.comb += self.fault.p.info.eq(n)
 
         return m
+
+    def _choose(self, m, free, chosen, change, source):
+        """Accept the first change in order. Returns whether there is one."""
+        ports = [(self.clear, _Change.CLEAR, Stream.CONTROL)]
+        ports += [
+            (port, _Change.GIVE, of) for port, of in zip(self._givers, self.givers, strict=True)
+        ]
+        ports += [(port, _Change.TAKE, Stream.CONTROL) for port in self._takers]
+        first = Signal(range(len(ports)))
+        some = Signal()
+        m.d.comb += some.eq(Cat(port.valid for port, _, _ in ports).any() & free)
+        for n, (port, _, _) in reversed([*enumerate(ports)]):
+            with m.If(port.valid):
+                m.d.comb += first.eq(n)
+        with m.Switch(first):
+            for n, (port, kind, of) in enumerate(ports):
+                with m.Case(n):
+                    m.d.comb += port.ready.eq(some)
+                    with m.If(some):
+                        m.d.sync += [change.eq(kind), source.eq(of)]
+                    if kind is _Change.CLEAR:
+                        m.d.comb += chosen.context.eq(port.p)
+                    else:
+                        m.d.comb += chosen.eq(port.p)
+        return some
+
+    def _show(self, m, write):
+        """What counters are above zero, for each who asks: in a memory, as a mask by context."""
+        m.submodules.masks = masks = memory.Memory(shape=TOKENS, depth=self.contexts, init=[])
+        kept = masks.write_port()
+        m.d.comb += [kept.en.eq(write.en), kept.addr.eq(write.addr)]
+        with m.If(write.en):
+            m.d.comb += kept.data.eq(Cat(count.any() for count in write.data))
+        for context, available in zip(self.asked, self.available, strict=True):
+            port = masks.read_port(domain="comb")
+            m.d.comb += [port.addr.eq(context), available.eq(port.data)]
+
+
+def _counted(count, one, down):
+    """`count` and `one` more, or less, and whether it should go beyond TOKEN_MAX, and stays there.
+
+    TOKEN_MAX is what all bits of a counter make, when they are set.
+    """
+    bits = []
+    carry = one
+    for bit in count:
+        bits.append(bit ^ carry)
+        carry = carry & (bit ^ down)
+    return Cat(bits) | carry.replicate(len(bits)), carry & ~down

@@ -1,10 +1,11 @@
 """Wakes contexts whose tokens have come, and says what those that are stuck wait for."""
 
 from amaranth import *
-from amaranth.hdl import Array
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
+from intarsia.isa.address import CONTEXT
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import TOKENS, ControlOp, Stream
 from intarsia.sequencer.parts import Flight, WaitingHead
@@ -42,7 +43,9 @@ class Watch(wiring.Component):
         Contexts whose instructions must be fetched again in any case.
     changed : In(contexts)
         Contexts that have got a token or a ring.
-    available : In(TOKENS).array(contexts)
+    asked : Out(CONTEXT)
+        Whose tokens are looked at.
+    available : In(TOKENS)
     rung : In(contexts)
     waiting : In(contexts).array(len(Stream))
         By stream, the context whose next instruction is at the station.
@@ -63,7 +66,8 @@ class Watch(wiring.Component):
             "postponed": Out(contexts).array(len(Stream)),
             "resume": In(contexts),
             "changed": In(contexts),
-            "available": In(TOKENS).array(contexts),
+            "asked": Out(CONTEXT),
+            "available": In(TOKENS),
             "rung": In(contexts),
             "waiting": In(contexts).array(len(Stream)),
             "syncing": In(contexts),
@@ -83,7 +87,7 @@ class Watch(wiring.Component):
         looks = Signal()
         reporting = Signal()
         need = self._remember(m, context, step)
-        m.d.comb += own.eq(1 << context)
+        m.d.comb += [own.eq(1 << context), self.asked.eq(context)]
 
         # Contexts to look through, and to report.
         touched = Signal(self.contexts)
@@ -103,7 +107,7 @@ class Watch(wiring.Component):
         unrung = Signal()
         with m.If(looks):
             m.d.comb += [
-                lacking.eq(need.wait & ~Array(self.available)[context]),
+                lacking.eq(need.wait & ~self.available),
                 unrung.eq((need.opcode == ControlOp.DOORBELL) & ~(self.rung & own).any()),
             ]
 
@@ -175,15 +179,17 @@ class Watch(wiring.Component):
 
     def _remember(self, m, context, step):
         """Memory of what instructions need. Gives what was asked for in the cycle before."""
-        place = data.StructLayout({"stream": Stream, "context": range(self.contexts)})
-        m.submodules.needs = needs = memory.Memory(shape=_Need, depth=1 << place.size, init=[])
+        context = context[: ceil_log2(self.contexts)]
+        own = self.head.p.context[: len(context)]
+        depth = len(Stream) << len(context)
+        m.submodules.needs = needs = memory.Memory(shape=_Need, depth=depth, init=[])
         write = needs.write_port()
         read = needs.read_port()
         m.d.comb += [
             write.en.eq(self.head.valid),
-            write.addr.eq(Cat(self.head.p.stream, self.head.p.context)),
+            write.addr.eq(Cat(own, self.head.p.stream)),
             write.data.opcode.eq(self.head.p.opcode),
             write.data.wait.eq(self.head.p.wait),
-            read.addr.eq(Cat(step, context)),
+            read.addr.eq(Cat(context, step)),
         ]
         return read.data

@@ -12,29 +12,36 @@ from intarsia.isa.counters import Activity
 from intarsia.isa.faults import SYNC_PORT, FaultCode, FaultReport
 from intarsia.isa.packet import LINK_FORMAT, PacketKind, SyncPoint
 
-__all__ = ["GROUPS", "SyncPort"]
+__all__ = ["GROUPS", "MEMBERS_MAX", "SyncPort"]
 
 #: Groups that can be declared.
 GROUPS = 64
+
+#: Members that a group may have.
+MEMBERS_MAX = 64
 
 #: SYNC_ARRIVE and SYNC_RELEASE.
 SYNC_MESSAGE = Message(SyncPoint)
 
 
 class _Group(data.Struct):
-    """A group that was declared."""
+    """A group, if it was declared."""
 
+    declared: 1
     coordinator: NODE
     first: NODE
-    members: 16
+    members: range(MEMBERS_MAX + 1)
     absent: 32
     context: CONTEXT
 
 
 class _Arrivals(data.Struct):
-    """What a coordinator knows of a group: how many have arrived, and at which point."""
+    """What a coordinator knows of a group: how many have arrived, and the last one at which point.
 
-    count: 16
+    If there are more than members, it counts no further.
+    """
+
+    count: range(MEMBERS_MAX + 2)
     esp: 16
 
 
@@ -60,11 +67,11 @@ class SyncPort(wiring.Component):
 
     Packets are taken in and acted upon whether or not any can be sent.
 
-    What goes wrong is reported (SYNC), and does nothing else: a declaration without members or with
-    a number that is too large; a SYNC of an undeclared group, or of one that another context waits
-    for; packets about groups that cannot exist; a release that nobody waits for. Arrivals at
-    different points, more arrivals than members, and a release of another point than what is waited
-    for are reported too, and the barrier opens.
+    What goes wrong is reported (SYNC), and does nothing else: a declaration without members, with
+    more than `MEMBERS_MAX`, or with a number that is too large; a SYNC of an undeclared group, or
+    of one that another context waits for; packets about groups that cannot exist; a release that
+    nobody waits for. Arrivals at different points, more arrivals than members, and a release of
+    another point than what is waited for are reported too, and the barrier opens.
 
     Parameters
     ----------
@@ -119,10 +126,11 @@ class SyncPort(wiring.Component):
         connect(m, sender.packet, flipped(self.send))
         connect(m, flipped(self.take), receiver.packet)
 
-        declared = Signal(GROUPS)
+        # After a reset, groups are forgotten one by one; until then, none is asked about.
+        cleared = Signal()
         waits = Signal(self.config.contexts)
         waiting = [Signal(SyncRequest, name=f"waiting{n}") for n in range(self.config.contexts)]
-        known = groups, openings, declared, waits, waiting
+        known = groups, openings, cleared, waits, waiting
         wrong = self._listen(m, receiver.message, *known)
         self._speak(m, sender.message, wrong, *known)
         for n, wait in enumerate(waits):
@@ -144,14 +152,12 @@ class SyncPort(wiring.Component):
             self.fault.p.info.eq(group),
         ]
 
-    def _listen(self, m, message, groups, openings, declared, waits, waiting):
+    def _listen(self, m, message, groups, openings, cleared, waits, waiting):
         """Declarations, arrivals and releases. Returns whether a fault is reported."""
         m.submodules.arrivals = arrivals = memory.Memory(shape=_Arrivals, depth=GROUPS, init=[])
         write, known = groups.write_port(), groups.read_port(domain="comb")
         count, counted = arrivals.write_port(), arrivals.read_port(domain="comb")
 
-        # Groups that some have arrived in; of the others, the memory may hold anything.
-        begun = Signal(GROUPS)
         group = Signal(range(GROUPS))
         checked = Signal.like(group)
         ran = Signal(self.config.contexts)
@@ -167,6 +173,7 @@ class SyncPort(wiring.Component):
             known.addr.eq(group),
             counted.addr.eq(group),
             write.addr.eq(group),
+            write.data.declared.eq(self.declare.ready),
             write.data.coordinator.eq(declaration.coordinator),
             write.data.first.eq(declaration.first),
             write.data.members.eq(declaration.members),
@@ -174,7 +181,6 @@ class SyncPort(wiring.Component):
             write.data.context.eq(self.declare.p.context),
             count.addr.eq(group),
             count.data.esp.eq(point.esp),
-            count.data.count.eq(Mux(begun.bit_select(group, 1), counted.data.count, 0) + 1),
             opening.group.eq(group),
             opening.esp.eq(counted.data.esp),
             openings.w_data.eq(opening),
@@ -184,7 +190,7 @@ class SyncPort(wiring.Component):
         def report(group, context=0):
             return [wrong.eq(1), *self._report(group, context)]
 
-        with m.FSM(name="listen"):
+        with m.FSM(name="listen", init="FORGET"):
             with m.State("IDLE"):
                 with m.If(started.any()):
                     m.d.sync += [afresh.eq(started), started.eq(self.running & ~ran), checked.eq(0)]
@@ -194,9 +200,11 @@ class SyncPort(wiring.Component):
                     with m.If(point.group >= GROUPS):
                         m.d.comb += report(point.group)
                     with m.Elif(message.p.header.kind == PacketKind.SYNC_ARRIVE):
-                        m.d.comb += count.en.eq(1)
-                        m.d.sync += [begun.bit_select(group, 1).eq(1), checked.eq(group)]
-                        with m.If(begun.bit_select(group, 1) & (counted.data.esp != point.esp)):
+                        m.d.comb += [count.en.eq(1), count.data.count.eq(counted.data.count)]
+                        with m.If(counted.data.count <= MEMBERS_MAX):
+                            m.d.comb += count.data.count.eq(counted.data.count + 1)
+                        m.d.sync += checked.eq(group)
+                        with m.If((counted.data.count != 0) & (counted.data.esp != point.esp)):
                             m.d.comb += report(point.group)
                         m.next = "CHECK"
                     with m.Elif(released.any()):
@@ -210,23 +218,23 @@ class SyncPort(wiring.Component):
                         m.d.comb += report(point.group)
                 with m.Elif(self.declare.valid):
                     m.d.comb += [group.eq(declaration.group), self.declare.ready.eq(1)]
-                    with m.If((declaration.group < GROUPS) & (declaration.members != 0)):
+                    with m.If(
+                        (declaration.group < GROUPS)
+                        & (declaration.members != 0)
+                        & (declaration.members <= MEMBERS_MAX)
+                    ):
                         m.d.comb += write.en.eq(1)
-                        m.d.sync += [declared.bit_select(group, 1).eq(1), checked.eq(group)]
+                        m.d.sync += checked.eq(group)
                         m.next = "CHECK"
                     with m.Else():
                         m.d.comb += report(declaration.group)
             with m.State("CHECK"):
                 m.d.comb += group.eq(checked)
-                with m.If(
-                    declared.bit_select(group, 1)
-                    & begun.bit_select(group, 1)
-                    & (counted.data.count >= known.data.members)
-                ):
+                with m.If(known.data.declared & (counted.data.count >= known.data.members)):
                     # Each group has a place in the queue; so this waits for none but itself.
                     m.d.comb += openings.w_en.eq(1)
                     with m.If(openings.w_rdy):
-                        m.d.sync += begun.bit_select(group, 1).eq(0)
+                        m.d.comb += count.en.eq(1)
                         m.next = "IDLE"
                         with m.If(counted.data.count != known.data.members):
                             m.d.comb += report(checked)
@@ -235,16 +243,17 @@ class SyncPort(wiring.Component):
             with m.State("FORGET"):
                 m.d.comb += group.eq(checked)
                 m.d.sync += checked.eq(checked + 1)
-                with m.If(declared.bit_select(group, 1) & afresh.bit_select(known.data.context, 1)):
-                    m.d.sync += [
-                        declared.bit_select(group, 1).eq(0),
-                        begun.bit_select(group, 1).eq(0),
-                    ]
+                concerned = known.data.declared & afresh.bit_select(known.data.context, 1)
+                with m.If(concerned | ~cleared):
+                    m.d.comb += [write.en.eq(1), count.en.eq(1)]
+                with m.If(~cleared):
+                    m.d.sync += started.eq(0)
                 with m.If(checked == GROUPS - 1):
+                    m.d.sync += cleared.eq(1)
                     m.next = "IDLE"
         return wrong
 
-    def _speak(self, m, message, busy, groups, openings, declared, waits, waiting):
+    def _speak(self, m, message, busy, groups, openings, cleared, waits, waiting):
         """Arrivals of this chip's contexts, and releases. Reports nothing while `busy`."""
         asked = groups.read_port(domain="comb")
         arrival = self.sync.p
@@ -258,8 +267,9 @@ class SyncPort(wiring.Component):
             opening.eq(openings.r_data),
             asked.addr.eq(Mux(self.sync.valid, arrival.group, opening.group)),
             refused.eq(
-                (arrival.group >= GROUPS)
-                | ~declared.bit_select(asked.addr, 1)
+                ~cleared
+                | (arrival.group >= GROUPS)
+                | ~asked.data.declared
                 | _waiting_for(arrival.group, waits, waiting).any()
             ),
             message.p.eq(contents),
@@ -272,7 +282,7 @@ class SyncPort(wiring.Component):
                     contents.header.link_format.eq(LINK_FORMAT),
                 ]
                 with m.If(self.sync.valid & refused):
-                    with m.If(~busy):
+                    with m.If(~busy & cleared):
                         m.d.comb += [
                             self.sync.ready.eq(1),
                             *self._report(arrival.group, arrival.context),

@@ -87,7 +87,7 @@ def test_bytes_and_parity_fill_block_rams(tmp_path):
     area = synthesize(Sram(lanes=config.lanes, rows=rows), "bank", tmp_path)[GLUE]
     assert area["DP16KD"] == config.bank_bytes // 2048
     assert area["MULT18X18D"] == 0
-    assert 0 < area["LUT4"] < 100 * config.lanes
+    assert 0 < area["LUT4"] < 30 * config.lanes
 
 
 @pytest.mark.slow
@@ -98,8 +98,8 @@ def test_blocks_have_areas_of_their_own(tmp_path):
     steps = []
     found = synthesize(memory, "memory", tmp_path, blocks=["bank0"], progress=steps.append)
     assert set(found) == {"bank0", GLUE}
-    # All are equal, and of 1,024 rows.
-    assert found["bank0"]["DP16KD"] == config.macro_banks * config.lanes
+    # All are equal, and of 1,024 rows: those that are even are in one RAM, the odd ones in another.
+    assert found["bank0"]["DP16KD"] == 2 * config.macro_banks * config.lanes
     assert found[GLUE]["DP16KD"] == 0
     assert found[GLUE]["LUT4"] > 0
     assert "yosys: synth_lattice" in steps

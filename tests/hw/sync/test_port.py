@@ -13,7 +13,7 @@ from intarsia.isa.bits import decode
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.packet import PacketKind, SyncPoint, beats
-from intarsia.sync.port import GROUPS
+from intarsia.sync.port import GROUPS, MEMBERS_MAX
 from tests.hw.dma.packets import Packet, PacketSink, PacketSource
 from tests.hw.sync.cluster import Cluster
 
@@ -28,7 +28,7 @@ REST = {"group": 7, "coordinator": 3, "first": 0, "members": 3, "absent": 0b0010
 #: Contexts that run.
 FIRST, BOTH = 0b01, 0b11
 
-#: Cycles after a start in which nothing is taken in.
+#: Cycles after a reset or a start in which nothing is taken in.
 FORGETTING = GROUPS + 5
 
 
@@ -289,12 +289,13 @@ async def an_undeclared_group_is_reported(dut):
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
 async def declarations_are_checked(dut):
-    """Numbers beyond the table, and groups of nobody."""
+    """Numbers beyond the table, and groups of nobody or of too many."""
     bench = await begin(dut)
-    await bench.declare(ALL | {"group": 64}, ALL | {"members": 0}, nodes=[0])
+    wrong = [ALL | {"members": members} for members in (0, MEMBERS_MAX + 1, 0x101)]
+    await bench.declare(ALL | {"group": 64}, *wrong, nodes=[0])
     bench.arrive(0, ALL)
     await bench.settle(50)
-    assert sorted(bench.faults) == [(0, ALL["group"], 0), (0, ALL["group"], 0), (0, 64, 0)]
+    assert sorted(bench.faults) == [(0, ALL["group"], 0)] * 4 + [(0, 64, 0)]
 
 
 @cocotb.test(timeout_time=50, timeout_unit="us")
