@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.atu.cache import Atu
 from intarsia.atu.port import MapPort
+from intarsia.chip.vigil import Vigil
 from intarsia.common.packets import PacketMerge, PacketSplit
 from intarsia.common.share import ReadShare, WriteShare
 from intarsia.conv.engine import ConvEngine
@@ -30,6 +31,9 @@ from intarsia.sync.port import SyncPort
 from intarsia.vector.engine import VectorEngine
 
 __all__ = ["Chip", "sleepers"]
+
+#: Engines that sleep when they have no job.
+ENGINES = ("conv", "vector", "dma_local")
 
 #: Packets that have a way of their own, by class: to the home, and to the ATU.
 SPLITS = {
@@ -69,8 +73,8 @@ class Chip(wiring.Component):
     trace_layer0, trace_context0, trace_layer1, … : Out(16), Out(CONTEXT)
         By stream: layer and context of the instruction that starts.
     awake : Out(len(sleepers))
-        By sleeper: where it is low, the block's registers change with `tick` or, in a link port, a
-        beat that comes in at most.
+        By sleeper: where it is low, the block needs no clock, unless for `tick` or, in a link port,
+        a beat that comes in.
     """
 
     def __init__(self, *, config):
@@ -98,14 +102,23 @@ class Chip(wiring.Component):
                 m.submodules[name] = DomainRenamer(name)(block)
             else:
                 m.submodules[name] = block
-        m.d.comb += self.awake.eq(Cat(self.blocks[name].awake for name in self.sleepers))
 
         self._connect_host(m, **self.blocks)
         self._connect_engines(m, **self.blocks)
         self._connect_memory(m, **self.blocks)
         self._connect_packets(m, **self.blocks)
         self._connect_reports(m, **self.blocks)
+        self._wake(m)
         return m
+
+    def _wake(self, m):
+        awake = [self.blocks[name].awake for name in _links(self.config)]
+        for name in ENGINES:
+            engine = self.blocks[name].engine
+            m.submodules[f"{name}_vigil"] = vigil = Vigil()
+            m.d.comb += vigil.busy.eq(engine.job.valid | (engine.activity != Activity.IDLE))
+            awake.append(vigil.awake)
+        m.d.comb += self.awake.eq(Cat(awake))
 
     def _connect_host(self, m, *, registers, sequencer, counters, router, atu, home, **blocks):
         connect(m, host=flipped(self.axil), registers=registers.axil)
@@ -282,7 +295,7 @@ def _blocks(config):
 
 def sleepers(config):
     """Names of the blocks that can do without a clock for a time; link ports come first."""
-    return _links(config)
+    return (*_links(config), *ENGINES)
 
 
 def _links(config):
