@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.atu.cache import Atu
 from intarsia.atu.port import MapPort
+from intarsia.chip.vigil import Vigil
 from intarsia.common.packets import PacketMerge, PacketSplit
 from intarsia.common.share import ReadShare, WriteShare
 from intarsia.conv.engine import ConvEngine
@@ -29,7 +30,10 @@ from intarsia.sequencer.sequencer import Sequencer
 from intarsia.sync.port import SyncPort
 from intarsia.vector.engine import VectorEngine
 
-__all__ = ["Chip"]
+__all__ = ["Chip", "sleepers"]
+
+#: Engines that sleep when they have no job.
+ENGINES = ("conv", "vector", "dma_local")
 
 #: Packets that have a way of their own, by class: to the home, and to the ATU.
 SPLITS = {
@@ -46,6 +50,14 @@ class Chip(wiring.Component):
     ----------
     config : ChipConfig
 
+    Attributes
+    ----------
+    blocks : dict
+        Blocks, by name.
+    sleepers : tuple of str
+        See :func:`sleepers`. Each is in a clock domain of its own, with the block's name. All these
+        clocks are the chip's; but a simulator may leave out edges while the block is not `awake`.
+
     Members
     -------
     axil : In(AxiLite())
@@ -60,10 +72,15 @@ class Chip(wiring.Component):
         By stream: an instruction starts, is done. Never both in one cycle.
     trace_layer0, trace_context0, trace_layer1, … : Out(16), Out(CONTEXT)
         By stream: layer and context of the instruction that starts.
+    awake : Out(len(sleepers))
+        By sleeper: where it is low, the block needs no clock, unless for `tick` or, in a link port,
+        a beat that comes in.
     """
 
     def __init__(self, *, config):
         self.config = config
+        self.blocks = _blocks(config)
+        self.sleepers = sleepers(config)
         ports = range(config.link_ports)
         super().__init__({
             "axil": In(AxiLite()),
@@ -75,20 +92,33 @@ class Chip(wiring.Component):
             "trace_done": Out(len(Stream)),
             **{f"trace_layer{of.value}": Out(16) for of in Stream},
             **{f"trace_context{of.value}": Out(CONTEXT) for of in Stream},
+            "awake": Out(len(self.sleepers)),
         })
-        self.blocks = _blocks(config)
 
     def elaborate(self, platform):
         m = Module()
         for name, block in self.blocks.items():
-            m.submodules[name] = block
+            if name in self.sleepers:
+                m.submodules[name] = DomainRenamer(name)(block)
+            else:
+                m.submodules[name] = block
 
         self._connect_host(m, **self.blocks)
         self._connect_engines(m, **self.blocks)
         self._connect_memory(m, **self.blocks)
         self._connect_packets(m, **self.blocks)
         self._connect_reports(m, **self.blocks)
+        self._wake(m)
         return m
+
+    def _wake(self, m):
+        awake = [self.blocks[name].awake for name in _links(self.config)]
+        for name in ENGINES:
+            engine = self.blocks[name].engine
+            m.submodules[f"{name}_vigil"] = vigil = Vigil()
+            m.d.comb += vigil.busy.eq(engine.job.valid | (engine.activity != Activity.IDLE))
+            awake.append(vigil.awake)
+        m.d.comb += self.awake.eq(Cat(awake))
 
     def _connect_host(self, m, *, registers, sequencer, counters, router, atu, home, **blocks):
         connect(m, host=flipped(self.axil), registers=registers.axil)
@@ -207,7 +237,7 @@ class Chip(wiring.Component):
 
     def _connect_reports(self, m, *, sequencer, counters, dma_responder, sync, router, **blocks):
         m.d.comb += counters.activity[CounterBank.ATU.value].eq(blocks["atu"].activity)
-        links = [blocks[f"link{p}"] for p in range(self.config.link_ports)]
+        links = [blocks[name] for name in _links(self.config)]
         for n, block in enumerate((dma_responder, sync, router, blocks["home"], *links)):
             connect(m, block=block.fault, sequencer=getattr(sequencer, f"fault{n}"))
         for of in Stream:
@@ -252,8 +282,8 @@ def _blocks(config):
         "sync": SyncPort(config=config),
         "router": Router(link_bytes=config.link_bytes, ports=config.link_ports),
         **{
-            f"link{p}": LinkPort(link_bytes=config.link_bytes, port=p)
-            for p in range(config.link_ports)
+            name: LinkPort(link_bytes=config.link_bytes, port=p)
+            for p, name in enumerate(_links(config))
         },
         # The responder's, the sync port's, the router's, the home's, and those of links.
         "sequencer": Sequencer(config=config, faults=4 + config.link_ports),
@@ -261,6 +291,16 @@ def _blocks(config):
     reads, writes = _clients(blocks)
     blocks["memory"] = Memory(config=config, readers=len(reads), writers=len(writes))
     return blocks
+
+
+def sleepers(config):
+    """Names of the blocks that can do without a clock for a time; link ports come first."""
+    return (*_links(config), *ENGINES)
+
+
+def _links(config):
+    """Names of the link ports."""
+    return tuple(f"link{p}" for p in range(config.link_ports))
 
 
 def _clients(blocks):

@@ -19,6 +19,9 @@ class Top(wiring.Component):
     Parameters
     ----------
     config : ChipConfig
+    sleeping : bool
+        Blocks that can do without a clock have a pin for it, and say when they need it: for
+        simulators. Otherwise they have the chip's.
 
     Attributes
     ----------
@@ -27,14 +30,23 @@ class Top(wiring.Component):
     Members
     -------
     clk, rst : In(1), In(1)
+    clk_{sleeper} : In(1)
+        If `sleeping`: clocks of blocks. They have no edge which `clk` does not have; they have
+        those of it while `rst` is high, and one more, and those that :attr:`Chip.awake` asks for.
     …
-        Those of :class:`Chip`.
+        Those of :class:`Chip`, with `awake` only if `sleeping`.
     """
 
-    def __init__(self, *, config):
+    def __init__(self, *, config, sleeping=False):
         self.config = config
+        self.sleeping = sleeping
         self.chip = Chip(config=config)
-        super().__init__({"clk": In(1), "rst": In(1), **dict(self.chip.signature.members)})
+        members = dict(self.chip.signature.members)
+        if sleeping:
+            members |= {f"clk_{name}": In(1) for name in self.chip.sleepers}
+        else:
+            del members["awake"]
+        super().__init__({"clk": In(1), "rst": In(1), **members})
 
     def elaborate(self, platform):
         m = Module()
@@ -42,9 +54,20 @@ class Top(wiring.Component):
         m.domains.sync = ClockDomain()
         m.d.comb += [ClockSignal("pins").eq(self.clk), ClockSignal("sync").eq(self.clk)]
         m.d.pins += ResetSignal("sync").eq(self.rst)
+        for name in self.chip.sleepers:
+            domain = ClockDomain(name)
+            # Blocks that differ by these names alone are written once.
+            domain.clk, domain.rst = Signal(name="clk"), Signal(name="rst")
+            m.domains += domain
+            m.d.comb += [
+                domain.clk.eq(getattr(self, f"clk_{name}") if self.sleeping else self.clk),
+                domain.rst.eq(ResetSignal("sync")),
+            ]
 
         m.submodules.chip = self.chip
         for name, member in self.chip.signature.members.items():
+            if not hasattr(self, name):
+                continue
             inner, outer = getattr(self.chip, name), getattr(self, name)
             if member.is_signature:
                 connect(m, chip=inner, pins=flipped(outer))

@@ -37,6 +37,8 @@ class Buffer(wiring.Component):
         Beats of good packets, without the one that is offered.
     freed : Out(1)
         One of them leaves, to be offered.
+    awake : Out(1)
+        Where it is low, registers change with `arriving` at most.
     """
 
     def __init__(self, *, link_bytes, capacity):
@@ -52,6 +54,7 @@ class Buffer(wiring.Component):
             "out": Out(stream.Signature(PacketBeat(link_bytes))),
             "held": Out(range(capacity + 1)),
             "freed": Out(1),
+            "awake": Out(1),
         })
 
     def elaborate(self, platform):
@@ -100,6 +103,7 @@ class Buffer(wiring.Component):
             self.freed.eq(((begin != good_end) & free) | (early & accepted)),
             self.held.eq(good_end - begin),
             self.fits.eq(space),
+            self.awake.eq((begin != good_end) | out.valid),
         ]
         first = Signal(init=1)
         m.d.comb += [Cat(out.p.data, out.p.last).eq(read.data), out.p.first.eq(first)]

@@ -65,6 +65,8 @@ class Collector(wiring.Component):
         There is a packet to send.
     dropped, destination : Out(1), Out(16)
         A packet for that node is dropped.
+    awake : Out(1)
+        Where it is low, registers change with `grant` at most.
     """
 
     def __init__(self, *, link_bytes):
@@ -91,6 +93,7 @@ class Collector(wiring.Component):
             "waits": Out(1),
             "dropped": Out(1),
             "destination": Out(16),
+            "awake": Out(1),
         })
 
     def elaborate(self, platform):
@@ -111,6 +114,7 @@ class Collector(wiring.Component):
             self.waits.eq(Cat(source.valid for _, source in sources).any()),
             self.begun.eq(place != 0),
             self.crc.eq(crc.crc),
+            self.awake.eq(self.waits | self.urgent | self.begun | self.filled),
         ]
         m.d.sync += self.filled.eq(storing & beat.last)
 

@@ -64,6 +64,9 @@ class LinkPort(wiring.Component):
     tx_activity, rx_activity : Out(Activity)
     repeated, damaged : Out(1), Out(1)
         In the cycle before, a packet began that was sent before; one came that was damaged.
+    awake : Out(1)
+        Where it is low, registers change with `tick` or a beat on `rx` at most: the port needs no
+        clock in other cycles.
     """
 
     def __init__(self, *, link_bytes, port):
@@ -81,6 +84,7 @@ class LinkPort(wiring.Component):
             "rx_activity": Out(Activity),
             "repeated": Out(1),
             "damaged": Out(1),
+            "awake": Out(1),
         })
 
     def elaborate(self, platform):
@@ -134,6 +138,10 @@ class LinkPort(wiring.Component):
             self.repeated.eq(transmitter.repeated),
             self.damaged.eq(receiver.damaged),
         ]
+        halves = (session, transmitter, receiver, returns)
+        m.d.comb += self.awake.eq(
+            Cat(self.repeated, self.damaged, *(half.awake for half in halves)).any()
+        )
         with m.If(receiver.fault.valid):
             m.d.comb += [self.fault.valid.eq(1), self.fault.p.eq(receiver.fault.p)]
         with m.Elif(session.lost | (session.renewed & transmitter.pending) | transmitter.dropped):

@@ -65,6 +65,8 @@ class Receiver(wiring.Component):
         Without the number of the port.
     activity : Out(Activity)
         BUSY while a beat comes in.
+    awake : Out(1)
+        Where it is low, registers change with `valid`, `tick` or `up` at most.
     """
 
     def __init__(self, *, link_bytes):
@@ -91,6 +93,7 @@ class Receiver(wiring.Component):
             "damaged": Out(1),
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
             "activity": Out(Activity),
+            "awake": Out(1),
         })
 
     def elaborate(self, platform):
@@ -130,7 +133,10 @@ class Receiver(wiring.Component):
             m.submodules[name] = buffer
             connect(m, buffer.out, flipped(getattr(self, name)))
             m.d.comb += getattr(self, f"held_{name}").eq(buffer.held)
-        m.d.comb += self.freed.eq(Cat(buffer.freed for buffer in buffers.values()))
+        m.d.comb += [
+            self.freed.eq(Cat(buffer.freed for buffer in buffers.values())),
+            self.awake.eq(arrived | Cat(buffer.awake for buffer in buffers.values()).any()),
+        ]
 
         last = Signal()
         missing = Signal()

@@ -39,6 +39,8 @@ class Returns(wiring.Component):
         Credits are returned in this cycle.
     message_class, units : Out(MessageClass), Out(6)
         Namely these; zero, where none are returned.
+    awake : Out(1)
+        Where it is low, registers change with `freed` or `returned` at most.
     """
 
     def __init__(self, *, link_bytes):
@@ -51,6 +53,7 @@ class Returns(wiring.Component):
             "returned": In(1),
             "message_class": Out(MessageClass),
             "units": Out(6),
+            "awake": Out(1),
         })
 
     def elaborate(self, platform):
@@ -90,6 +93,7 @@ class Returns(wiring.Component):
 
         was_up = Signal()
         m.d.sync += was_up.eq(self.up)
+        m.d.comb += self.awake.eq(was_up ^ self.up)
         for n, name in enumerate(CLASSES):
             with m.If(was_up & ~self.up):
                 capacity = self.geometry.capacity(name)

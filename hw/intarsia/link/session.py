@@ -37,6 +37,8 @@ class Session(wiring.Component):
         A notice is due.
     lost, renewed : Out(1), Out(1)
         With this cycle a life ends: the other end was silent, or has begun anew.
+    awake : Out(1)
+        Where it is low, registers change with `tick` or `heard` at most.
     """
 
     tick: In(1)
@@ -52,6 +54,7 @@ class Session(wiring.Component):
     speak: Out(1)
     lost: Out(1)
     renewed: Out(1)
+    awake: Out(1)
 
     def elaborate(self, platform):
         m = Module()
@@ -73,6 +76,7 @@ class Session(wiring.Component):
                 self.tick & self.up & (silence == LINK_PATIENCE - 1) & ~self.renewed & ~answered
             ),
             self.speak.eq(self.tick | (self.heard & (self.hello | ~self.up))),
+            self.awake.eq(ResetSignal() | was_reset),
         ]
 
         m.d.sync += was_reset.eq(ResetSignal())

@@ -77,6 +77,9 @@ class Transmitter(wiring.Component):
         The link.
     activity : Out(Activity)
         BUSY while a beat is on the link, LINK while a packet waits for credits or acknowledgements.
+    awake : Out(1)
+        Where it is low, registers change with `speak`, `retry`, `accepted`, `grant` or
+        `acknowledged` at most.
     """
 
     def __init__(self, *, link_bytes):
@@ -110,6 +113,7 @@ class Transmitter(wiring.Component):
             "start": Out(1),
             "data": Out(8 * link_bytes),
             "activity": Out(Activity),
+            "awake": Out(1),
         })
 
     def elaborate(self, platform):
@@ -219,7 +223,12 @@ class Transmitter(wiring.Component):
         # the lack of acknowledgements at the other end.
         moving = Signal()
         m.d.sync += moving.eq(collector.beat.valid)
-        active = Cat(self.valid, more, collector.filled, collector.begun, due, owing, again).any()
+        active = Signal()
+        waiting = Cat(self.valid, more, collector.filled, collector.begun, due, owing, again)
+        m.d.comb += [
+            active.eq(waiting.any()),
+            self.awake.eq(active | moving | collector.awake),
+        ]
         with m.If(active):
             m.d.comb += [
                 behind.eq(sent - oldest),

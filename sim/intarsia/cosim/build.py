@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import intarsia.chip.top
+from intarsia.chip.chip import sleepers
 from intarsia.chip.top import Top
 from intarsia.common.verilog import convert
 from intarsia.cosim.header import cpp_header
@@ -22,10 +23,13 @@ from intarsia.isa.counters import TIMEBASE
 from intarsia.isa.instruction import Stream
 from intarsia.memory.sram import SRAM_SOURCE
 
-__all__ = ["CORE", "built", "cache_folder", "chip_library", "core_library"]
+__all__ = ["CORE", "PREVIOUS", "built", "cache_folder", "chip_library", "core_library"]
 
 #: Told what is made, before it is; for those who wait.
 LOGGER = logging.getLogger("intarsia.cosim")
+
+#: What Verilator calls the last value of a clock.
+PREVIOUS = "-DPREVIOUS(clock)=__Vtrigprevexpr___TOP__##clock##__0"
 
 CORE = Path(__file__).with_name("core")
 
@@ -70,9 +74,14 @@ def core_library() -> Path:
 
 
 @cache
-def chip_library(config: ChipConfig) -> Path:
-    """Library of a chip of one configuration, of the gateware that this process began with."""
+def chip_library(config: ChipConfig, *, sleepless: bool = False) -> Path:
+    """Library of a chip of one configuration, of the gateware that this process began with.
+
+    In one that is `sleepless`, blocks are clocked whether or not they have something to do; this
+    must make no difference but in speed.
+    """
     model = _model(config)
+    defines = [*_shell_defines(config), f"-DSLEEPLESS={sleepless:d}"]
 
     def build(folder: Path) -> None:
         (folder / "isa.hpp").write_text(cpp_header())
@@ -80,12 +89,12 @@ def chip_library(config: ChipConfig) -> Path:
             [CORE / "shell.cpp"],
             folder,
             include=[CORE, folder, model],
-            defines=_shell_defines(config),
+            defines=defines,
             verilated=True,
         )
         link([*sorted(model.glob("*.o")), *shell], folder / "chip.so")
 
-    sources = [model.name, cpp_header(), *_texts(CORE)]
+    sources = [model.name, cpp_header(), *defines, *_texts(CORE)]
     return built(f"chip_{config.name}", sources, build) / "chip.so"
 
 
@@ -115,7 +124,8 @@ def _verilog(config: ChipConfig) -> str:
         if not file.exists():
             LOGGER.info("generating Verilog of chip %s, once", config.name)
             unfinished = file.with_suffix(f".{os.getpid()}")
-            unfinished.write_text(convert(Top(config=config), "chip", sources=False))
+            top = Top(config=config, sleeping=True)
+            unfinished.write_text(convert(top, "chip", sources=False))
             unfinished.rename(file)
     return file.read_text()
 
@@ -135,6 +145,7 @@ def _shell_defines(config: ChipConfig) -> list[str]:
     def each(name: str, count: int) -> str:
         return f"-DFOR_{name}(M)={' '.join(f'M({n})' for n in range(count))}"
 
+    sleeping = enumerate(sleepers(config))
     lanes = itertools.product(range(config.macro_banks), range(config.lanes))
     return [
         f"-DPORTS={config.link_ports}",
@@ -146,7 +157,8 @@ def _shell_defines(config: ChipConfig) -> list[str]:
         f"-DFOR_BYTE_BANKS(M)={' '.join(f'M({bank}, {lane})' for bank, lane in lanes)}",
         each("PORTS", config.link_ports),
         each("STREAMS", len(Stream)),
-        "-DPREVIOUS_CLOCK=__Vtrigprevexpr___TOP__clk__0",
+        f"-DFOR_SLEEPERS(M)={' '.join(f'M({n}, {name})' for n, name in sleeping)}",
+        PREVIOUS,
     ]
 
 

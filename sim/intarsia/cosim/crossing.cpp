@@ -2,7 +2,7 @@
 //
 // What a packet consists of depends on its source, destination, class, and number alone: so who
 // receives one knows every byte that it ought to have. The build defines PORTS, LINK_BYTES,
-// FOR_PORTS(M), PREVIOUS_CLOCK as for a chip, and FOR_CLASSES(M) as M(0, control) M(1, reply) …
+// FOR_PORTS(M), PREVIOUS(clock) as for a chip, and FOR_CLASSES(M) as M(0, control) M(1, reply) …
 
 #include <algorithm>
 #include <cstring>
@@ -126,8 +126,7 @@ private:
     void clock() {
         model_->clk = 1;
         model_->eval();
-        model_->clk = 0;
-        model_->rootp->PREVIOUS_CLOCK = 0;
+        model_->clk = model_->rootp->PREVIOUS(clk) = 0;
     }
 
     /// One cycle of all streams of packets.

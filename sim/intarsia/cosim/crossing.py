@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from intarsia.common.verilog import convert
-from intarsia.cosim.build import CORE, built
+from intarsia.cosim.build import CORE, PREVIOUS, built
 from intarsia.cosim.header import cpp_header
 from intarsia.cosim.toolchain import compile_objects, link, verilate
 from intarsia.isa.config import ChipConfig
@@ -33,7 +33,7 @@ def crossing_library(config: ChipConfig) -> Path:
             f"-DLINK_BYTES={config.link_bytes}",
             f"-DFOR_PORTS(M)={' '.join(f'M({p})' for p in ports)}",
             f"-DFOR_CLASSES(M)={' '.join(f'M({n}, {name})' for n, name in enumerate(CLASSES))}",
-            "-DPREVIOUS_CLOCK=__Vtrigprevexpr___TOP__clk__0",
+            PREVIOUS,
         ]
         include = [CORE, folder]
         objects = compile_objects(sources, folder, include=include, defines=defines, verilated=True)

@@ -4,7 +4,9 @@
 //   PORTS, LINK_BYTES          the chip's link ports and their width
 //   FOR_PORTS(M)               M(0) M(1) …
 //   STREAMS, FOR_STREAMS(M)    the program streams that are traced
-//   PREVIOUS_CLOCK             the model's record of the clock's last value
+//   FOR_SLEEPERS(M)            M(0, name) … for each block with a clock of its own, ports first
+//   SLEEPLESS                  whether such blocks are clocked in each cycle: 0 or 1
+//   PREVIOUS(clock)            the model's record of a clock's last value
 //   TIMEBASE                   cycles from one timebase pulse to the next
 //   BANKS, LANES, ROWS         the chip's memory: macro-banks, bytes of a row, rows
 //   FOR_BYTE_BANKS(M)          M(0, 0) M(0, 1) … for each macro-bank and lane
@@ -64,20 +66,22 @@ public:
         context_.randReset(0);
         model_ = std::make_unique<Vchip>(&context_, "chip");
         model_->rst = 1;
-        for (int n = 0; n < 3; ++n) clock();
+        for (int n = 0; n < 3; ++n) clock(ALL);
         model_->rst = 0;
-        for (int n = 0; n < 2; ++n) clock();  // the chip registers its reset
+        for (int n = 0; n < 2; ++n) clock(ALL);  // the chip registers its reset
     }
 
     void run(uint64_t now, unsigned cycles, const Token* const* in, Token* const* out) {
         for (unsigned n = 0; n < cycles; ++n) {
             Vchip& chip = *model_;
+            uint32_t awake = SLEEPLESS ? ALL : chip.awake;
             // Pins hold what was driven in the cycle before; most cycles bring no beat.
 #define DRIVE(p)                                              \
     if (in[p][n].valid || chip.PIN(rx##p, valid)) {         \
         chip.PIN(rx##p, valid) = in[p][n].valid;            \
         chip.PIN(rx##p, start) = in[p][n].start;            \
         put(chip.PIN(rx##p, data), in[p][n].data);          \
+        awake |= 1u << p;                                     \
     }
             FOR_PORTS(DRIVE)
 #undef DRIVE
@@ -92,10 +96,11 @@ public:
             FOR_PORTS(SEND)
 #undef SEND
             chip.tick = (now + n) % TIMEBASE == 0;
+            if (chip.tick || resetting_) awake = ALL;
             if (access_.state == Access::WRITE || access_.state == Access::READ) access(now + n);
             trace(now + n);
             if (resetting_) chip.rst = --resetting_ != 0;
-            clock();
+            clock(awake);
             while (!flips_.empty() && flips_.back().cycle <= now + n) flip();
             if (releasing_) release();
             if (chip.irq & ~interrupts_) since_ = now + n;
@@ -132,12 +137,19 @@ public:
     uint64_t hash() const { return hash_; }
 
 private:
-    /// One cycle. Nothing happens on the falling edge, so it is not evaluated.
-    void clock() {
-        model_->clk = 1;
-        model_->eval();
-        model_->clk = 0;
-        model_->rootp->PREVIOUS_CLOCK = 0;
+    /// One cycle, in which those blocks sleep that are not in `awake`. Nothing happens on the
+    /// falling edge, so it is not evaluated.
+    void clock(uint32_t awake) {
+        Vchip& chip = *model_;
+        chip.clk = 1;
+#define RISE(n, name) chip.clk_##name = awake >> n & 1;
+        FOR_SLEEPERS(RISE)
+#undef RISE
+        chip.eval();
+        chip.clk = chip.rootp->PREVIOUS(clk) = 0;
+#define FALL(n, name) chip.clk_##name = chip.rootp->PREVIOUS(clk_##name) = 0;
+        FOR_SLEEPERS(FALL)
+#undef FALL
     }
 
     /// Drives the control port for the cycle that comes, and sees what the chip makes of it.
@@ -210,6 +222,8 @@ private:
     VerilatedContext context_;
     std::unique_ptr<Vchip> model_;
     Access access_;
+    /// All that may sleep.
+    static constexpr uint32_t ALL = ~0u;
     /// Cycles that a reset lasts.
     static constexpr unsigned RESET_CYCLES = 3;
 
