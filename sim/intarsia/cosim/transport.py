@@ -110,7 +110,7 @@ class SimulatedTransport:
         self.fabric.write_off(node)
 
     def errand(self, errand: Errand) -> int:
-        """Queue something to be done after all errands before it. Returns its number."""
+        """Queue something to be done after all errands of its lane. Returns its number."""
         return self.fabric.errand(errand)
 
     def standing(self, number: int) -> Standing:

@@ -59,6 +59,8 @@ class Session:
         ``.tflite``.
     partition : str
         How convolutions are split over the chips.
+    streamed : bool
+        Load all weights in every inference, even where chips have room to keep them.
     link_latency : int
         Cycles that a beat takes over a link.
     topology : str
@@ -96,6 +98,7 @@ class Session:
         config: str = "large",
         mode: Mode | str | None = None,
         partition: str = "auto",
+        streamed: bool = False,
         link_latency: int = 32,
         topology: str = "star",
         replicas: int = 1,
@@ -116,6 +119,7 @@ class Session:
         self._topology = build_topology(topology, chips, replicas)
         self._topology.check([self._config] * chips)
         self._chips, self._partition, self._latency = chips, partition, link_latency
+        self._streamed = streamed
         self._plan = self._planned(range(chips))
         self._transport: SimulatedTransport | None = None
         self._record = record
@@ -301,6 +305,7 @@ class Session:
             nodes=nodes,
             mode=self.mode,
             partition=self._partition,
+            streamed=self._streamed,
         )
 
     def _do(self, step: Callable[[Deployment], Result]) -> Result:

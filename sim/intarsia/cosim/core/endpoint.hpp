@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "errands.hpp"
@@ -38,7 +39,7 @@ public:
     /// The part of the map that this node is the home of.
     MapHome& home() { return home_; }
 
-    /// Queues an operation that is done while time passes, after those before it. Returns its
+    /// Queues an operation that is done while time passes, after those of its lane. Returns its
     /// number. Throws std::runtime_error if it leaves this node's memory.
     size_t send(Errand errand);
     const Errands& errands() const { return errands_; }
@@ -48,8 +49,8 @@ public:
     void transfer(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
                   uint64_t size);
 
-    /// Forgets all transfers; an operation under way has failed. Replies that still come are not
-    /// waited for.
+    /// Forgets all transfers; all operations have failed. Replies that still come are not waited
+    /// for.
     void abandon();
 
     /// Packets of transfers, not of operations, that are not answered.
@@ -69,7 +70,7 @@ private:
     struct Request {
         Packet packet;
         uint64_t local;  // address here
-        bool errand;     // it belongs to the operation under way
+        std::optional<size_t> errand;  // number of the operation that it belongs to
     };
 
     struct Reply {
@@ -86,9 +87,9 @@ private:
     Packet answer(const Packet& request, uint64_t now);
     isa::FaultCode judge(const Packet& request) const;
     void split(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
-               uint64_t size, bool errand);
+               uint64_t size, std::optional<size_t> errand);
     void check(uint64_t local, uint64_t size) const;
-    void begin(const Errand& errand);
+    size_t begin(size_t number, const Errand& errand);
     void finish(const Packet& reply, uint64_t now);
     void issue();
 
