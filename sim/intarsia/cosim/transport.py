@@ -121,6 +121,11 @@ class SimulatedTransport:
         """Tell the memory node or the host node that, as a home, it shall not wait for `node`."""
         self.fabric.fence(home, node, fenced)
 
+    def idle(self, cycles: int) -> None:
+        """Let cycles pass, whatever interrupts are up."""
+        with _driven():
+            self.fabric.run(cycles)
+
     def wait(self, cycles: int) -> dict[int, Interrupt]:
         """Wait for interrupts, for at most `cycles` cycles."""
         with _driven():

@@ -90,6 +90,10 @@ class Mover:
         for home in {home for pair in self._homes for home in pair if home >= self._chips}:
             self._transport.fence(home, node, True)
 
+    def set_homes(self, homes: Homes) -> None:
+        """Go by other homes from now on. Nothing may be under way."""
+        self._homes = homes
+
     def update(self, entry: Entry) -> None:
         """Change a map entry, and wait until nobody goes by the earlier one.
 

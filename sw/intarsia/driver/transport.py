@@ -236,6 +236,10 @@ class Transport(Protocol):
         """Tell the memory node or the host node that, as a home, it shall not wait for `node`."""
         ...
 
+    def idle(self, cycles: int) -> None:
+        """Let so many cycles pass, whatever interrupts are up. Raises as `wait`."""
+        ...
+
     def wait(self, cycles: int) -> dict[int, Interrupt]:
         """Wait for interrupts, for at most `cycles` cycles.
 

@@ -15,6 +15,7 @@ from intarsia.driver.errors import (
     SilentNodeError,
     SystemLostError,
 )
+from intarsia.driver.remap import RemapError
 from intarsia.driver.roll_call import begin_anew
 from intarsia.driver.transport import Transport
 from intarsia.isa.faults import FaultCode
@@ -210,7 +211,7 @@ def _passing(error: DriverError) -> bool:
     """Whether the cause is over when all chips have been reset."""
     if isinstance(error, ChipFaultError):
         return error.code in (*PASSING, *LAPSES)
-    return isinstance(error, DriverTimeoutError | NetworkError | SilentNodeError)
+    return isinstance(error, DriverTimeoutError | NetworkError | RemapError | SilentNodeError)
 
 
 def _lapse(error: DriverError) -> bool:

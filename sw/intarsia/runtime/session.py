@@ -21,7 +21,7 @@ from intarsia.importer import load
 from intarsia.isa.config import config as configuration
 from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.topologies import topology as build_topology
-from intarsia.runtime.deployment import Deployment
+from intarsia.runtime.deployment import Deployment, Meanwhile
 from intarsia.runtime.operation import Operation
 from intarsia.runtime.progress import Progress
 from intarsia.runtime.recording import Recorder, Recording, counted
@@ -170,6 +170,7 @@ class Session:
         *,
         check: bool = False,
         progress: Callable[[int], None] | None = None,
+        meanwhile: Meanwhile | None = None,
     ) -> np.ndarray:
         """Inferences, one after another.
 
@@ -181,6 +182,8 @@ class Session:
             Compare every byte with the golden model; the report says how many differ.
         progress : callable or None
             Called with the number of inferences done, after each.
+        meanwhile : callable or None
+            Called while chips run; see :meth:`intarsia.runtime.deployment.Deployment.infer`.
 
         Returns
         -------
@@ -199,7 +202,7 @@ class Session:
         result = self.network.outputs[0]
         found = []
         for number, image in enumerate(quantized):
-            activations = self._infer({end.tensor: image})
+            activations = self._infer({end.tensor: image}, meanwhile)
             found.append(activations[result.tensor])
             if check:
                 self._compare(image, activations)
@@ -334,18 +337,23 @@ class Session:
         return dict(zip(self.plan.nodes, deployment.lookups(), strict=True))
 
     def _attempt(
-        self, deployment: Deployment, inputs: dict[str, np.ndarray]
+        self,
+        deployment: Deployment,
+        inputs: dict[str, np.ndarray],
+        meanwhile: Meanwhile | None,
     ) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
         """An inference, if nothing comes in between."""
-        return deployment.infer(inputs, limit=self._limit(), moved=self._moved)
+        return deployment.infer(inputs, limit=self._limit(), moved=self._moved, meanwhile=meanwhile)
 
-    def _infer(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _infer(
+        self, inputs: dict[str, np.ndarray], meanwhile: Meanwhile | None
+    ) -> dict[str, np.ndarray]:
         """One inference. Returns the outputs of the chips, and what the host makes of them."""
         fabric, tally = self.fabric, self._tally
         assert self._transport is not None
         now, accesses, crossed = fabric.now, self._transport.accesses, fabric.link_bytes
         begin, busy = time.perf_counter(), time.process_time()
-        flat, spell = self._do(lambda deployment: self._attempt(deployment, inputs))
+        flat, spell = self._do(lambda deployment: self._attempt(deployment, inputs, meanwhile))
         tally.wall += time.perf_counter() - begin
         tally.busy += time.process_time() - busy
         tally.chip_cycles += (fabric.now - now) * self._chips
