@@ -64,10 +64,12 @@ class Deployment:
 
     Members
     -------
+    transport, plan
+        Those that were given.
     placement : Placement
         The latest.
-    atlas : Atlas
-        Where fragments lie, which may have moved since they were brought to their places.
+    stores : tuple of int
+        Nodes that hold weights now, or will.
     lost : dict of int to int
         Stores that were lost since then, each with the cycle in which that was noticed. Chips were
         told, and go on with replicas; new ones are made in the host's memory meanwhile.
@@ -90,14 +92,15 @@ class Deployment:
         stores: Sequence[int] = (MEMORY_NODE,),
         fenced: Iterable[int] = (),
     ) -> None:
-        self._transport = transport
-        self._plan = plan
+        self.transport = transport
+        self.plan = plan
         self._version = (version - 1) % (VERSIONS - 1) + 1
-        self._stores = tuple(stores)
+        self.stores = tuple(stores)
         self._fenced = tuple(fenced)
         self.lost: dict[int, int] = {}
         self.replicated: int | None = None
         self._meanwhile: Meanwhile | None = None
+        self._atlas: Atlas | None = None
         self._devices = [Device(transport, node) for node in plan.nodes]
         for device in self._devices:
             device.set_routes(transport.topology.routes[device.chip])
@@ -106,6 +109,9 @@ class Deployment:
     def deploy(self, placement: Placement) -> None:
         """Stop what runs, and bring the plan to its places again, which may be other ones."""
         self.placement = placement
+        if self._atlas is not None:
+            self._meanwhile = None
+            self._let_settle()
         for device in self._devices:
             device.stop(CONTEXT)
         for device in self._devices:
@@ -155,10 +161,10 @@ class Deployment:
             If no interrupt comes in time.
         """
         self._meanwhile = meanwhile
-        for end in self._plan.inputs:
+        for end in self.plan.inputs:
             content = np.ascontiguousarray(inputs[end.tensor], np.int8).tobytes()
             entry = self._settled(end)
-            self._transport.store(entry["node"], entry["base"], content)
+            self.transport.store(entry["node"], entry["base"], content)
         begin = self._devices[LEADER].ring(CONTEXT)
         interrupts: Mapping[int, Interrupt] = {}
         while limit > 0 and not interrupts:
@@ -171,11 +177,17 @@ class Deployment:
         if leader not in interrupts:
             raise DriverTimeoutError("The inference was not complete in time")
         outputs = {}
-        for end in self._plan.outputs:
+        for end in self.plan.outputs:
             entry = self._settled(end)
-            content = self._transport.load(entry["node"], entry["base"], entry["size"])
+            content = self.transport.load(entry["node"], entry["base"], entry["size"])
             outputs[end.tensor] = np.frombuffer(content, np.int8)
         return outputs, (begin, interrupts[leader].cycle)
+
+    @property
+    def atlas(self) -> Atlas:
+        """Where fragments lie, which may have moved since they were brought to their places."""
+        assert self._atlas is not None
+        return self._atlas
 
     def lookups(self) -> list[tuple[int, int]]:
         """Look-ups of each chip that its ATU could answer, and those for which it asked a home."""
@@ -191,14 +203,14 @@ class Deployment:
 
     def _wait(self, cycles: int) -> Mapping[int, Interrupt]:
         """Wait for interrupts. Chips go on where a store is lost that another one can replace."""
-        end = self._transport.now + cycles
+        end = self.transport.now + cycles
         while True:
             watched = self._meanwhile is not None or self.atlas.under_way()
-            step = max(end - self._transport.now, 0)
+            step = max(end - self.transport.now, 0)
             try:
-                found = self._transport.wait(min(step, PACE) if watched else step)
+                found = self.transport.wait(min(step, PACE) if watched else step)
                 self._tend()
-                if found or self._transport.now >= end:
+                if found or self.transport.now >= end:
                     return found
             except NetworkError as error:
                 if not error.nodes or not all(self._replace(node) for node in error.nodes):
@@ -206,20 +218,20 @@ class Deployment:
 
     def _replace(self, store: int) -> bool:
         """Let the other store, and the host, take over. Whether there is another one."""
-        if store not in self._stores or store == HOST_NODE or not self.atlas.lose(store):
+        if store not in self.stores or store == HOST_NODE or not self.atlas.lose(store):
             return False
-        self._stores = tuple(node for node in self._stores if node != store)
-        self.lost[store] = self._transport.now
-        self._transport.write_off(store)
+        self.stores = tuple(node for node in self.stores if node != store)
+        self.lost[store] = self.transport.now
+        self.transport.write_off(store)
         for device in self._devices:
             self._fence(device)
             device.remove_entries()
-        if HOST_NODE not in self._stores:
-            self._stores = (*self._stores, HOST_NODE)
+        if HOST_NODE not in self.stores:
+            self.stores = (*self.stores, HOST_NODE)
             self.replicated = None
             self.atlas.replicate(
                 index
-                for index, fragment in enumerate(self._plan.fragments)
+                for index, fragment in enumerate(self.plan.fragments)
                 if fragment.holder is NodeHolder.MEMORY
             )
         return True
@@ -228,16 +240,20 @@ class Deployment:
         """See what has moved."""
         ended = self.atlas.settle()
         if self.lost and ended and not self.atlas.under_way():
-            self.replicated = self._transport.now
+            self.replicated = self.transport.now
         if self._meanwhile is not None:
             self._meanwhile(self, ended)
 
     def _settled(self, end: End) -> Mapping[str, Any]:
         """Where an input or output lies, when it does not move."""
-        while self.atlas.under_way(end.fragment):
-            self._transport.idle(PACE)
-            self._tend()
+        self._let_settle(end.fragment)
         return self.atlas.entries[end.fragment]
+
+    def _let_settle(self, fragment: int | None = None) -> None:
+        """Let time pass while a fragment moves; any, if none is given."""
+        while self.atlas.under_way(fragment):
+            self.transport.idle(1)
+            self._tend()
 
     def _fence(self, device: Device) -> None:
         """Tell a chip who is dead, and who keeps the map."""
@@ -247,13 +263,13 @@ class Deployment:
 
     def _store(self) -> None:
         """Bring constant fragments to stores, and the map to them and to the host."""
-        self._stock = Stock(self._plan, self.placement, self._stores, self._version)
-        self._stock.fill(self._transport)
+        self._stock = Stock(self.plan, self.placement, self.stores, self._version)
+        self._stock.fill(self.transport)
         programs = max(len(program) for _, program in self._stock.programs())
-        self.atlas = Atlas(
-            self._transport,
+        self._atlas = Atlas(
+            self.transport,
             self._stock,
-            tuple(dict.fromkeys((*self._stores, HOST_NODE))),
+            tuple(dict.fromkeys((*self.stores, HOST_NODE))),
             (*self._fenced, *self.lost),
             self._stock.free + programs,
         )
@@ -272,18 +288,18 @@ class Deployment:
 
     def _prepare(self, chip: int, device: Device) -> None:
         self._fence(device)
-        device.set_owner(CONTEXT, self._plan.owner)
+        device.set_owner(CONTEXT, self.plan.owner)
         bases = self.placement.slots[chip]
-        for slot in self._plan.chips[chip].slots:
+        for slot in self.plan.chips[chip].slots:
             device.set_slot(CONTEXT, slot.number, bases[slot.number], slot.size)
         device.remove_entries()
 
     def _write_programs(self) -> None:
         """Programs travel through the host's memory, one after another."""
         for entry, program in self._stock.programs():
-            self._transport.store(HOST_NODE, self._stock.free, program)
+            self.transport.store(HOST_NODE, self._stock.free, program)
             name = {field: entry[field] for field in ("data_id", "fragment", "version")}
-            self._transport.transfer(
+            self.transport.transfer(
                 write=True,
                 node=entry["node"],
                 logical_address=encode(LogicalAddress, name).to_bytes(12, "little"),

@@ -66,6 +66,11 @@ private:
     /// Requests of this node that may wait for replies at once.
     static constexpr size_t IN_FLIGHT = 16;
 
+    /// Of one operation, and the bytes of each. Small packets let those of chips pass between them;
+    /// larger or more ones delay what chips exchange.
+    static constexpr size_t TRICKLE = 2;
+    static constexpr uint64_t PART = 256;
+
     /// A request of this node's own.
     struct Request {
         Packet packet;
@@ -90,6 +95,7 @@ private:
                uint64_t size, std::optional<size_t> errand);
     void check(uint64_t local, uint64_t size) const;
     size_t begin(size_t number, const Errand& errand);
+    void trickle(size_t number);
     void finish(const Packet& reply, uint64_t now);
     void issue();
 
@@ -106,6 +112,7 @@ private:
     std::deque<Packet> own_;     // to this node itself
     std::deque<Reply> replies_;  // by the cycle in which they are due
     std::deque<Request> queued_;
+    std::map<size_t, std::deque<Request>> trickling_;  // of operations under way, what comes next
     std::map<uint16_t, Request> waiting_;
     uint16_t next_transaction_ = 0;
     uint64_t free_at_ = 0, last_commit_ = 0;

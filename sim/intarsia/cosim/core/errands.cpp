@@ -53,6 +53,7 @@ void Errands::give_up(uint64_t now) {
         while (!lane.queue.empty()) end(lane, now, FAILED, "given up");
     }
     waiting_ = 0;
+    failed_.clear();
 }
 
 void Errands::end(Lane& lane, uint64_t now, State state, const std::string& what) {

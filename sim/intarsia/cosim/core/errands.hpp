@@ -53,7 +53,7 @@ public:
     /// A packet of an operation under way was answered; `what` says what was wrong, if anything.
     void ended(uint64_t now, size_t number, const std::string& what);
 
-    /// All operations that have not come to their end have failed.
+    /// All operations that have not come to their end have failed; no group has.
     void give_up(uint64_t now);
 
     /// Nothing waits to begin.
