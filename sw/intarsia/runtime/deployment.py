@@ -73,8 +73,8 @@ class Deployment:
     lost : dict of int to int
         Stores that were lost since then, each with the cycle in which that was noticed. Chips were
         told, and go on with replicas; new ones are made in the host's memory meanwhile.
-    replicated : int or None
-        Cycle in which the last of those was complete.
+    restored : dict of int to int
+        Cycle in which the last of those was complete, by the store that was lost.
 
     Raises
     ------
@@ -98,7 +98,7 @@ class Deployment:
         self.stores = tuple(stores)
         self._fenced = tuple(fenced)
         self.lost: dict[int, int] = {}
-        self.replicated: int | None = None
+        self.restored: dict[int, int] = {}
         self._meanwhile: Meanwhile | None = None
         self._atlas: Atlas | None = None
         self._devices = [Device(transport, node) for node in plan.nodes]
@@ -228,7 +228,6 @@ class Deployment:
             device.remove_entries()
         if HOST_NODE not in self.stores:
             self.stores = (*self.stores, HOST_NODE)
-            self.replicated = None
             self.atlas.replicate(
                 index
                 for index, fragment in enumerate(self.plan.fragments)
@@ -240,7 +239,7 @@ class Deployment:
         """See what has moved."""
         ended = self.atlas.settle()
         if self.lost and ended and not self.atlas.under_way():
-            self.replicated = self.transport.now
+            self.restored = dict.fromkeys(self.lost, ended[-1].cycle) | self.restored
         if self._meanwhile is not None:
             self._meanwhile(self, ended)
 

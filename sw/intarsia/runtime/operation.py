@@ -99,6 +99,8 @@ class Operation:
     lost : dict of int to int
         Nodes that were lost, each with the cycle in which that was noticed. Where a replica took
         over, there was no restart.
+    restored : dict of int to int
+        Of those, the ones whose replicas have been replaced while chips ran, and when.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Operation:
         self.plan = plan
         self.restarts: list[Restart] = []
         self.lost: dict[int, int] = {}
+        self.restored: dict[int, int] = {}
 
     def do(self, step: Callable[[Deployment], Result]) -> Result:
         """What `step` returns. It is called with what is deployed, again after each restart.
@@ -143,6 +146,7 @@ class Operation:
             finally:
                 if self._deployment is not None:
                     self._lose(self._deployment.lost)
+                    self.restored |= self._deployment.restored
 
     def _lose(self, nodes: Mapping[int, int]) -> None:
         """Count on `nodes` no more; they were found lost in these cycles."""
