@@ -10,7 +10,7 @@ from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.instruction import Stream
 from intarsia.isa.registers import Register
 from intarsia.isa.topology import HOST_NODE
-from intarsia.runtime import Session, session
+from intarsia.runtime import Session, watch
 from tests.inputs import goldens
 
 pytestmark = pytest.mark.system
@@ -46,13 +46,13 @@ def calls(monkeypatch):
 def traces(monkeypatch):
     """Events of each chip, by inference."""
     seen = []
-    layer_cycles = session.layer_cycles
+    layer_cycles = watch.layer_cycles
 
     def spy(events, layers):
         seen.append([list(chip) for chip in events])
         return layer_cycles(events, layers)
 
-    monkeypatch.setattr(session, "layer_cycles", spy)
+    monkeypatch.setattr(watch, "layer_cycles", spy)
     return seen
 
 

@@ -7,6 +7,7 @@ each chip::
 """
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -106,11 +107,24 @@ def test_a_memory_node_dies(memory, clean):
     assert report["output_sha256"] == clean["output_sha256"]
 
 
-def test_replicas_are_laid_anew():
-    """Both memory nodes die, one after the other; then the host has the weights."""
-    report = infer("kill=memory@20000,kill=memory1@100000", replicas=2, count=6)
-    assert report["killed"] == [32, 34]
+@pytest.mark.parametrize("order", [("memory", "memory1"), ("memory1", "memory")])
+def test_replicas_are_made_anew(order, clean):
+    """While chips go on; so the other memory node may die as well."""
+    first, second = order
+    report = infer(f"kill={first}@20000,kill={second}@150000", replicas=2, count=8)
+    assert report["killed"] == [{"memory": 32, "memory1": 34}[name] for name in order]
     assert report["restarts"] == 0
+    before, after = report["failovers"]
+    assert before["noticed"] < before["restored"] < after["noticed"]
+    assert after["restored"] is None
+
+
+def test_replicas_are_lost_before_there_are_others():
+    """The second memory node dies while its content is copied: all begins anew, from the host."""
+    report = infer("kill=memory@20000,kill=memory1@30000", replicas=2)
+    assert report["killed"] == [32, 34]
+    assert report["restarts"] == 1
+    assert all(each["restored"] is None for each in report["failovers"])
 
 
 def test_a_memory_node_and_a_chip_die():
@@ -164,9 +178,7 @@ def test_what_cannot_be_survived_is_named(faults, message):
         with pytest.raises(SystemLostError, match=message) as error:
             session.run(np.repeat(images[:1], 20, axis=0))
         assert "\n" not in str(error.value)
-        last = max(
-            cycle for ends in (session._faults.kill, session._faults.cut) for cycle in ends.values()
-        )
+        last = max(int(cycle) for cycle in re.findall(r"@(\d+)", faults))
         assert session.fabric.now - last < LATENCY
 
 

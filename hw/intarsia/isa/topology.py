@@ -12,6 +12,7 @@ __all__ = [
     "Homes",
     "home_index",
     "homes",
+    "rehomed",
 ]
 
 #: Entries of a node's routing table, found by the lower bits of the destination.
@@ -55,3 +56,27 @@ def homes(keepers: Sequence[int] = (MEMORY_NODE, HOST_NODE)) -> Homes:
         (keepers[index % len(keepers)], keepers[(index + 1) % len(keepers)])
         for index in range(HOME_ENTRIES)
     )
+
+
+def rehomed(table: Homes, dead: int) -> Homes:
+    """Homes without one that is dead: another one of the table stands in for it.
+
+    Where the primary one is dead, its backup becomes the primary one; all others stay.
+
+    Raises
+    ------
+    :exc:`ValueError`
+        If no other is left.
+    """
+    left = [node for node in dict.fromkeys(sum(table, ())) if node != dead]
+    if not left:
+        raise ValueError("At least one node must keep the map")
+
+    def pair(index: int, old: tuple[int, int]) -> tuple[int, int]:
+        if dead not in old:
+            return old
+        first = next((node for node in old if node != dead), left[0])
+        others = [node for node in left if node != first] or [first]
+        return first, others[index % len(others)]
+
+    return tuple(pair(index, old) for index, old in enumerate(table))

@@ -291,7 +291,7 @@ class Fabric:
             if errand.region is None:
                 raise FabricError("An errand that places a fragment needs its region")
             *place, gone = errand.region
-            when = errand.group, errand.earliest
+            when = errand.lane, errand.group, errand.earliest
             about = errand.node, errand.data_id, errand.fragment
             return self._core.errand_place(self._fabric, source, *when, *about, *place, int(gone))
         fields = {
@@ -304,9 +304,11 @@ class Fabric:
             self._fabric,
             source,
             errand.kind,
+            errand.lane,
             errand.group,
             errand.earliest,
             errand.node,
+            errand.node if errand.backup is None else errand.backup,
             encode(LogicalAddress, fields).to_bytes(12, "little"),
             errand.local,
             errand.size,

@@ -110,7 +110,7 @@ class SimulatedTransport:
         self.fabric.write_off(node)
 
     def errand(self, errand: Errand) -> int:
-        """Queue something to be done after all errands before it. Returns its number."""
+        """Queue something to be done after all errands of its lane. Returns its number."""
         return self.fabric.errand(errand)
 
     def standing(self, number: int) -> Standing:
@@ -120,6 +120,11 @@ class SimulatedTransport:
     def fence(self, home: int, node: int, fenced: bool) -> None:
         """Tell the memory node or the host node that, as a home, it shall not wait for `node`."""
         self.fabric.fence(home, node, fenced)
+
+    def idle(self, cycles: int) -> None:
+        """Let cycles pass, whatever interrupts are up."""
+        with _driven():
+            self.fabric.run(cycles)
 
     def wait(self, cycles: int) -> dict[int, Interrupt]:
         """Wait for interrupts, for at most `cycles` cycles."""

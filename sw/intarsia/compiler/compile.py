@@ -40,6 +40,7 @@ def compile_network(
     mode: Mode,
     nodes: Sequence[int] | None = None,
     partition: str = "auto",
+    streamed: bool = False,
     owner: int = OWNER,
 ) -> Plan:
     """Lays `network` over chips.
@@ -58,6 +59,8 @@ def compile_network(
         Node of each chip, in ascending order; 0, 1, … if left out.
     partition : str
         One of :data:`~intarsia.compiler.partition.PARTITIONS`.
+    streamed : bool
+        Load all weights in every inference, even where chips have room to keep them.
     owner : int
         Owner of all data IDs.
 
@@ -80,7 +83,7 @@ def compile_network(
         raise CompileError(f"Nodes {places} are not {chips} in ascending order, close together")
     workload = Workload.of(network)
     shares = split_network(workload, config, chips, partition)
-    strategy, lowered, allocations = _fitted(workload, shares, config, mode, places)
+    strategy, lowered, allocations = _fitted(workload, shares, config, mode, places, streamed)
     sizes = [_program_size(code) for code in lowered.chips]
     naming = name_fragments(workload, lowered, allocations, sizes, owner, config)
     programs = [
@@ -120,6 +123,7 @@ def _fitted(
     config: ChipConfig,
     mode: Mode,
     nodes: Sequence[int],
+    streamed: bool,
 ) -> tuple[Strategy, Lowered, list[Allocation]]:
     """The best strategy whose buffers fit into every chip."""
     records = channel_records(workload, mode)
@@ -134,12 +138,14 @@ def _fitted(
 
     shortage = None
     for strategy in _strategies(config):
+        if streamed and strategy.kept:
+            continue
         try:
             found = attempt(strategy)
         except MemoryShortageError as error:
             shortage = error
             continue
-        low, high = strategy.kept, ALL
+        low, high = strategy.kept, 0 if streamed else ALL
         while high - low > 1:
             middle = (low + high) // 2
             try:

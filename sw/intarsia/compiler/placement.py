@@ -10,7 +10,7 @@ from intarsia.compiler.plan import ChipHolder, ChipPlan, NodeHolder, Plan, Slot
 from intarsia.isa.address import PROGRAM_SLOT
 from intarsia.isa.config import ChipConfig
 
-__all__ = ["Placement", "place"]
+__all__ = ["Placement", "place", "room"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,23 @@ def place(plan: Plan, rng: random.Random | None = None) -> Placement:
             held = fragment.holder
             bases[number] = slots[held.chip][held.slot] + held.offset
     return Placement(slots, tuple(bases))
+
+
+def room(plan: Plan, placement: Placement, chip: int) -> list[tuple[int, int]]:
+    """First byte, and the one behind the last, of each part of a chip that no slot takes.
+
+    Parts lie in one macro-bank each; they are in ascending order.
+    """
+    bases = placement.slots[chip]
+    taken = [
+        (bases[slot.number], bases[slot.number] + slot.size) for slot in plan.chips[chip].slots
+    ]
+    size, found = plan.config.bank_bytes, []
+    for start in range(0, plan.config.memory_bytes, size):
+        cuts = sorted(each for each in taken if start <= each[0] < start + size)
+        edges = [start, *itertools.chain.from_iterable(cuts), start + size]
+        found += [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
+    return found
 
 
 def _place_slots(chip: ChipPlan, config: ChipConfig, rng: random.Random | None) -> tuple[int, ...]:

@@ -1,43 +1,32 @@
-"""Fragments that move while chips run."""
+"""Fragments that move, and replicas that are made, while chips run."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from intarsia.driver.device import Device
-from intarsia.driver.errors import DriverError, DriverTimeoutError
-from intarsia.driver.transport import Errand, ErrandKind, Region, State, Transport
-from intarsia.isa.address import LogicalAddress, data_id
-from intarsia.isa.bits import encode
-from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
-from intarsia.isa.topology import HOST_NODE, Homes, home_index
+from intarsia.driver.errors import DriverTimeoutError
+from intarsia.driver.steps import Entry, RemapError, Steps, name_of, writable
+from intarsia.driver.transport import Errand, ErrandKind, State, Transport
+from intarsia.isa.fragment import FRAGMENT_FORMAT
+from intarsia.isa.topology import Homes
 
-__all__ = ["Move", "Mover", "RemapError", "keep_map"]
-
-#: What copies are called until they are what they are copies of. Nobody else uses this owner.
-STAGING = data_id(0xFFF, 0xFFFFFFF)
-
-#: Bytes of entries that a chip may keep.
-TABLE_SIZES = [1 << bits for bits in range(8, 18)]
+__all__ = ["Move", "Mover", "RemapError"]
 
 #: Cycles in which an update should be known everywhere.
 UPDATE_CYCLES = 1_000_000
 
 
-class RemapError(DriverError):
-    """A map entry could not be changed, or a fragment not moved; the message says why."""
-
-
-@dataclass
+@dataclass(eq=False)
 class Move:
-    """A fragment that moves.
+    """A fragment that moves, or is copied.
 
     Members
     -------
     before, after : dict
         Its map entry, as it was, and as it will be.
     done : bool
-        It lies at its new place; nobody goes by the old one, which is free.
+        It lies at its new place. Where it has left an old one, nobody goes by that any more: it is
+        free.
     cycle : int
         When it came to its end.
     """
@@ -46,60 +35,22 @@ class Move:
     after: dict[str, Any]
     done: bool = False
     cycle: int = 0
+    lane: int = 0
     errands: list[int] = field(default_factory=list)
     stands: int = 0
 
-
-def keep_map(transport: Transport, device: Device, base: int, size: int, *, scratch: int) -> None:
-    """Make a chip keep a part of the map, which is empty at first.
-
-    Parameters
-    ----------
-    transport : Transport
-    device : Device
-        The chip. Nothing may run there.
-    base, size : int
-        HOME_BASE and HOME_SIZE. A quarter more than `size` bytes is used.
-    scratch : int
-        Where in the host's memory there is room for as many zeros.
-
-    Raises
-    ------
-    :exc:`ValueError`
-        If there can't be such a table.
-    """
-    if size not in TABLE_SIZES:
-        raise ValueError(f"A table has 2**8 to 2**17 bytes, a power of two, not {size}")
-    if base % (2 * size):
-        raise ValueError(f"A table of {size} bytes lies at a multiple of {2 * size}, not {base:#x}")
-    device.keep_map(0, 0)
-    total = size + size // 4
-    name = {"data_id": STAGING, "fragment": 0xFFFF, "version": 1}
-    device.put_entry({
-        **name,
-        "node": device.chip,
-        "base": base,
-        "size": total,
-        "permissions": {"write": 1},
-    })
-    transport.store(HOST_NODE, scratch, bytes(total))
-    transport.transfer(
-        write=True,
-        node=device.chip,
-        logical_address=encode(LogicalAddress, name).to_bytes(12, "little"),
-        local=scratch,
-        size=total,
-    )
-    device.remove_entries()
-    device.keep_map(base, size)
+    @property
+    def key(self) -> tuple[int, int]:
+        """What it is about."""
+        return self.before["data_id"], self.before["fragment"]
 
 
 class Mover:
-    """Changes map entries at their homes, and moves fragments, while chips run.
+    """Changes map entries at their homes, moves fragments and makes replicas, while chips run.
 
     A fragment is copied under a name of its own; then its entry is changed. Where others may write
     it, writers are held off meanwhile (``moving``), and let in again when no node goes by the old
-    place any more. Moves are made one after another.
+    place any more. Moves of one fragment are made one after another.
 
     Parameters
     ----------
@@ -109,16 +60,26 @@ class Mover:
     chips : int
         Number of chips: their nodes are 0, 1, 2 and so on.
     scratch, scratch_bytes : int
-        Where in the host's memory copies may lie on their way.
+        Where in the host's memory copies may lie on their way, and how large each may be.
+    lanes : int
+        Moves that are made at once. Each has its own `scratch_bytes`, one behind the other.
     """
 
     def __init__(
-        self, transport: Transport, homes: Homes, *, chips: int, scratch: int, scratch_bytes: int
+        self,
+        transport: Transport,
+        homes: Homes,
+        *,
+        chips: int,
+        scratch: int,
+        scratch_bytes: int,
+        lanes: int = 1,
     ) -> None:
         self._transport = transport
         self._homes = homes
         self._chips = chips
         self._scratch, self._scratch_bytes = scratch, scratch_bytes
+        self._lanes = lanes
         self._dead: set[int] = set()
         self._moves: list[Move] = []
         self._groups = 0
@@ -126,10 +87,14 @@ class Mover:
     def fence(self, node: int) -> None:
         """Wait for `node` no more, neither as a home nor as one that shares entries."""
         self._dead.add(node)
-        for home in {home for pair in self._homes for home in pair if self._owned(home)}:
+        for home in {home for pair in self._homes for home in pair if home >= self._chips}:
             self._transport.fence(home, node, True)
 
-    def update(self, entry: Mapping[str, Any]) -> None:
+    def set_homes(self, homes: Homes) -> None:
+        """Go by other homes from now on. Nothing may be under way."""
+        self._homes = homes
+
+    def update(self, entry: Entry) -> None:
         """Change a map entry, and wait until nobody goes by the earlier one.
 
         Raises
@@ -139,21 +104,18 @@ class Mover:
         :exc:`intarsia.driver.errors.DriverTimeoutError`
             If nothing is heard of a home.
         """
-        self._groups += 1
-        numbers = [self._transport.errand(each) for each in self._updates(entry)]
+        steps = self._steps(self._lane((entry["data_id"], entry["fragment"])), 0)
+        steps.update(entry)
+        [number] = [self._transport.errand(errand) for errand in steps.errands]
         limit = self._transport.now + UPDATE_CYCLES
-        while True:
-            standings = [self._transport.standing(number) for number in numbers]
-            for standing in standings:
-                if standing.state is State.FAILED:
-                    raise RemapError(f"{_name(entry)} keeps its place: {standing.what}")
-            if all(standing.state is State.DONE for standing in standings):
-                return
+        while (standing := self._transport.standing(number)).state is not State.DONE:
+            if standing.state is State.FAILED:
+                raise RemapError(f"{name_of(entry)} keeps its place: {standing.what}")
             if self._transport.now > limit:
-                raise DriverTimeoutError(f"{_name(entry)}: its homes have not answered")
+                raise DriverTimeoutError(f"{name_of(entry)}: its homes have not answered")
             self._transport.wait(1)
 
-    def move(self, entry: Mapping[str, Any], node: int, base: int, *, earliest: int = 0) -> Move:
+    def move(self, entry: Entry, node: int, base: int, *, earliest: int = 0) -> Move:
         """Begin to move the fragment of `entry` to address `base` of `node`.
 
         It takes its turn, but does not begin before cycle `earliest`; time must pass for it, and
@@ -169,13 +131,7 @@ class Mover:
         :exc:`ValueError`
             If it lies at that node already, or nowhere on its way there is room for it.
         """
-        before = {"entry_format": FRAGMENT_FORMAT, "replica": entry["node"], **entry}
-        if node in (before["node"], before["replica"]):
-            raise ValueError(f"{_name(entry)} lies at node {node} already")
-        if before["size"] > self._scratch_bytes:
-            raise ValueError(
-                f"{_name(entry)} has {before['size']} bytes; copies may have {self._scratch_bytes}"
-            )
+        before = self._known(entry, node)
         alone = before["replica"] == before["node"]
         after = before | {
             "node": node,
@@ -183,11 +139,25 @@ class Mover:
             "version": (before["version"] + 1) & 0xFFFF,
             "replica": node if alone else before["replica"],
         }
-        self._groups += 1
-        move = Move(before, after)
-        self._queue(move, earliest)
-        self._moves.append(move)
-        return move
+        return self._queue(Move(before, after), earliest, Steps.move)
+
+    def replicate(self, entry: Entry, node: int, base: int, *, earliest: int = 0) -> Move:
+        """Begin to make a replica of the fragment of `entry` at address `base` of `node`.
+
+        It takes the place of the replica that there is, which may be lost. Otherwise as
+        :meth:`move`.
+
+        Raises
+        ------
+        :exc:`ValueError`
+            If a copy lies at that node already, if others may write the fragment, or if nowhere on
+            its way there is room for it.
+        """
+        before = self._known(entry, node)
+        if writable(before):
+            raise ValueError(f"{name_of(entry)} may be written: it can't be copied meanwhile")
+        after = before | {"replica": node, "replica_base": base}
+        return self._queue(Move(before, after), earliest, Steps.replicate)
 
     def poll(self) -> list[Move]:
         """Moves that have come to their end since the last call.
@@ -198,105 +168,71 @@ class Mover:
             If one has failed. The fragment is then where it was, in another version, as soon as
             its homes have heard of it; if they all knew the new place, it is there.
         """
-        ended = []
-        while self._moves:
-            move = self._moves[0]
-            standings = [self._transport.standing(number) for number in move.errands]
-            failed = [each for each in standings if each.state is State.FAILED]
+        standings = {
+            move: [self._transport.standing(number) for number in move.errands]
+            for move in self._moves
+        }
+        for move, found in standings.items():
+            failed = [each for each in found if each.state is State.FAILED]
             if failed:
-                self._moves.pop(0)
-                self._settle(move, standings[move.stands].state is State.DONE)
-                raise RemapError(f"{_name(move.before)} was not moved: {failed[0].what}")
-            if standings[-1].state is not State.DONE:
-                break
-            move.done, move.cycle = True, standings[-1].cycle
-            ended.append(self._moves.pop(0))
+                self._moves.remove(move)
+                if move.after["version"] != move.before["version"]:
+                    self._settle(move, found[move.stands].state is State.DONE)
+                raise RemapError(f"{name_of(move.before)} was not moved: {failed[0].what}")
+        ended = [move for move, found in standings.items() if found[-1].state is State.DONE]
+        for move in ended:
+            move.done, move.cycle = True, standings[move][-1].cycle
+            self._moves.remove(move)
         return ended
 
-    def _owned(self, node: int) -> bool:
-        """Whether the host keeps the map of `node` itself: that goes for all but chips."""
-        return node >= self._chips
+    def _known(self, entry: Entry, node: int) -> dict[str, Any]:
+        """The whole entry of a fragment that is to be brought to `node`."""
+        before = {"entry_format": FRAGMENT_FORMAT, "replica": entry["node"], **entry}
+        if node in (before["node"], before["replica"]):
+            raise ValueError(f"{name_of(entry)} lies at node {node} already")
+        if before["size"] > self._scratch_bytes:
+            raise ValueError(
+                f"{name_of(entry)} has {before['size']} bytes; copies may have "
+                f"{self._scratch_bytes}"
+            )
+        return before
 
-    def _queue(self, move: Move, earliest: int) -> None:
-        """All that a move consists of."""
-        before, after = move.before, move.after
-        permissions = before.get("permissions", {})
-        writable = permissions.get("write", 0) or permissions.get("accumulate", 0)
-        held = {"permissions": {**permissions, "moving": 1}} if writable else {}
-        staging = after | {
-            "data_id": STAGING,
-            "fragment": self._groups & 0xFFFF,
-            "permissions": {"write": 1},
-            "replica": after["node"],
-        }
-        errands = []
-        if writable:
-            errands += self._known(before | held)
-        errands += self._known(staging)
-        for kind, source in ((ErrandKind.READ, before), (ErrandKind.WRITE, staging)):
-            copy = self._errand(kind, source)
-            errands.append(replace(copy, local=self._scratch, size=source["size"]))
-        errands += self._known(after | held)
-        move.stands = len(errands) - 1
-        errands += self._forgotten(before)
-        if writable:
-            errands += self._known(after)
-        errands += self._forgotten(staging)
-        if not self._owned(staging["node"]):
-            errands += self._updates(staging | {"entry_format": 0})
-        move.errands = [
-            self._transport.errand(replace(errand, earliest=earliest)) for errand in errands
-        ]
+    def _lane(self, key: tuple[int, int]) -> int:
+        """Where something about a fragment is queued: behind what is, or where the fewest are."""
+        for move in reversed(self._moves):
+            if move.key == key:
+                return move.lane
+        loads = [sum(move.lane == lane for move in self._moves) for lane in range(self._lanes)]
+        return loads.index(min(loads))
+
+    def _queue(self, move: Move, earliest: int, steps_of: Callable[..., int]) -> Move:
+        """Queue all that a move consists of."""
+        move.lane = self._lane(move.key)
+        steps = self._steps(move.lane, earliest)
+        scratch = self._scratch + move.lane * self._scratch_bytes
+        move.stands = steps_of(steps, move.before, move.after, scratch)
+        move.errands = [self._transport.errand(errand) for errand in steps.errands]
+        self._moves.append(move)
+        return move
 
     def _settle(self, move: Move, moved: bool) -> None:
         """Let writers in again, after a failure, where the fragment is."""
         version = (move.after["version"] + 1) & 0xFFFF
-        there = move.after if moved else move.before | {"version": version}
-        self._groups += 1
-        for errand in self._known(there):
+        steps = self._steps(move.lane, 0)
+        steps.know(move.after if moved else move.before | {"version": version})
+        for errand in steps.errands:
             self._transport.errand(errand)
 
-    def _errand(self, kind: ErrandKind, entry: Mapping[str, Any]) -> Errand:
-        """Something of the group of now that is done with the holder of `entry`."""
-        return Errand(
-            kind=kind,
-            node=entry["node"],
-            data_id=entry["data_id"],
-            fragment=entry["fragment"],
-            version=entry["version"],
+    def _steps(self, lane: int, earliest: int) -> Steps:
+        """Steps of one more group."""
+        self._groups += 1
+        errand = Errand(
+            kind=ErrandKind.PLACE,
+            node=0,
+            data_id=0,
+            fragment=0,
+            lane=lane,
             group=self._groups,
+            earliest=earliest,
         )
-
-    def _known(self, entry: Mapping[str, Any]) -> list[Errand]:
-        """Lets the holder of `entry` know it, if the host keeps that one's map, and all others."""
-        errands = []
-        if self._owned(entry["node"]):
-            errands.append(self._place(entry))
-        if entry["data_id"] != STAGING or not self._owned(entry["node"]):
-            errands += self._updates(entry)
-        return errands
-
-    def _forgotten(self, entry: Mapping[str, Any]) -> list[Errand]:
-        """Lets the holder of `entry` know that it is one no more."""
-        return [self._place(entry, gone=True)] if self._owned(entry["node"]) else []
-
-    def _place(self, entry: Mapping[str, Any], *, gone: bool = False) -> Errand:
-        permissions = encode(Permissions, entry.get("permissions", {}))
-        region = Region(entry["base"], entry["size"], entry["version"], permissions, gone)
-        return replace(self._errand(ErrandKind.PLACE, entry), region=region)
-
-    def _updates(self, entry: Mapping[str, Any]) -> list[Errand]:
-        """One for each home that lives. Who shared an entry of a dead one is not known: all may."""
-        pair = self._homes[home_index(entry["data_id"])]
-        alive = [home for home in dict.fromkeys(pair) if home not in self._dead]
-        if not alive:
-            raise RemapError(f"{_name(entry)} has no home that lives")
-        bits = encode(FragmentEntry, {"entry_format": FRAGMENT_FORMAT, **entry})
-        update = self._errand(ErrandKind.UPDATE, entry)
-        below = self._chips if pair[0] in self._dead else 0
-        content = bits.to_bytes(32, "little")
-        return [replace(update, node=home, entry=content, below=below) for home in alive]
-
-
-def _name(entry: Mapping[str, Any]) -> str:
-    return f"Fragment {entry['fragment']} of data ID {entry['data_id']:#x}"
+        return Steps(self._homes, self._dead, self._chips, errand)

@@ -61,6 +61,8 @@ class Errand:
     kind : ErrandKind
     node : int
         Who is read, written, told, or holds the fragment.
+    backup : int or None
+        Of UPDATE: who is told as well, at the same time.
     data_id, fragment, version : int
         What it is about. UPDATE needs no version.
     local, size : int
@@ -71,6 +73,8 @@ class Errand:
         Of UPDATE: nodes below it are told whether or not the home knows that they have the entry.
     region : Region or None
         Of PLACE.
+    lane : int
+        Errands of a lane are done one after another, lanes beside one another.
     group : int
         Errands of a group are given up when one of them fails; 0 is none.
     earliest : int
@@ -81,12 +85,14 @@ class Errand:
     node: int
     data_id: int
     fragment: int
+    backup: int | None = None
     version: int = 0
     local: int = 0
     size: int = 0
     entry: bytes = bytes(32)
     below: int = 0
     region: Region | None = None
+    lane: int = 0
     group: int = 0
     earliest: int = 0
 
@@ -210,7 +216,7 @@ class Transport(Protocol):
     def rest(self, cycles: int) -> None:
         """Let so many cycles pass, and drop whatever nodes and links report in the meantime.
 
-        Transfers that have not come to an end are forgotten.
+        Transfers that have not come to an end are forgotten; errands have failed.
         """
         ...
 
@@ -219,7 +225,7 @@ class Transport(Protocol):
         ...
 
     def errand(self, errand: Errand) -> int:
-        """Queue something to be done after all errands before it. Returns its number."""
+        """Queue something to be done after all errands of its lane. Returns its number."""
         ...
 
     def standing(self, number: int) -> Standing:
@@ -228,6 +234,10 @@ class Transport(Protocol):
 
     def fence(self, home: int, node: int, fenced: bool) -> None:
         """Tell the memory node or the host node that, as a home, it shall not wait for `node`."""
+        ...
+
+    def idle(self, cycles: int) -> None:
+        """Let so many cycles pass, whatever interrupts are up. Raises as `wait`."""
         ...
 
     def wait(self, cycles: int) -> dict[int, Interrupt]:

@@ -1,23 +1,25 @@
 """A plan on chips: everything in its place, ready for inferences."""
 
-import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from intarsia.compiler.placement import Placement
-from intarsia.compiler.plan import ChipHolder, FragmentKind, Plan
+from intarsia.compiler.plan import End, NodeHolder, Plan
 from intarsia.driver.device import Device
 from intarsia.driver.errors import ChipFaultError, DriverTimeoutError, NetworkError
+from intarsia.driver.remap import Move
 from intarsia.driver.transport import Interrupt, Transport
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.faults import FaultCode
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, homes
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
+from intarsia.runtime.atlas import Atlas
 from intarsia.runtime.stock import Stock
 
-__all__ = ["CONTEXT", "Deployment"]
+__all__ = ["CONTEXT", "Deployment", "Meanwhile"]
 
 #: The context that a plan's programs run in.
 CONTEXT = 0
@@ -28,11 +30,17 @@ LEADER = 0
 #: Cycles in which something should happen; more than the chips' watchdogs need.
 STANDSTILL = 250_000
 
+#: Cycles between two looks at what moves.
+PACE = 512
+
 #: Versions that there are; 0 is none.
 VERSIONS = 1 << 16
 
 #: Faults that follow from what happened elsewhere.
 INDIRECT = (FaultCode.WATCHDOG, FaultCode.LINK)
+
+#: What may be done while chips run; see `Deployment.infer`.
+Meanwhile = Callable[["Deployment", Sequence[Move]], None]
 
 
 class Deployment:
@@ -56,11 +64,17 @@ class Deployment:
 
     Members
     -------
+    transport, plan
+        Those that were given.
     placement : Placement
         The latest.
+    stores : tuple of int
+        Nodes that hold weights now, or will.
     lost : dict of int to int
         Stores that were lost since then, each with the cycle in which that was noticed. Chips were
-        told, and go on with replicas; new ones lie at the host.
+        told, and go on with replicas; new ones are made in the host's memory meanwhile.
+    restored : dict of int to int
+        Cycle in which the last of those was complete, by the store that was lost.
 
     Raises
     ------
@@ -78,12 +92,15 @@ class Deployment:
         stores: Sequence[int] = (MEMORY_NODE,),
         fenced: Iterable[int] = (),
     ) -> None:
-        self._transport = transport
-        self._plan = plan
+        self.transport = transport
+        self.plan = plan
         self._version = (version - 1) % (VERSIONS - 1) + 1
-        self._stores = tuple(stores)
+        self.stores = tuple(stores)
         self._fenced = tuple(fenced)
         self.lost: dict[int, int] = {}
+        self.restored: dict[int, int] = {}
+        self._meanwhile: Meanwhile | None = None
+        self._atlas: Atlas | None = None
         self._devices = [Device(transport, node) for node in plan.nodes]
         for device in self._devices:
             device.set_routes(transport.topology.routes[device.chip])
@@ -92,11 +109,14 @@ class Deployment:
     def deploy(self, placement: Placement) -> None:
         """Stop what runs, and bring the plan to its places again, which may be other ones."""
         self.placement = placement
+        if self._atlas is not None:
+            self._meanwhile = None
+            self._let_settle()
         for device in self._devices:
             device.stop(CONTEXT)
         for device in self._devices:
             device.dismiss()
-        self._store_at(self._stores)
+        self._store()
         for chip, device in enumerate(self._devices):
             self._prepare(chip, device)
         self._write_programs()
@@ -110,6 +130,7 @@ class Deployment:
         *,
         limit: int,
         moved: Callable[[], bool] = lambda: True,
+        meanwhile: Meanwhile | None = None,
     ) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
         """One inference.
 
@@ -122,6 +143,9 @@ class Deployment:
         moved : callable
             Asked every :data:`STANDSTILL` cycles whether any chip does something, or has done
             since then. If not, and none interrupts, they are given up.
+        meanwhile : callable or None
+            Called every :data:`PACE` cycles with this deployment, and what has come to its new
+            place since the last time.
 
         Returns
         -------
@@ -136,9 +160,11 @@ class Deployment:
         :exc:`intarsia.driver.errors.DriverTimeoutError`
             If no interrupt comes in time.
         """
-        for end in self._plan.inputs:
+        self._meanwhile = meanwhile
+        for end in self.plan.inputs:
             content = np.ascontiguousarray(inputs[end.tensor], np.int8).tobytes()
-            self._transport.store(HOST_NODE, self.placement.fragments[end.fragment], content)
+            entry = self._settled(end)
+            self.transport.store(entry["node"], entry["base"], content)
         begin = self._devices[LEADER].ring(CONTEXT)
         interrupts: Mapping[int, Interrupt] = {}
         while limit > 0 and not interrupts:
@@ -151,12 +177,17 @@ class Deployment:
         if leader not in interrupts:
             raise DriverTimeoutError("The inference was not complete in time")
         outputs = {}
-        for end in self._plan.outputs:
-            size = self._plan.fragments[end.fragment].size
-            base = self.placement.fragments[end.fragment]
-            content = self._transport.load(HOST_NODE, base, size)
+        for end in self.plan.outputs:
+            entry = self._settled(end)
+            content = self.transport.load(entry["node"], entry["base"], entry["size"])
             outputs[end.tensor] = np.frombuffer(content, np.int8)
         return outputs, (begin, interrupts[leader].cycle)
+
+    @property
+    def atlas(self) -> Atlas:
+        """Where fragments lie, which may have moved since they were brought to their places."""
+        assert self._atlas is not None
+        return self._atlas
 
     def lookups(self) -> list[tuple[int, int]]:
         """Look-ups of each chip that its ATU could answer, and those for which it asked a home."""
@@ -172,44 +203,75 @@ class Deployment:
 
     def _wait(self, cycles: int) -> Mapping[int, Interrupt]:
         """Wait for interrupts. Chips go on where a store is lost that another one can replace."""
-        end = self._transport.now + cycles
+        end = self.transport.now + cycles
         while True:
+            watched = self._meanwhile is not None or self.atlas.under_way()
+            step = max(end - self.transport.now, 0)
             try:
-                return self._transport.wait(max(end - self._transport.now, 0))
+                found = self.transport.wait(min(step, PACE) if watched else step)
+                self._tend()
+                if found or self.transport.now >= end:
+                    return found
             except NetworkError as error:
                 if not error.nodes or not all(self._replace(node) for node in error.nodes):
                     raise
 
     def _replace(self, store: int) -> bool:
         """Let the other store, and the host, take over. Whether there is another one."""
-        left = tuple(node for node in self._stores if node != store)
-        if not left or store not in self._stores or store == HOST_NODE:
+        if store not in self.stores or store == HOST_NODE or not self.atlas.lose(store):
             return False
-        self.lost[store] = self._transport.now
-        self._transport.write_off(store)
-        self._store_at(dict.fromkeys((*left, HOST_NODE)))
+        self.stores = tuple(node for node in self.stores if node != store)
+        self.lost[store] = self.transport.now
+        self.transport.write_off(store)
         for device in self._devices:
             self._fence(device)
             device.remove_entries()
+        if HOST_NODE not in self.stores:
+            self.stores = (*self.stores, HOST_NODE)
+            self.atlas.replicate(
+                index
+                for index, fragment in enumerate(self.plan.fragments)
+                if fragment.holder is NodeHolder.MEMORY
+            )
         return True
+
+    def _tend(self) -> None:
+        """See what has moved."""
+        ended = self.atlas.settle()
+        if self.lost and ended and not self.atlas.under_way():
+            self.restored = dict.fromkeys(self.lost, ended[-1].cycle) | self.restored
+        if self._meanwhile is not None:
+            self._meanwhile(self, ended)
+
+    def _settled(self, end: End) -> Mapping[str, Any]:
+        """Where an input or output lies, when it does not move."""
+        self._let_settle(end.fragment)
+        return self.atlas.entries[end.fragment]
+
+    def _let_settle(self, fragment: int | None = None) -> None:
+        """Let time pass while a fragment moves; any, if none is given."""
+        while self.atlas.under_way(fragment):
+            self.transport.idle(1)
+            self._tend()
 
     def _fence(self, device: Device) -> None:
         """Tell a chip who is dead, and who keeps the map."""
         for node in (*self._fenced, *self.lost):
             device.fence(node)
-        device.set_homes(self._homes)
+        device.set_homes(self.atlas.homes)
 
-    def _store_at(self, stores: Iterable[int]) -> None:
-        """Bring constant fragments to `stores`, and the map to them and to the host."""
-        self._stores = tuple(stores)
-        keepers = tuple(dict.fromkeys((*self._stores, HOST_NODE)))
-        self._homes = homes(keepers)
-        for home, node in itertools.product(keepers, (*self._fenced, *self.lost)):
-            self._transport.fence(home, node, True)
-        self._stock = Stock(
-            self._transport, self._plan, self.placement, self._stores, self._version
+    def _store(self) -> None:
+        """Bring constant fragments to stores, and the map to them and to the host."""
+        self._stock = Stock(self.plan, self.placement, self.stores, self._version)
+        self._stock.fill(self.transport)
+        programs = max(len(program) for _, program in self._stock.programs())
+        self._atlas = Atlas(
+            self.transport,
+            self._stock,
+            tuple(dict.fromkeys((*self.stores, HOST_NODE))),
+            (*self._fenced, *self.lost),
+            self._stock.free + programs,
         )
-        self._stock.fill(self._homes)
 
     def _raise_faults(self, interrupts: Mapping[int, Interrupt]) -> None:
         """Raise the fault that tells most, if there is one."""
@@ -225,30 +287,21 @@ class Deployment:
 
     def _prepare(self, chip: int, device: Device) -> None:
         self._fence(device)
-        device.set_owner(CONTEXT, self._plan.owner)
+        device.set_owner(CONTEXT, self.plan.owner)
         bases = self.placement.slots[chip]
-        for slot in self._plan.chips[chip].slots:
+        for slot in self.plan.chips[chip].slots:
             device.set_slot(CONTEXT, slot.number, bases[slot.number], slot.size)
         device.remove_entries()
 
     def _write_programs(self) -> None:
         """Programs travel through the host's memory, one after another."""
-        for fragment, _ in self._stock.placed():
-            if fragment.kind is FragmentKind.PROGRAM:
-                assert isinstance(fragment.holder, ChipHolder) and fragment.content is not None
-                self._transport.store(HOST_NODE, self._stock.free, fragment.content)
-                address = encode(
-                    LogicalAddress,
-                    {
-                        "data_id": fragment.data_id,
-                        "fragment": fragment.fragment,
-                        "version": self._version,
-                    },
-                )
-                self._transport.transfer(
-                    write=True,
-                    node=self._plan.nodes[fragment.holder.chip],
-                    logical_address=address.to_bytes(12, "little"),
-                    local=self._stock.free,
-                    size=len(fragment.content),
-                )
+        for entry, program in self._stock.programs():
+            self.transport.store(HOST_NODE, self._stock.free, program)
+            name = {field: entry[field] for field in ("data_id", "fragment", "version")}
+            self.transport.transfer(
+                write=True,
+                node=entry["node"],
+                logical_address=encode(LogicalAddress, name).to_bytes(12, "little"),
+                local=self._stock.free,
+                size=len(program),
+            )

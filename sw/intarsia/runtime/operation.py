@@ -15,6 +15,7 @@ from intarsia.driver.errors import (
     SilentNodeError,
     SystemLostError,
 )
+from intarsia.driver.remap import RemapError
 from intarsia.driver.roll_call import begin_anew
 from intarsia.driver.transport import Transport
 from intarsia.isa.faults import FaultCode
@@ -98,6 +99,8 @@ class Operation:
     lost : dict of int to int
         Nodes that were lost, each with the cycle in which that was noticed. Where a replica took
         over, there was no restart.
+    restored : dict of int to int
+        Of those, the ones whose replicas have been replaced while chips ran, and when.
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class Operation:
         self.plan = plan
         self.restarts: list[Restart] = []
         self.lost: dict[int, int] = {}
+        self.restored: dict[int, int] = {}
 
     def do(self, step: Callable[[Deployment], Result]) -> Result:
         """What `step` returns. It is called with what is deployed, again after each restart.
@@ -142,6 +146,7 @@ class Operation:
             finally:
                 if self._deployment is not None:
                     self._lose(self._deployment.lost)
+                    self.restored |= self._deployment.restored
 
     def _lose(self, nodes: Mapping[int, int]) -> None:
         """Count on `nodes` no more; they were found lost in these cycles."""
@@ -210,7 +215,7 @@ def _passing(error: DriverError) -> bool:
     """Whether the cause is over when all chips have been reset."""
     if isinstance(error, ChipFaultError):
         return error.code in (*PASSING, *LAPSES)
-    return isinstance(error, DriverTimeoutError | NetworkError | SilentNodeError)
+    return isinstance(error, DriverTimeoutError | NetworkError | RemapError | SilentNodeError)
 
 
 def _lapse(error: DriverError) -> bool:

@@ -1,26 +1,24 @@
-"""What lies at nodes that the host owns, and what the map says of all fragments."""
+"""What lies at nodes that the host owns, and what the map says of all fragments at first."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from intarsia.compiler.allocate import ALIGNMENT
 from intarsia.compiler.placement import Placement
-from intarsia.compiler.plan import ChipHolder, Fragment, NodeHolder, Plan
+from intarsia.compiler.plan import ChipHolder, Fragment, FragmentKind, NodeHolder, Plan
 from intarsia.driver.transport import Transport
 from intarsia.isa.bits import encode
-from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
-from intarsia.isa.topology import HOST_NODE, Homes, home_index
+from intarsia.isa.fragment import FRAGMENT_FORMAT, Permissions
+from intarsia.isa.topology import HOST_NODE
 
 __all__ = ["Stock"]
 
-ENTRY_BYTES = FragmentEntry.as_shape().size // 8
-
 
 class Stock:
-    """Fills memory nodes and host, and the tables of homes.
+    """Places of all fragments, and what memory nodes and host hold of them.
 
     Parameters
     ----------
-    transport : Transport
     plan : Plan
     placement : Placement
     stores : sequence of int
@@ -31,46 +29,53 @@ class Stock:
 
     Members
     -------
+    entries : list of dict
+        Fields of the map entry of each fragment.
+    places : sequence of int
+        Addresses of fragments at their holders.
+    hosted : int
+        Where a replica of what lies at address 0 of a memory node lies in the host's memory.
     free : int
-        First byte of the host's memory that is not in use.
+        First byte of the host's memory that is not in use: there is room for all that memory nodes
+        hold, whether or not it is there.
     """
 
     def __init__(
-        self,
-        transport: Transport,
-        plan: Plan,
-        placement: Placement,
-        stores: Sequence[int],
-        version: int,
+        self, plan: Plan, placement: Placement, stores: Sequence[int], version: int
     ) -> None:
-        self._transport, self._plan, self._placement = transport, plan, placement
+        self._plan, self._placement = plan, placement
         self._stores, self._version = stores, version
         ends = {holder: self._end(holder) for holder in NodeHolder}
-        self._shift = ends[NodeHolder.HOST]
-        self.free = self._shift + ends[NodeHolder.MEMORY]
+        self.hosted = ends[NodeHolder.HOST]
+        self.free = self.hosted + ends[NodeHolder.MEMORY]
+        self.places = placement.fragments
+        self.entries = [self._entry(fragment, base) for fragment, base in self._placed()]
 
-    def fill(self, homes: Homes) -> None:
-        """Bring all content to its places, and all entries to their homes."""
-        for fragment, base in self.placed():
-            entry = self.entry(fragment, base)
-            for home in homes[home_index(fragment.data_id)]:
-                self._transport.keep(home, entry)
+    def fill(self, transport: Transport) -> None:
+        """Bring all content that nodes other than chips hold to its places."""
+        for (fragment, base), entry in zip(self._placed(), self.entries, strict=True):
             if isinstance(fragment.holder, NodeHolder):
                 for node, start in self._copies(fragment, base):
-                    self._put(node, start, fragment)
+                    _put(transport, node, start, entry, fragment.content)
 
-    def placed(self) -> Iterator[tuple[Fragment, int]]:
+    def programs(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """The entry of each program, and its bytes."""
+        for fragment, entry in zip(self._plan.fragments, self.entries, strict=True):
+            if fragment.kind is FragmentKind.PROGRAM:
+                assert fragment.content is not None
+                yield entry, fragment.content
+
+    def _placed(self) -> Iterator[tuple[Fragment, int]]:
         """All fragments, and the address of each at the node that holds it."""
         yield from zip(self._plan.fragments, self._placement.fragments, strict=True)
 
-    def entry(self, fragment: Fragment, base: int) -> bytes:
-        """The map entry of a fragment."""
+    def _entry(self, fragment: Fragment, base: int) -> dict[str, Any]:
         (node, start), *others = self._copies(fragment, base)
         replica, replica_base = others[0] if others else (node, 0)
-        fields = {
+        return {
             "data_id": fragment.data_id,
             "fragment": fragment.fragment,
-            "permissions": _permissions(fragment),
+            "permissions": {"read": int(fragment.read), "write": int(fragment.write)},
             "entry_format": FRAGMENT_FORMAT,
             "base": start,
             "node": node,
@@ -79,7 +84,6 @@ class Stock:
             "replica_base": replica_base,
             "replica": replica,
         }
-        return encode(FragmentEntry, fields).to_bytes(ENTRY_BYTES, "little")
 
     def _copies(self, fragment: Fragment, base: int) -> list[tuple[int, int]]:
         """Nodes that hold a fragment, and where."""
@@ -89,27 +93,26 @@ class Stock:
             case NodeHolder.HOST:
                 return [(HOST_NODE, base)]
             case _:
-                shifts = (self._shift if node == HOST_NODE else 0 for node in self._stores)
+                shifts = (self.hosted if node == HOST_NODE else 0 for node in self._stores)
                 return [(node, base + at) for node, at in zip(self._stores, shifts, strict=True)]
-
-    def _put(self, node: int, base: int, fragment: Fragment) -> None:
-        self._transport.place(
-            node,
-            fragment.data_id,
-            fragment.fragment,
-            base,
-            fragment.size,
-            self._version,
-            encode(Permissions, _permissions(fragment)),
-        )
-        if fragment.content is not None:
-            self._transport.store(node, base, fragment.content)
 
     def _end(self, holder: NodeHolder) -> int:
         """First byte behind all fragments of a holder."""
-        ends = (base + item.size for item, base in self.placed() if item.holder is holder)
+        ends = (base + item.size for item, base in self._placed() if item.holder is holder)
         return -(-max(ends, default=0) // ALIGNMENT) * ALIGNMENT
 
 
-def _permissions(fragment: Fragment) -> dict[str, int]:
-    return {"read": int(fragment.read), "write": int(fragment.write)}
+def _put(
+    transport: Transport, node: int, base: int, entry: dict[str, Any], content: bytes | None
+) -> None:
+    transport.place(
+        node,
+        entry["data_id"],
+        entry["fragment"],
+        base,
+        entry["size"],
+        entry["version"],
+        encode(Permissions, entry["permissions"]),
+    )
+    if content is not None:
+        transport.store(node, base, content)

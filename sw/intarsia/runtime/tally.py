@@ -45,6 +45,7 @@ class Tally:
         self._digest = hashlib.sha256()
         self._restarts: list[dict[str, Any]] = []
         self._lost: dict[int, tuple[int, int | None]] = {}
+        self._restored: dict[int, int] = {}
 
     def add_layers(self, cycles: Sequence[int]) -> None:
         """Cycles that each layer has taken in an inference."""
@@ -64,6 +65,7 @@ class Tally:
             end = faults.end(node)
             latency = None if end is None else noticed - end
             self._lost.setdefault(node, (noticed, latency))
+        self._restored = dict(operation.restored)
         for restart in operation.restarts[len(self._restarts) :]:
             self._restarts.append({
                 "inference": self.inferences,
@@ -81,7 +83,12 @@ class Tally:
             "killed": list(self._lost),
             "recoveries": list(self._restarts),
             "failovers": [
-                {"node": node, "noticed": noticed, "latency": latency}
+                {
+                    "node": node,
+                    "noticed": noticed,
+                    "latency": latency,
+                    "restored": self._restored.get(node),
+                }
                 for node, (noticed, latency) in self._lost.items()
                 if not any(node in restart["lost"] for restart in self._restarts)
             ],

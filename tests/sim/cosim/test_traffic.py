@@ -10,7 +10,7 @@ from intarsia.cosim.traffic import Load, Traffic
 from intarsia.isa.config import config
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.topologies import topology
-from tests.soak import FLIT_BITS, FLIT_ERRORS, soak
+from tests.soak.links import FLIT_BITS, FLIT_ERRORS, soak
 
 FAULTS = {
     "clean": Faults(),
@@ -55,7 +55,7 @@ def test_full_load_never_stops(name):
 
 def test_ten_million_bytes():
     """At one damaged beat in 10,000; a billion are `make soak`."""
-    figures, _ = soak(10_000_000, seed=1)
+    *_, (figures, _) = soak(10_000_000, seed=1)
     assert figures.wrong == figures.faults == figures.lost == 0
     assert figures.size >= 10_000_000
 

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from intarsia.compiler import NodeHolder, compile_network, place
+from intarsia.compiler.placement import room
 from intarsia.graph import Mode
 from intarsia.isa.config import config
 from tests.sw.compiler.networks import made_up
@@ -49,3 +50,21 @@ def test_random_places_are_elsewhere(plan):
 def test_is_deterministic(plan):
     assert place(plan) == place(plan)
     assert place(plan, random.Random(1)) == place(plan, random.Random(1))
+
+
+@pytest.mark.parametrize("seed", [None, 3, 4])
+def test_room_is_what_no_slot_takes(seed):
+    """Every byte of a chip is either a slot's or in one part of the room, within a macro-bank."""
+    plan = compile_network(made_up(1, 6), config=config("tiny"), chips=3, mode=Mode.ONNX)
+    placement = place(plan, None if seed is None else random.Random(seed))
+    for chip, held in enumerate(plan.chips):
+        uses = [0] * plan.config.memory_bytes
+        parts = room(plan, placement, chip)
+        assert parts == sorted(parts) and parts
+        for start, stop in parts:
+            assert start // plan.config.bank_bytes == (stop - 1) // plan.config.bank_bytes
+        slots = [(placement.slots[chip][slot.number], slot.size) for slot in held.slots]
+        for start, size in [*slots, *((start, stop - start) for start, stop in parts)]:
+            for byte in range(start, start + size):
+                uses[byte] += 1
+        assert set(uses) == {1}

@@ -10,7 +10,8 @@ from intarsia.cosim.faults import NO_FAULTS, Faults
 from intarsia.cosim.transport import SimulatedTransport
 from intarsia.driver.device import Device
 from intarsia.driver.errors import ChipFaultError
-from intarsia.driver.remap import Mover, RemapError, keep_map
+from intarsia.driver.keeping import keep_map
+from intarsia.driver.remap import Mover, RemapError
 from intarsia.driver.transport import Errand, ErrandKind, State
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
@@ -26,6 +27,9 @@ TABLE, TABLE_BYTES = 0x3000, 0x400
 
 #: Where copies pass, and where the tests have their own bytes, in the host's memory.
 SCRATCH, HERE = 0x1000, 0x4000
+
+#: Moves at once.
+LANES = 4
 
 ANYONE = {"read": 1, "write": 1}
 SIZE = 96
@@ -45,7 +49,12 @@ class System:
             device.set_homes(self.homes)
             keep_map(self.transport, device, TABLE, TABLE_BYTES, scratch=SCRATCH)
         self.mover = Mover(
-            self.transport, self.homes, chips=CHIPS, scratch=SCRATCH, scratch_bytes=1024
+            self.transport,
+            self.homes,
+            chips=CHIPS,
+            scratch=SCRATCH,
+            scratch_bytes=1024,
+            lanes=LANES,
         )
 
     def transfer(self, entry, *, write=False, content=b""):
@@ -185,6 +194,44 @@ def test_moves_begin_when_they_may(system):
     assert earliest < move.cycle < earliest + 20_000
 
 
+def test_moves_are_made_at_once(system):
+    """Four of them take less than twice as long as one; those of one fragment take their turns."""
+
+    def spent(moves):
+        begin = system.transport.now
+        while not all(move.done for move in moves):
+            system.transport.wait(1)
+            system.mover.poll()
+        return system.transport.now - begin
+
+    entries = [entry_of(number, 1, 0x100 * number) for number in range(5)]
+    for entry in entries:
+        settle(system, entry, bytes([entry["base"] >> 8]) * SIZE)
+    alone = spent([system.mover.move(entries[0], 2, 0)])
+    moves = [system.mover.move(entry, 2, entry["base"]) for entry in entries[1:]]
+    assert spent(moves) < 2 * alone
+    there = system.mover.move(moves[0].after, 0, 0x800)
+    back = system.mover.move(there.after, 2, 0x800)
+    assert 1.8 * alone < spent([there, back])
+    assert there.cycle < back.cycle
+    for move in (back, *moves[1:]):
+        assert system.transfer(move.after) == bytes([move.before["data_id"] & 7]) * SIZE
+
+
+def test_replicas_are_made(system):
+    """Another copy, under the same name and version; who writes what is to be copied is refused."""
+    entry = entry_of(4, 1, 0x200, permissions={"read": 1})
+    settle(system, entry, bytes(range(SIZE)))
+    for node, base in ((MEMORY_NODE, 0x700), (2, 0x480)):
+        copy = system.mover.replicate(entry, node, base)
+        assert system.finish() == [copy]
+        assert copy.after == {**copy.before, "replica": node, "replica_base": base}
+        assert system.transfer(entry) == bytes(range(SIZE))
+        assert system.transfer({**entry, "node": node, "base": base}) == bytes(range(SIZE))
+    with pytest.raises(ValueError, match=r"may be written: it can't be copied meanwhile"):
+        system.mover.replicate(entry_of(0, 1, 0x300), 2, 0x400)
+
+
 def test_what_cannot_move_is_named(system):
     entry = entry_of(0, 1, 0x200)
     with pytest.raises(
@@ -236,8 +283,10 @@ def test_dead_sharers_are_named_and_fenced(keepers):
             fragment=entry["fragment"],
             entry=bits.to_bytes(32, "little"),
         )
+        for node in (2, keepers[0]):
+            system.transport.write_off(node)
         number = system.transport.errand(update)
-        system.transport.rest(40_000)
+        system.fabric.run(40_000)
         found = system.transport.standing(number)
         assert found.state is State.FAILED and found.what.endswith("fault 17")
         if keepers[0] < CHIPS:

@@ -62,7 +62,7 @@ def system(monkeypatch):
 
         def __init__(self, _, plan, placement, *, version, stores, fenced):
             deployed.append((plan.nodes, version))
-            self.lost, self.stores, self.fenced = {}, stores, fenced
+            self.lost, self.restored, self.stores, self.fenced = {}, {}, stores, fenced
 
     monkeypatch.setattr(operation, "begin_anew", begin_anew)
     monkeypatch.setattr(operation, "Deployment", Deployment)

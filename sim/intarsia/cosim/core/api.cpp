@@ -235,14 +235,16 @@ API int cosim_fence(Fabric* fabric, uint16_t home, uint16_t node, int fenced) {
 }
 
 /// Queues an operation of `from`; see `Errand`. Returns its number.
-API int64_t cosim_errand(Fabric* fabric, uint16_t from, int kind, unsigned group,
-                         uint64_t earliest, uint16_t node, const uint8_t* address, uint64_t local,
-                         uint64_t size, const uint8_t* entry) {
+API int64_t cosim_errand(Fabric* fabric, uint16_t from, int kind, unsigned lane, unsigned group,
+                         uint64_t earliest, uint16_t node, uint16_t backup, const uint8_t* address,
+                         uint64_t local, uint64_t size, const uint8_t* entry) {
     return guarded(int64_t{-1}, [&] {
         cosim::Errand errand{static_cast<cosim::Errand::Kind>(kind)};
+        errand.lane = lane;
         errand.group = group;
         errand.earliest = earliest;
         errand.node = node;
+        errand.backup = backup;
         std::memcpy(errand.address.data(), address, errand.address.size());
         errand.local = local;
         errand.size = size;
@@ -253,13 +255,14 @@ API int64_t cosim_errand(Fabric* fabric, uint16_t from, int kind, unsigned group
 
 /// Queues for `from` that a fragment is put on the map of `node`, as `cosim_place` does; or is marked
 /// as one that lies elsewhere now.
-API int64_t cosim_errand_place(Fabric* fabric, uint16_t from, unsigned group, uint64_t earliest,
-                               uint16_t node, uint64_t data_id, uint16_t fragment, uint64_t base, uint64_t size,
+API int64_t cosim_errand_place(Fabric* fabric, uint16_t from, unsigned lane, unsigned group,
+                               uint64_t earliest, uint16_t node, uint64_t data_id, uint16_t fragment, uint64_t base, uint64_t size,
                                uint16_t version, uint8_t permissions, int gone) {
     return guarded(int64_t{-1}, [&] {
         auto& holder = fabric->endpoint(node);
         check(holder.memory(), base, size);
         cosim::Errand errand{cosim::Errand::CALL};
+        errand.lane = lane;
         errand.group = group;
         errand.earliest = earliest;
         errand.call = [&holder, data_id, fragment,

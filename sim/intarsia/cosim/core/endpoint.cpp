@@ -24,7 +24,7 @@ void Endpoint::place(uint64_t data_id, uint16_t fragment, Region region) {
 void Endpoint::transfer(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
                         uint64_t size) {
     check(local, size);
-    split(write, node, logical_address, local, size, false);
+    split(write, node, logical_address, local, size, std::nullopt);
 }
 
 size_t Endpoint::send(Errand errand) {
@@ -38,10 +38,10 @@ void Endpoint::check(uint64_t local, uint64_t size) const {
 }
 
 void Endpoint::split(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
-                     uint64_t size, bool errand) {
+                     uint64_t size, std::optional<size_t> errand) {
     const uint64_t first = get(logical_address, address::OFFSET);
     for (uint64_t done = 0; done < size;) {
-        const uint64_t length = std::min<uint64_t>(size - done, isa::PAYLOAD_MAX);
+        const uint64_t length = std::min<uint64_t>(size - done, errand ? PART : isa::PAYLOAD_MAX);
         Packet packet;
         packet.destination = node;
         packet.source = node_;
@@ -49,29 +49,32 @@ void Endpoint::split(bool write, uint16_t node, const uint8_t* logical_address, 
         packet.length = static_cast<uint16_t>(length);
         std::memcpy(packet.extension.data(), logical_address, packet.extension.size());
         set(packet.extension.data(), address::OFFSET, first + done);
-        queued_.push_back({std::move(packet), local + done, errand});
-        if (!errand) ++pending_;
+        Request request{std::move(packet), local + done, errand};
+        if (errand) {
+            trickling_[*errand].push_back(std::move(request));
+        } else {
+            queued_.push_back(std::move(request));
+            ++pending_;
+        }
         done += length;
     }
 }
 
 void Endpoint::abandon() {
-    const auto ends = [this](const Request& request) {
-        if (request.errand) errands_.ended(now_, "given up");
-    };
-    for (const auto& request : queued_) ends(request);
-    for (const auto& [transaction, request] : waiting_) ends(request);
+    errands_.give_up(now_);
+    trickling_.clear();
     queued_.clear();
     waiting_.clear();
     pending_ = 0;
 }
 
-void Endpoint::begin(const Errand& errand) {
+size_t Endpoint::begin(size_t number, const Errand& errand) {
     if (errand.kind != Errand::UPDATE) {
         const bool write = errand.kind == Errand::WRITE;
-        split(write, errand.node, errand.address.data(), errand.local, errand.size, true);
-        errands_.expect((errand.size + isa::PAYLOAD_MAX - 1) / isa::PAYLOAD_MAX);
-        return;
+        split(write, errand.node, errand.address.data(), errand.local, errand.size, number);
+        const size_t packets = trickling_[number].size();
+        for (size_t sent = 0; sent < TRICKLE; ++sent) trickle(number);
+        return packets;
     }
     Packet packet;
     packet.destination = errand.node;
@@ -80,8 +83,21 @@ void Endpoint::begin(const Errand& errand) {
     packet.length = ENTRY_BYTES;
     packet.extension = errand.address;
     packet.payload = errand.entry;
-    queued_.push_back({std::move(packet), 0, true});
-    errands_.expect(1);
+    queued_.push_back({packet, 0, number});
+    packet.destination = errand.backup;
+    if (errand.backup == errand.node) return 1;
+    queued_.push_back({std::move(packet), 0, number});
+    return 2;
+}
+
+void Endpoint::trickle(size_t number) {
+    const auto found = trickling_.find(number);
+    if (found == trickling_.end()) return;
+    if (!found->second.empty()) {
+        queued_.push_back(std::move(found->second.front()));
+        found->second.pop_front();
+    }
+    if (found->second.empty()) trickling_.erase(found);
 }
 
 void Endpoint::run(uint64_t now, unsigned cycles, const std::vector<const Token*>& in,
@@ -90,7 +106,9 @@ void Endpoint::run(uint64_t now, unsigned cycles, const std::vector<const Token*
         out[0][cycle] = end_.step(in[0][cycle]);
         now_ = now + cycle;
         if (!errands_.idle())
-            if (const Errand* errand = errands_.next(now_)) begin(*errand);
+            errands_.start(now_, [this](size_t number, const Errand& errand) {
+                return begin(number, errand);
+            });
         if (!queued_.empty()) issue();
         if (home_.busy()) home_.step(now_);
         serve(now_);
@@ -276,7 +294,10 @@ void Endpoint::finish(const Packet& reply, uint64_t now) {
     else if (reply.kind == PacketKind::READ_REPLY)
         std::copy(reply.payload.begin(), reply.payload.end(),
                   memory_.begin() + static_cast<std::ptrdiff_t>(local));
-    if (errand) return errands_.ended(now, what);
+    if (errand) {
+        trickle(*errand);
+        return errands_.ended(now, *errand, what);
+    }
     --pending_;
     if (!what.empty()) faults_.push_back(what);
 }

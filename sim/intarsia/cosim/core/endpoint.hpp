@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "errands.hpp"
@@ -38,7 +39,7 @@ public:
     /// The part of the map that this node is the home of.
     MapHome& home() { return home_; }
 
-    /// Queues an operation that is done while time passes, after those before it. Returns its
+    /// Queues an operation that is done while time passes, after those of its lane. Returns its
     /// number. Throws std::runtime_error if it leaves this node's memory.
     size_t send(Errand errand);
     const Errands& errands() const { return errands_; }
@@ -48,8 +49,8 @@ public:
     void transfer(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
                   uint64_t size);
 
-    /// Forgets all transfers; an operation under way has failed. Replies that still come are not
-    /// waited for.
+    /// Forgets all transfers; all operations have failed. Replies that still come are not waited
+    /// for.
     void abandon();
 
     /// Packets of transfers, not of operations, that are not answered.
@@ -65,11 +66,16 @@ private:
     /// Requests of this node that may wait for replies at once.
     static constexpr size_t IN_FLIGHT = 16;
 
+    /// Of one operation, and the bytes of each. Small packets let those of chips pass between them;
+    /// larger or more ones delay what chips exchange.
+    static constexpr size_t TRICKLE = 2;
+    static constexpr uint64_t PART = 256;
+
     /// A request of this node's own.
     struct Request {
         Packet packet;
         uint64_t local;  // address here
-        bool errand;     // it belongs to the operation under way
+        std::optional<size_t> errand;  // number of the operation that it belongs to
     };
 
     struct Reply {
@@ -86,9 +92,10 @@ private:
     Packet answer(const Packet& request, uint64_t now);
     isa::FaultCode judge(const Packet& request) const;
     void split(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
-               uint64_t size, bool errand);
+               uint64_t size, std::optional<size_t> errand);
     void check(uint64_t local, uint64_t size) const;
-    void begin(const Errand& errand);
+    size_t begin(size_t number, const Errand& errand);
+    void trickle(size_t number);
     void finish(const Packet& reply, uint64_t now);
     void issue();
 
@@ -105,6 +112,7 @@ private:
     std::deque<Packet> own_;     // to this node itself
     std::deque<Reply> replies_;  // by the cycle in which they are due
     std::deque<Request> queued_;
+    std::map<size_t, std::deque<Request>> trickling_;  // of operations under way, what comes next
     std::map<uint16_t, Request> waiting_;
     uint16_t next_transaction_ = 0;
     uint64_t free_at_ = 0, last_commit_ = 0;

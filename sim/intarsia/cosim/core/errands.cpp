@@ -6,42 +6,59 @@
 namespace cosim {
 
 size_t Errands::add(Errand errand) {
+    const size_t number = standings_.size();
     standings_.emplace_back();
-    queue_.emplace_back(standings_.size() - 1, std::move(errand));
-    return standings_.size() - 1;
+    lane_of_.push_back(errand.lane);
+    lanes_[errand.lane].queue.emplace_back(number, std::move(errand));
+    ++waiting_;
+    return number;
 }
 
-Errand* Errands::next(uint64_t now) {
-    while (!busy_ && !queue_.empty()) {
-        const unsigned group = queue_.front().second.group;
-        if (std::find(failed_.begin(), failed_.end(), group) != failed_.end()) {
-            standings_[queue_.front().first] = {FAILED, now, "an operation before it failed"};
-            queue_.pop_front();
-            continue;
+void Errands::start(uint64_t now, const std::function<size_t(size_t, const Errand&)>& begin) {
+    for (auto& [name, lane] : lanes_) {
+        while (lane.left == 0 && !lane.queue.empty()) {
+            const auto& [number, errand] = lane.queue.front();
+            if (std::find(failed_.begin(), failed_.end(), errand.group) != failed_.end()) {
+                --waiting_;
+                end(lane, now, FAILED, "an operation before it failed");
+                continue;
+            }
+            if (now < errand.earliest) break;
+            --waiting_;
+            if (errand.kind == Errand::CALL) {
+                errand.call();
+                end(lane, now, DONE, "");
+            } else {
+                lane.left = begin(number, errand);
+                if (lane.left == 0) end(lane, now, DONE, "");
+            }
         }
-        if (now < queue_.front().second.earliest) return nullptr;
-        number_ = queue_.front().first;
-        current_ = std::move(queue_.front().second);
-        queue_.pop_front();
-        if (current_.kind == Errand::CALL) {
-            current_.call();
-            standings_[number_] = {DONE, now, ""};
-            continue;
-        }
-        busy_ = true;
-        return &current_;
     }
-    return nullptr;
 }
 
-void Errands::ended(uint64_t now, const std::string& what) {
-    if (!what.empty() && standings_[number_].what.empty()) standings_[number_].what = what;
-    if (--left_ > 0) return;
-    Standing& standing = standings_[number_];
-    standing.cycle = now;
-    standing.state = standing.what.empty() ? DONE : FAILED;
-    if (standing.state == FAILED && current_.group != 0) failed_.push_back(current_.group);
-    busy_ = false;
+void Errands::ended(uint64_t now, size_t number, const std::string& what) {
+    Standing& standing = standings_[number];
+    if (!what.empty() && standing.what.empty()) standing.what = what;
+    Lane& lane = lanes_.at(lane_of_[number]);
+    if (--lane.left > 0) return;
+    const bool failed = !standing.what.empty();
+    const unsigned group = lane.queue.front().second.group;
+    if (failed && group != 0) failed_.push_back(group);
+    end(lane, now, failed ? FAILED : DONE, standing.what);
+}
+
+void Errands::give_up(uint64_t now) {
+    for (auto& [name, lane] : lanes_) {
+        lane.left = 0;
+        while (!lane.queue.empty()) end(lane, now, FAILED, "given up");
+    }
+    waiting_ = 0;
+    failed_.clear();
+}
+
+void Errands::end(Lane& lane, uint64_t now, State state, const std::string& what) {
+    standings_[lane.queue.front().first] = {state, now, what};
+    lane.queue.pop_front();
 }
 
 }  // namespace cosim

@@ -1,0 +1,149 @@
+"""The map of what is deployed: at its homes, and as fragments move, are copied, and get lost."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from intarsia.driver.remap import Move, Mover
+from intarsia.driver.transport import Transport
+from intarsia.isa.bits import encode
+from intarsia.isa.fragment import FragmentEntry
+from intarsia.isa.topology import HOST_NODE, Homes, home_index, homes, rehomed
+from intarsia.runtime.stock import Stock
+
+__all__ = ["Atlas"]
+
+#: Moves and copies that are made at once.
+LANES = 8
+
+ENTRY_BYTES = FragmentEntry.as_shape().size // 8
+
+
+class Atlas:
+    """Tells homes where fragments lie, and changes that while chips run.
+
+    Parameters
+    ----------
+    transport : Transport
+    stock : Stock
+        What lies where at first.
+    keepers : sequence of int
+        Nodes that keep the map.
+    dead : iterable of int
+        Nodes that homes do not wait for.
+    scratch : int
+        First byte of the host's memory that copies may take on their way.
+
+    Members
+    -------
+    entries : list of dict
+        Fields of the map entry of each fragment of the plan, as homes have it; of one that moves,
+        as it was.
+    homes : Homes
+        Who is to be asked.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        stock: Stock,
+        keepers: Sequence[int],
+        dead: Iterable[int],
+        scratch: int,
+    ) -> None:
+        self._transport, self._stock = transport, stock
+        self.entries = stock.entries
+        self.homes: Homes = homes(keepers)
+        self._mover = Mover(
+            transport,
+            self.homes,
+            chips=transport.chips,
+            scratch=scratch,
+            scratch_bytes=max(entry["size"] for entry in self.entries),
+            lanes=LANES,
+        )
+        self._moves: dict[Move, int] = {}
+        for node in dead:
+            self._mover.fence(node)
+        self._publish()
+
+    def move(self, index: int, node: int, base: int) -> Move:
+        """Begin to move a fragment; see :meth:`intarsia.driver.remap.Mover.move`.
+
+        Raises
+        ------
+        :exc:`ValueError`
+            If it can't move there, or is on its way already.
+        """
+        return self._begin(index, self._mover.move(self._resting(index), node, base))
+
+    def settle(self) -> list[Move]:
+        """Moves and copies that have come to their end since the last call.
+
+        Raises
+        ------
+        :exc:`intarsia.driver.remap.RemapError`
+            If one has failed.
+        """
+        ended = self._mover.poll() if self._moves else []
+        for move in ended:
+            self.entries[self._moves.pop(move)] = move.after
+        return ended
+
+    def under_way(self, index: int | None = None) -> bool:
+        """Whether a fragment moves or is copied; any, if none is given."""
+        return bool(self._moves) if index is None else index in self._moves.values()
+
+    def lose(self, node: int) -> bool:
+        """Do without a node: the map says that its fragments lie where their replicas are.
+
+        Chips must be told to forget all entries, and who is asked now; :meth:`replicate` brings
+        more replicas.
+
+        Returns
+        -------
+        bool
+            Whether that is possible. If not, nothing has changed.
+        """
+        left = [_without(entry, node) for entry in self.entries]
+        if self.under_way() or None in left:
+            return False
+        self.homes = rehomed(self.homes, node)
+        self._mover.fence(node)
+        self._mover.set_homes(self.homes)
+        self.entries = [entry for entry in left if entry is not None]
+        self._publish()
+        return True
+
+    def replicate(self, fragments: Iterable[int]) -> None:
+        """Begin to copy fragments to the host's memory, which is the last to be lost."""
+        for index in fragments:
+            entry = self._resting(index)
+            base = self._stock.hosted + self._stock.places[index]
+            self._begin(index, self._mover.replicate(entry, HOST_NODE, base))
+
+    def _resting(self, index: int) -> dict[str, Any]:
+        if self.under_way(index):
+            raise ValueError(f"Fragment {index} of the plan is on its way already")
+        return self.entries[index]
+
+    def _begin(self, index: int, move: Move) -> Move:
+        self._moves[move] = index
+        return move
+
+    def _publish(self) -> None:
+        """Tell homes all entries. Who has earlier ones keeps them."""
+        for entry in self.entries:
+            content = encode(FragmentEntry, entry).to_bytes(ENTRY_BYTES, "little")
+            for home in self.homes[home_index(entry["data_id"])]:
+                self._transport.keep(home, content)
+
+
+def _without(entry: Mapping[str, Any], node: int) -> dict[str, Any] | None:
+    """The entry of a fragment when `node` is lost; None if nothing is left of it."""
+    if node not in (entry["node"], entry["replica"]):
+        return dict(entry)
+    if entry["node"] == entry["replica"]:
+        return None
+    if entry["node"] == node:
+        entry = {**entry, "node": entry["replica"], "base": entry["replica_base"]}
+    return {**entry, "replica": entry["node"], "replica_base": 0}
