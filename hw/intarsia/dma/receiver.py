@@ -10,7 +10,6 @@ from intarsia.dma.scatter import Scatter
 from intarsia.dma.transactions import (
     JOBS,
     PLACE,
-    TRANSACTION,
     TRIES,
     Request,
     Return,
@@ -19,7 +18,7 @@ from intarsia.dma.transactions import (
 from intarsia.isa.address import NODE
 from intarsia.isa.faults import RESPONDER, FaultCode, FaultReport
 from intarsia.isa.instruction import Stream
-from intarsia.isa.packet import ErrorDetail, PacketKind
+from intarsia.isa.packet import ErrorDetail, PacketKind, TransactionNumber
 
 __all__ = ["Receiver"]
 
@@ -47,7 +46,7 @@ class Receiver(wiring.Component):
     -------
     packet : In(stream.Signature(PacketBeat(link_bytes)))
         Class REPLY.
-    asks, asked, known, late, found, target, claim
+    asks, asked, place, known, late, found, target, claim
         See :class:`~intarsia.dma.transactions.Transactions`.
     back : Out(stream.Signature(Return, always_ready=True))
         A request that must be sent again.
@@ -70,7 +69,8 @@ class Receiver(wiring.Component):
         super().__init__({
             "packet": In(stream.Signature(PacketBeat(config.link_bytes))),
             "asks": Out(1),
-            "asked": Out(TRANSACTION),
+            "asked": Out(TransactionNumber),
+            "place": In(PLACE),
             "known": In(1),
             "late": In(1),
             "found": In(Request),
@@ -110,14 +110,14 @@ class Receiver(wiring.Component):
         answers = Signal()
         failed = Signal()
         m.d.comb += [
-            self.asked.eq(header.transaction),
+            self.asked.as_value().eq(header.transaction),
             self.source.eq(header.source),
             detail.as_value().eq(deframer.head.p.extension),
             writes.eq(found.kind != PacketKind.READ.value),
             answers.eq(self.known & (self.target.node == header.source) & ~self.dead),
             failed.eq(self.failed.bit_select(found.job, 1)),
             scatter.span.p.eq(found.span),
-            self.back.p.place.eq(header.transaction),
+            self.back.p.place.eq(self.place),
             self.back.p.late.eq(self.target.tries != 1),
         ]
 
@@ -151,9 +151,9 @@ class Receiver(wiring.Component):
             m.d.comb += [
                 deframer.head.ready.eq(1),
                 self.asks.eq(1),
-                self.close.p.eq(header.transaction),
+                self.close.p.eq(self.place),
             ]
-            m.d.sync += stored.eq(header.transaction)
+            m.d.sync += stored.eq(self.place)
             with m.If(
                 answers
                 & (header.kind == PacketKind.READ_REPLY)

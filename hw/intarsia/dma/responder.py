@@ -56,8 +56,8 @@ class Responder(wiring.Component):
 
     ACCUMULATE adds int32 to what is there, modulo 2^32, at one beat per cycle; it waits until
     earlier READs have been read, and nothing else is written meanwhile. One that was performed
-    before is acknowledged, and adds nothing; see :class:`~intarsia.dma.performed.Performed`. Older
-    ones are refused (TRANSACTION), those that are not aligned to 4 bytes, too (BOUNDS).
+    before is acknowledged, and adds nothing; see :class:`~intarsia.dma.performed.Performed`. Those
+    that are not aligned to 4 bytes are refused (BOUNDS).
 
     Relies on the link for packets that are as long as their header says. Anything else is reported
     as LINK_PROTOCOL and dropped. Bytes that can't be read are reported as PARITY: a reply that they
@@ -72,7 +72,7 @@ class Responder(wiring.Component):
     -------
     node : In(16)
         This node.
-    fence : In(stream.Signature(FenceWord, always_ready=True))
+    fence : In(stream.Signature(FenceWord))
         A node is dead, or has begun anew: what it has sent before counts no more.
     lookup : Out(Lookup())
     request : In(stream.Signature(PacketBeat(link_bytes)))
@@ -93,7 +93,7 @@ class Responder(wiring.Component):
         self.config = config
         super().__init__({
             "node": In(NODE),
-            "fence": In(stream.Signature(FenceWord, always_ready=True)),
+            "fence": In(stream.Signature(FenceWord)),
             "lookup": Out(Lookup()),
             "request": In(stream.Signature(PacketBeat(config.link_bytes))),
             "reply": Out(stream.Signature(PacketBeat(config.link_bytes))),
@@ -146,7 +146,7 @@ class Responder(wiring.Component):
             check.access.offset.eq(address.offset),
             check.access.length.eq(asked.length),
             performed.source.eq(asked.source),
-            performed.number.eq(asked.transaction),
+            performed.number.as_value().eq(asked.transaction),
         ]
         misfit = Signal()
         refusal = Signal(FaultCode)
@@ -157,8 +157,6 @@ class Responder(wiring.Component):
         with m.If(check.fault == FaultCode.NONE):
             with m.If(misfit):
                 m.d.comb += refusal.eq(FaultCode.BOUNDS)
-            with m.Elif(sums & performed.outdated):
-                m.d.comb += refusal.eq(FaultCode.TRANSACTION)
 
         # Memory is one row here.
         place = Signal.like(gather.span.p)

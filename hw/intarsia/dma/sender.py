@@ -12,7 +12,7 @@ from intarsia.dma.transactions import JOBS, PLACE, TRIES, Request, Sending, Targ
 from intarsia.isa.address import NODE, LogicalAddress
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import Stream
-from intarsia.isa.packet import LINK_FORMAT, PacketKind
+from intarsia.isa.packet import LINK_FORMAT, PacketKind, TransactionNumber
 
 __all__ = ["Sender"]
 
@@ -23,6 +23,7 @@ class _Place(data.Struct):
     node: NODE
     version: 16
     more: 1
+    repeated: 1
 
 
 class Sender(wiring.Component):
@@ -31,7 +32,8 @@ class Sender(wiring.Component):
     Every request is looked up, those that are sent again by asking the fragment's home. READ and
     WRITE go to the node that holds the fragment or, if that is dead, to the one with its replica.
     Where both are alive, WRITE goes to the one and then to the other. ACCUMULATE never goes to a
-    replica. A node that did not answer in time is reported as `lost`.
+    replica. A node that did not answer in time is reported as `lost`; if it is asked once more all
+    the same, it is told so.
 
     A request is closed if there is nobody left to be asked for the second half of a WRITE, or if
     its job has failed. It is refused, and its job fails, as OWNER, ATU_MISS, PERMISSION, BOUNDS or
@@ -51,7 +53,7 @@ class Sender(wiring.Component):
     -------
     node : In(16)
         This node.
-    due, again, half, expired, found, target, take
+    due, place, again, half, expired, found, target, take
         See :class:`~intarsia.dma.transactions.Transactions`.
     send : Out(stream.Signature(Sending, always_ready=True))
     drop : Out(stream.Signature(PLACE, always_ready=True))
@@ -77,6 +79,7 @@ class Sender(wiring.Component):
         super().__init__({
             "node": In(NODE),
             **{name: In(1) for name in ("due", "again", "half", "expired")},
+            "place": In(PLACE),
             "found": In(Request),
             "target": In(Target),
             "take": Out(1),
@@ -114,8 +117,9 @@ class Sender(wiring.Component):
         """
         request = Signal(Request, reset_less=True)
         target = Signal(Target, reset_less=True)
+        place = Signal(PLACE, reset_less=True)
         again, half, expired = (Signal(name=name) for name in ("again_", "half_", "expired_"))
-        place = request.number[: Shape.cast(PLACE).width]
+        silent = Signal()
         lookup, result = self.lookup.request, self.lookup.result
         takes = Signal()
         writes = Signal()
@@ -138,12 +142,14 @@ class Sender(wiring.Component):
         nobody = Signal()
         chosen = Signal(NODE)
         was_holder = Signal()
+        was_replica = Signal()
         m.d.comb += [
             self.holder.eq(found.node),
             self.replica.eq(found.replica),
             twice.eq(found.node != found.replica),
             was_holder.eq(found.node == target.node),
-            second.eq(half & (was_holder | (found.replica == target.node))),
+            was_replica.eq(found.replica == target.node),
+            second.eq(half & (was_holder | was_replica)),
             other.eq(Mux(second, was_holder, self.holder_dead & ~sums)),
             nobody.eq(Mux(other, self.replica_dead | ~twice, self.holder_dead)),
             chosen.eq(Mux(other, found.replica, found.node)),
@@ -190,6 +196,9 @@ class Sender(wiring.Component):
             going.node.eq(Mux(keeps, held.node, chosen)),
             going.version.eq(Mux(keeps, held.version, found.version)),
             going.more.eq(Mux(keeps, held.more, more)),
+            going.repeated.eq(
+                Mux(keeps, held.repeated, silent & Mux(other, was_replica, was_holder))
+            ),
             self.send.p.place.eq(place),
             self.send.p.target.node.eq(going.node),
             self.send.p.target.more.eq(going.more),
@@ -212,9 +221,11 @@ class Sender(wiring.Component):
                     m.d.sync += [
                         request.eq(self.found),
                         target.eq(self.target),
+                        place.eq(self.place),
                         again.eq(self.again),
                         half.eq(self.half),
                         expired.eq(self.expired),
+                        silent.eq(self.expired),
                     ]
                     m.next = "ASK"
                     with m.If(lookup.valid & lookup.ready):
@@ -239,6 +250,7 @@ class Sender(wiring.Component):
                         held.node.eq(chosen),
                         held.version.eq(found.version),
                         held.more.eq(more),
+                        held.repeated.eq(going.repeated),
                     ]
                     m.next = "TAKE"
                     with m.If(
@@ -283,7 +295,11 @@ class Sender(wiring.Component):
         job = Signal.like(request.job, reset_less=True)
         sending = Signal()
         address = Signal(LogicalAddress)
+        number = Signal(TransactionNumber)
         m.d.comb += [
+            number.place.eq(self.send.p.place),
+            number.count.eq(request.count),
+            number.repeated.eq(going.repeated),
             framer.head.valid.eq(sending),
             framer.head.p.eq(head),
             free.eq(~sending | framer.head.ready),
@@ -305,7 +321,7 @@ class Sender(wiring.Component):
                 head.header.source.eq(self.node),
                 head.header.kind.eq(request.kind),
                 head.header.length.eq(request.span.length),
-                head.header.transaction.eq(request.number),
+                head.header.transaction.eq(number),
                 head.header.link_format.eq(LINK_FORMAT),
             ]
 
