@@ -95,6 +95,7 @@ class RemoteQueue(wiring.Component):
         wiring.connect(m, cutter.request, transactions.open)
         wiring.connect(m, sender.send, transactions.send)
         wiring.connect(m, sender.drop, transactions.drop)
+        wiring.connect(m, sender.note, receiver.note)
         wiring.connect(m, receiver.back, transactions.back)
         wiring.connect(m, receiver.close, transactions.close)
         wiring.connect(m, cutter.read, share.first)
@@ -119,7 +120,7 @@ class RemoteQueue(wiring.Component):
             ),
             *(
                 getattr(receiver, name).eq(getattr(transactions, name))
-                for name in ("place", "known", "late", "found", "target")
+                for name in ("place", "known", "late", "found", "target", "half")
             ),
             fence.node[0].eq(sender.holder),
             fence.node[1].eq(sender.replica),

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from intarsia.common.lookup import AccessCheck, Lookup
 from intarsia.common.ports import MemoryRead, PacketBeat
+from intarsia.dma.checker import Note
 from intarsia.dma.framing import Framer, PacketHead
 from intarsia.dma.gather import Gather
 from intarsia.dma.transactions import JOBS, PLACE, TRIES, Request, Sending, Target
@@ -35,6 +36,10 @@ class Sender(wiring.Component):
     replica. A node that did not answer in time is reported as `lost`; if it is asked once more all
     the same, it is told so.
 
+    What is wanted again although it came (`half` of a READ) goes to the other node that has it, or
+    else to the same one. Where the reply will bring all of a fragment that has a checksum, that is
+    noted.
+
     A request is closed if there is nobody left to be asked for the second half of a WRITE, or if
     its job has failed. It is refused, and its job fails, as OWNER, ATU_MISS, PERMISSION, BOUNDS or
     NODE_DEAD. One to a fragment that is being copied is put off; after `TRIES` it is refused as
@@ -58,6 +63,7 @@ class Sender(wiring.Component):
     send : Out(stream.Signature(Sending, always_ready=True))
     drop : Out(stream.Signature(PLACE, always_ready=True))
         A request is closed.
+    note : Out(stream.Signature(Note, always_ready=True))
     lookup : Out(Lookup())
     lost : Out(stream.Signature(16))
     holder, replica : Out(16)
@@ -85,6 +91,7 @@ class Sender(wiring.Component):
             "take": Out(1),
             "send": Out(stream.Signature(Sending, always_ready=True)),
             "drop": Out(stream.Signature(PLACE, always_ready=True)),
+            "note": Out(stream.Signature(Note, always_ready=True)),
             "lookup": Out(Lookup()),
             "lost": Out(stream.Signature(NODE)),
             "holder": Out(NODE),
@@ -138,11 +145,17 @@ class Sender(wiring.Component):
         found = result.p
         twice = Signal()
         second = Signal()
+        turned = Signal()
         other = Signal()
         nobody = Signal()
         chosen = Signal(NODE)
         was_holder = Signal()
         was_replica = Signal()
+
+        def gone(other):
+            """Whether the node with the replica, or else the holder, can't be asked."""
+            return Mux(other, self.replica_dead | ~twice, self.holder_dead)
+
         m.d.comb += [
             self.holder.eq(found.node),
             self.replica.eq(found.replica),
@@ -150,8 +163,9 @@ class Sender(wiring.Component):
             was_holder.eq(found.node == target.node),
             was_replica.eq(found.replica == target.node),
             second.eq(half & (was_holder | was_replica)),
-            other.eq(Mux(second, was_holder, self.holder_dead & ~sums)),
-            nobody.eq(Mux(other, self.replica_dead | ~twice, self.holder_dead)),
+            turned.eq(Mux(second, was_holder, self.holder_dead & ~sums)),
+            other.eq(turned ^ (second & ~writes & gone(turned))),
+            nobody.eq(gone(other)),
             chosen.eq(Mux(other, found.replica, found.node)),
         ]
         more = Signal()
@@ -168,6 +182,17 @@ class Sender(wiring.Component):
             check.access.version.eq(found.version),
             check.access.offset.eq(request.offset),
             check.access.length.eq(request.span.length),
+        ]
+
+        m.d.comb += [
+            self.note.p.place.eq(place),
+            self.note.p.checksum.eq(found.checksum),
+            self.note.p.checks.eq(
+                found.checked
+                & ~writes
+                & (request.offset == 0)
+                & (request.span.length == found.size)
+            ),
         ]
 
         report = Signal(FaultReport, reset_less=True)
@@ -246,6 +271,7 @@ class Sender(wiring.Component):
                         m.next = "FOUND"
             with m.State("FOUND"):
                 with m.If(result.valid):
+                    m.d.comb += self.note.valid.eq(1)
                     m.d.sync += [
                         held.node.eq(chosen),
                         held.version.eq(found.version),
@@ -259,7 +285,7 @@ class Sender(wiring.Component):
                         m.d.comb += self.send.valid.eq(1)
                     with m.Elif(check.fault != FaultCode.NONE):
                         refuse(check.fault, self.node)
-                    with m.Elif(nobody & second):
+                    with m.Elif(nobody & second & writes):
                         m.d.comb += self.drop.valid.eq(1)
                     with m.Elif(nobody):
                         refuse(FaultCode.NODE_DEAD, found.node)
