@@ -195,21 +195,22 @@ class Sender(wiring.Component):
             ),
         ]
 
-        report = Signal(FaultReport, reset_less=True)
-        m.d.comb += self.fault.p.eq(report)
+        code = Signal(FaultCode, reset_less=True)
+        about = Signal(NODE, reset_less=True)
+        report = self.fault.p
+        m.d.comb += [
+            report.code.eq(code),
+            report.engine.eq(Stream.REMOTE.value),
+            report.context.eq(request.span.context),
+            report.node.eq(about),
+            report.data_id.eq(request.data_id),
+            report.info.eq(request.fragment),
+        ]
 
-        def refuse(code, node=0):
-            """Report `code`, fail the job, and close the request."""
+        def refuse(why, node=0):
+            """Report `why`, fail the job, and close the request."""
             m.d.comb += refused.eq(1 << request.job)
-            m.d.sync += [
-                report.eq(0),
-                report.code.eq(code),
-                report.engine.eq(Stream.REMOTE.value),
-                report.context.eq(request.span.context),
-                report.node.eq(node),
-                report.data_id.eq(request.data_id),
-                report.info.eq(request.fragment),
-            ]
+            m.d.sync += [code.eq(why), about.eq(node)]
             m.next = "REFUSE"
 
         # The result is there for one cycle; what was found out is held until the packet can leave.

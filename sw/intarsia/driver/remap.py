@@ -228,6 +228,7 @@ class Mover:
             "fragment": self._groups & 0xFFFF,
             "permissions": {"write": 1},
             "replica": after["node"],
+            "checked": 0,
         }
         errands = []
         if writable:

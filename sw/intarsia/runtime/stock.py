@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from intarsia.compiler.allocate import ALIGNMENT
 from intarsia.compiler.placement import Placement
 from intarsia.compiler.plan import ChipHolder, Fragment, NodeHolder, Plan
+from intarsia.driver.checksum import checksum
 from intarsia.driver.transport import Transport
 from intarsia.isa.bits import encode
-from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
+from intarsia.isa.fragment import CHECKED_MAX, FRAGMENT_FORMAT, FragmentEntry, Permissions
 from intarsia.isa.topology import HOST_NODE, Homes, home_index
 
 __all__ = ["Stock"]
@@ -78,6 +79,7 @@ class Stock:
             "size": fragment.size,
             "replica_base": replica_base,
             "replica": replica,
+            **_checksum(fragment),
         }
         return encode(FragmentEntry, fields).to_bytes(ENTRY_BYTES, "little")
 
@@ -113,3 +115,10 @@ class Stock:
 
 def _permissions(fragment: Fragment) -> dict[str, int]:
     return {"read": int(fragment.read), "write": int(fragment.write)}
+
+
+def _checksum(fragment: Fragment) -> dict[str, int]:
+    """What a map entry says of content that never changes."""
+    if fragment.content is None or fragment.write or fragment.size > CHECKED_MAX:
+        return {}
+    return {"checked": 1, "checksum": checksum(fragment.content)}
