@@ -12,6 +12,7 @@ from intarsia.dma.transactions import IN_FLIGHT, Request, Transactions
 from intarsia.isa.address import PAYLOAD_MAX
 from intarsia.isa.config import config
 from intarsia.isa.faults import FaultCode
+from intarsia.isa.packet import TransactionNumber
 from intarsia.isa.transfer import LocalDescriptor
 from intarsia.memory.memory import Memory
 from intarsia.memory.sram import SRAM_ECP5, SRAM_SOURCE
@@ -262,26 +263,24 @@ class DescriptorsAreChecked(Proof):
 
 
 class TransactionsAreUnique(Proof):
-    """A number is open once, is known until it is closed, and with what it was opened for."""
+    """A request is due in its turn, and then known under its number alone, until it is closed."""
 
-    depth = 5
+    depth = 6
 
     def describe(self, m):
         m.submodules.dut = dut = Transactions()
         opened = self.anything(Request, "opened")
-        followed, kept = Signal(), Signal(Request)
-        number = Signal(16)
-        places = len(range(IN_FLIGHT))
+        asked = self.anything(TransactionNumber, "asked")
+        kept = Signal(Request)
         m.d.comb += [
             dut.open.p.eq(opened),
             dut.open.valid.eq(self.anything(1, "opens")),
             dut.asks.eq(self.anything(1, "asks")),
-            dut.asked.eq(self.anything(16, "asked")),
+            dut.asked.eq(asked),
             dut.take.eq(dut.due & self.anything(1, "takes")),
         ]
-        # Only what is open is closed.
-        there = Signal(places)
-        closed = Signal(places)
+        # Only what was taken, and is not closed, is closed.
+        there, closed = Signal(IN_FLIGHT), Signal(IN_FLIGHT)
         for port, name in ((dut.close, "closed"), (dut.drop, "dropped")):
             m.d.comb += [
                 port.p.eq(self.anything(port.payload.shape(), name)),
@@ -289,23 +288,35 @@ class TransactionsAreUnique(Proof):
                 Assume(~port.valid | there.bit_select(port.p, 1)),
             ]
         both = [Mux(port.valid, 1 << port.p, 0) for port in (dut.close, dut.drop)]
+        taken = Mux(dut.take, 1 << dut.place, 0)
         m.d.comb += closed.eq(both[0] | both[1])
+        m.d.sync += there.eq(there & ~closed | taken)
 
-        def place(of):
-            return of[: len(dut.close.p)]
-
+        # One request is followed: when it is opened, so many before it are not taken yet.
+        before, waits, known = Signal(range(2 * IN_FLIGHT)), Signal(), Signal()
+        waiting, number = Signal.like(before), Signal(TransactionNumber)
         opens = dut.open.valid & dut.open.ready
-        m.d.sync += there.eq(there & ~closed | Mux(opens, 1 << place(dut.number), 0))
-        with m.If(opens & self.anything(1, "follows") & ~followed):
-            m.d.sync += [followed.eq(1), number.eq(dut.number), kept.eq(opened)]
-        with m.Elif(followed):
-            m.d.comb += Assert(~opens | (place(dut.number) != place(number)))
-            m.d.comb += Assert((dut.number - dut.oldest)[: len(dut.oldest)] <= IN_FLIGHT)
-            with m.If(dut.asks & (dut.asked == number)):
-                m.d.comb += Assert(dut.known | dut.late)
-                m.d.comb += [
-                    Assert(Value.cast(dut.found[field]) == Value.cast(kept[field]))
-                    for field in ("kind", "job", "data_id", "fragment", "offset", "span")
+        m.d.sync += waiting.eq(waiting + opens - dut.take)
+        fields = [name for name, _ in Request.as_shape() if name != "count"]
+
+        def is_kept():
+            return [Assert(Value.cast(dut.found[name]) == Value.cast(kept[name])) for name in fields]
+
+        with m.If(opens & self.anything(1, "follows") & ~waits & ~known):
+            m.d.sync += [waits.eq(1), kept.eq(opened), before.eq(waiting - dut.take)]
+        with m.Elif(waits & dut.take):
+            m.d.sync += before.eq(before - 1)
+            with m.If(before == 0):
+                m.d.comb += is_kept()
+                m.d.sync += [
+                    waits.eq(0),
+                    known.eq(1),
+                    number.place.eq(dut.place),
+                    number.count.eq(dut.found.count),
                 ]
-            with m.If(closed.bit_select(place(number), 1)):
-                m.d.sync += followed.eq(0)
+        with m.Elif(known):
+            m.d.comb += Assert(~dut.take | (dut.place != number.place))
+            with m.If(dut.asks & (asked.place == number.place) & (asked.count == number.count)):
+                m.d.comb += [Assert(dut.known | dut.late), *is_kept()]
+            with m.If(closed.bit_select(number.place, 1)):
+                m.d.sync += known.eq(0)

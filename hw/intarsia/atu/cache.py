@@ -29,10 +29,16 @@ class _Row(data.Struct):
 
     node: NODE
     replica: NODE
-    base: LOCAL
-    size: 32
+
+    place: 32
+    """Address of its first byte, or that of its replica, if it is at this node; else its checksum.
+    """
+
+    size: LOCAL
     version: 16
+
     permissions: Permissions
+    """`moving` says of what nobody may write that it has a checksum."""
 
 
 class _Misses:
@@ -94,8 +100,9 @@ class Atu(wiring.Component):
 
     FILL, and the answer of a home, replaces the entry of the same data ID and fragment; else it
     takes a way that is not in use, the lowest first; else ways in turn, whatever the set. An entry
-    that can't be kept (its format is not FRAGMENT_FORMAT, or a reserved field isn't zero) leaves
-    the map without that data ID and fragment. After a reset the cache is empty.
+    that can't be kept (its format is not FRAGMENT_FORMAT, a reserved field isn't zero, or it is
+    ``checked`` and may be written) leaves the map without that data ID and fragment. After a reset
+    the cache is empty.
 
     Parameters
     ----------
@@ -328,6 +335,7 @@ class Atu(wiring.Component):
                 (change.operation == MapOperation.FILL)
                 & (change.entry.entry_format == FRAGMENT_FORMAT)
                 & (change.entry.reserved == 0)
+                & ~(change.entry.checked & _changes(change.entry.permissions))
             ),
         ]
 
@@ -380,16 +388,45 @@ class Atu(wiring.Component):
             read.en.eq(looks.any() & found.any()),
             write.addr.eq(Cat(index, _number(replaced))),
             write.en.eq(storable),
-            *(write.data[name].eq(change.entry[name]) for name, _ in _Row.as_shape()),
         ]
-        with m.If((change.entry.replica == self.node) & (change.entry.node != self.node)):
-            m.d.comb += write.data.base.eq(change.entry.replica_base)
+        self._pack(m, change.entry, write.data)
         for asker in self._askers:
-            m.d.comb += [
-                asker.result.p.hit.eq(hit),
-                *(asker.result.p[name].eq(read.data[name]) for name, _ in _Row.as_shape()),
-            ]
+            m.d.comb += asker.result.p.hit.eq(hit)
+            self._unpack(m, read.data, asker.result.p)
         return found.any() & ~fresh
+
+    def _pack(self, m, entry, row):
+        """What is kept of `entry`."""
+        holds, replicates = Signal(), Signal()
+        m.d.comb += [
+            holds.eq(entry.node == self.node),
+            replicates.eq(entry.replica == self.node),
+            *(row[name].eq(entry[name]) for name in ("node", "replica", "version", "permissions")),
+            row.permissions.moving.eq(entry.permissions.moving & _changes(entry.permissions)),
+            row.size.eq(entry.size),
+        ]
+        with m.If(holds):
+            m.d.comb += row.place.eq(entry.base)
+        with m.Elif(replicates):
+            m.d.comb += row.place.eq(entry.replica_base)
+        with m.Elif(entry.checked):
+            m.d.comb += [row.place.eq(entry.checksum), row.permissions.moving.eq(1)]
+
+    def _unpack(self, m, row, result):
+        """The result that `row` stands for."""
+        same = ("node", "replica", "size", "version", "permissions")
+        m.d.comb += [
+            *(result[name].eq(row[name]) for name in same),
+            result.base.eq(row.place),
+            result.checksum.eq(row.place),
+            result.permissions.moving.eq(row.permissions.moving & _changes(row.permissions)),
+            result.checked.eq(row.permissions.moving & ~_changes(row.permissions)),
+        ]
+
+
+def _changes(permissions):
+    """Whether somebody may write, or add."""
+    return permissions.write | permissions.accumulate
 
 
 def _number(one):

@@ -129,12 +129,13 @@ class Chip(wiring.Component):
         connect(m, registers=registers.route, router=router.route)
         connect(m, registers=registers.command, atu=atu.command)
         connect(m, registers=registers.home, port=blocks["map_port"].home)
-        # Who is fenced is of interest to all three, who take it at the same time.
+        # Who is fenced is of interest to all three. The responder takes a while; if it must, again.
         fence, remote = registers.fence, blocks["dma_remote"].fence
-        takers = (remote, home.fence, blocks["dma_responder"].fence)
-        taken = fence.valid & remote.ready & home.fence.ready
-        for taker in takers:
+        responder = blocks["dma_responder"].fence
+        taken = fence.valid & remote.ready & home.fence.ready & responder.ready
+        for taker in (remote, home.fence):
             m.d.comb += [taker.p.eq(fence.p), taker.valid.eq(taken)]
+        m.d.comb += [responder.p.eq(fence.p), responder.valid.eq(fence.valid)]
         m.d.comb += [
             fence.ready.eq(taken),
             self.irq.eq(registers.irq),

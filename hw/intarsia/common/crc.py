@@ -1,4 +1,4 @@
-"""CRC-32 of a stream of words, a whole word per cycle."""
+"""CRCs of 32 bits of a stream of words, a whole word per cycle."""
 
 from functools import reduce
 from operator import xor
@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.crc import Algorithm
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["CRC32", "Crc32"]
+__all__ = ["CRC32", "CRC32C", "Crc32"]
 
 #: The CRC of Ethernet (ISO-HDLC).
 CRC32 = Algorithm(
@@ -20,9 +20,19 @@ CRC32 = Algorithm(
     xor_output=0xFFFFFFFF,
 )
 
+#: CRC-32C, that of Castagnoli.
+CRC32C = Algorithm(
+    crc_width=32,
+    polynomial=0x1EDC6F41,
+    initial_crc=0xFFFFFFFF,
+    reflect_input=True,
+    reflect_output=True,
+    xor_output=0xFFFFFFFF,
+)
+
 
 class Crc32(wiring.Component):
-    """CRC-32 over the words for which `valid` was high since `start`.
+    """CRC of 32 bits over the words for which `valid` was high since `start`.
 
     What :class:`amaranth.lib.crc.Processor` computes, in a form that simulators evaluate about ten
     times as fast, and not at all in cycles without a word.
@@ -31,6 +41,8 @@ class Crc32(wiring.Component):
     ----------
     width : int
         Bits of a word; a multiple of 8. The lowest byte goes first.
+    algorithm : Algorithm
+        `CRC32` or `CRC32C`.
 
     Members
     -------
@@ -42,10 +54,11 @@ class Crc32(wiring.Component):
         Of all words that came before this cycle; of none, after a cycle with `start` alone.
     """
 
-    def __init__(self, *, width):
+    def __init__(self, *, width, algorithm=CRC32):
         if not isinstance(width, int) or width <= 0 or width % 8:
             raise ValueError(f"Width must be a positive multiple of 8, not {width!r}")
         self.width = width
+        self.algorithm = algorithm
         super().__init__({
             "start": In(1),
             "valid": In(1),
@@ -58,24 +71,24 @@ class Crc32(wiring.Component):
 
         # The CRC is linear in (state, word): each bit that is set adds its own effect. A bit of the
         # state has the effect of the same bit of the word; so their sum is taken first.
-        state = Signal(32, init=CRC32.initial_crc)
+        initial = self.algorithm.initial_crc
+        state = Signal(32, init=initial)
         both = Signal(max(32, self.width))
-        m.d.comb += both.eq(Mux(self.start, CRC32.initial_crc, state) ^ self.word)
+        m.d.comb += both.eq(Mux(self.start, initial, state) ^ self.word)
         effects = [
-            Mux(bit, Const(_advance(1 << n, self.width), 32), 0) for n, bit in enumerate(both)
+            Mux(bit, Const(self._advance(1 << n), 32), 0) for n, bit in enumerate(both)
         ]
         with m.If(self.valid):
             m.d.sync += state.eq(reduce(xor, effects))
         with m.Elif(self.start):
-            m.d.sync += state.eq(CRC32.initial_crc)
-        m.d.comb += self.crc.eq(state ^ CRC32.xor_output)
+            m.d.sync += state.eq(initial)
+        m.d.comb += self.crc.eq(state ^ self.algorithm.xor_output)
 
         return m
 
-
-def _advance(value, width):
-    """What `value`, state plus word, has become in the reflected register after `width` bits."""
-    reflected = int(f"{CRC32.polynomial:032b}"[::-1], 2)
-    for _ in range(width):
-        value = value >> 1 ^ (reflected if value & 1 else 0)
-    return value
+    def _advance(self, value):
+        """What `value`, state plus word, has become in the reflected register after a word."""
+        reflected = int(f"{self.algorithm.polynomial:032b}"[::-1], 2)
+        for _ in range(self.width):
+            value = value >> 1 ^ (reflected if value & 1 else 0)
+        return value

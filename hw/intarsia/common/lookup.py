@@ -75,6 +75,12 @@ class LookupResult(data.Struct):
     permissions: Permissions
     """What nodes other than the holder may do."""
 
+    checked: 1
+    """It lies elsewhere, never changes, and has this"""
+
+    checksum: 32
+    """checksum."""
+
 
 class Lookup(wiring.Signature):
     """Port of the fragment map, seen from who asks.

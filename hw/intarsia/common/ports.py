@@ -112,8 +112,14 @@ class Job(data.StructLayout):
 class Engine(wiring.Signature):
     """What the sequencer sees of an engine, from the engine's side.
 
-    Jobs complete in the order in which they were accepted. An engine may accept the next job while
-    it works. A job that can't be done is reported on ``fault``, moves no further byte, and is done.
+    Jobs complete in the order in which they were accepted; if they are not ``ordered``, those of
+    each context do. An engine may accept the next job while it works. A job that can't be done is
+    reported on ``fault``, moves no further byte, and is done.
+
+    Parameters
+    ----------
+    descriptor : Struct
+    ordered : bool
 
     Members
     -------
@@ -121,25 +127,33 @@ class Engine(wiring.Signature):
     done : Out(1)
         A job has completed, and all its writes are accepted by the memory (or, for remote writes,
         committed at the other node); one cycle per job.
+    whose : Out(CONTEXT)
+        With `done`, unless jobs are ordered: the context of the job.
     fault : Out(stream.Signature(FaultReport, always_ready=True))
     activity : Out(Activity)
         IDLE, when there is no job.
     """
 
-    def __init__(self, descriptor):
+    def __init__(self, descriptor, *, ordered=True):
         self.descriptor = descriptor
+        self.ordered = ordered
         super().__init__({
             "job": In(stream.Signature(Job(descriptor))),
             "done": Out(1),
+            **({} if ordered else {"whose": Out(CONTEXT)}),
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
             "activity": Out(Activity),
         })
 
     def __eq__(self, other):
-        return isinstance(other, Engine) and self.descriptor == other.descriptor
+        return (
+            isinstance(other, Engine)
+            and self.descriptor == other.descriptor
+            and self.ordered == other.ordered
+        )
 
     def __repr__(self):
-        return f"Engine({self.descriptor!r})"
+        return f"Engine({self.descriptor!r}, ordered={self.ordered})"
 
 
 class GroupRequest(data.Struct):

@@ -40,6 +40,8 @@ class Gather(wiring.Component):
     Parameters
     ----------
     config : ChipConfig
+    rows : bool
+        See :class:`~intarsia.dma.pieces.Pieces`.
     eager : bool
         A beat comes with the data of its last piece, if none waits, rather than a cycle later.
 
@@ -58,8 +60,9 @@ class Gather(wiring.Component):
         There are none, nor beats that were not taken yet.
     """
 
-    def __init__(self, *, config, eager=False):
+    def __init__(self, *, config, rows=True, eager=False):
         self.config = config
+        self.rows = rows
         self.eager = eager
         super().__init__({
             "span": In(stream.Signature(Span)),
@@ -75,7 +78,7 @@ class Gather(wiring.Component):
         m = Module()
         beat_bytes = self.config.link_bytes
 
-        m.submodules.pieces = pieces = Pieces(config=self.config)
+        m.submodules.pieces = pieces = Pieces(config=self.config, rows=self.rows)
         m.submodules.beats = beats = fifo.SyncFIFO(width=8 * beat_bytes + 1, depth=DEPTH)
         wiring.connect(m, wiring.flipped(self.span), pieces.span)
         piece = pieces.piece

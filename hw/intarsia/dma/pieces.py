@@ -58,6 +58,9 @@ class Pieces(wiring.Component):
     Parameters
     ----------
     config : ChipConfig
+    rows : bool
+        Whether spans may have more than one row. If not, only their address, length and context
+        count.
 
     Members
     -------
@@ -66,8 +69,9 @@ class Pieces(wiring.Component):
     piece : Out(stream.Signature(Piece(link_bytes)))
     """
 
-    def __init__(self, *, config):
+    def __init__(self, *, config, rows=True):
         self.config = config
+        self.rows = rows
         super().__init__({
             "span": In(stream.Signature(Span)),
             "piece": Out(stream.Signature(Piece(config.link_bytes))),
@@ -84,20 +88,25 @@ class Pieces(wiring.Component):
         position = Signal(range(beat_bytes))
 
         # Bytes that are left of the row, of the span and of the beat: the fewest are taken.
-        row_left = Signal(count)
         span_left = Signal(count)
         beat_left = Signal(count)
         limit = Signal(count)
         taken = Signal(count)
-        row_ends = Signal()
         m.d.comb += [
-            row_left.eq(Mux(span.left > beat_bytes, beat_bytes, span.left)),
             span_left.eq(Mux(span.length > beat_bytes, beat_bytes, span.length)),
             beat_left.eq(beat_bytes - position),
             limit.eq(Mux(span_left < beat_left, span_left, beat_left)),
-            taken.eq(Mux(row_left < limit, row_left, limit)),
-            row_ends.eq(span.left == taken),
         ]
+        if self.rows:
+            row_left = Signal(count)
+            row_ends = Signal()
+            m.d.comb += [
+                row_left.eq(Mux(span.left > beat_bytes, beat_bytes, span.left)),
+                taken.eq(Mux(row_left < limit, row_left, limit)),
+                row_ends.eq(span.left == taken),
+            ]
+        else:
+            m.d.comb += taken.eq(limit)
 
         # The address of byte 0 of the beat may wrap around, but stays in its macro-bank.
         piece = self.piece.p
@@ -111,12 +120,14 @@ class Pieces(wiring.Component):
         ]
 
         with m.If(self.piece.valid & self.piece.ready):
+            step = taken + Mux(row_ends, span.gap, 0) if self.rows else taken
             m.d.sync += [
-                span.address.eq(span.address + taken + Mux(row_ends, span.gap, 0)),
-                span.left.eq(Mux(row_ends, span.row_bytes, span.left - taken)),
+                span.address.eq(span.address + step),
                 span.length.eq(span.length - taken),
                 position.eq(Mux(piece.beat_ends, 0, position + taken)),
             ]
+            if self.rows:
+                m.d.sync += span.left.eq(Mux(row_ends, span.row_bytes, span.left - taken))
         m.d.comb += self.span.ready.eq(~active | (self.piece.ready & piece.span_ends))
         with m.If(self.span.ready):
             m.d.sync += active.eq(self.span.valid)

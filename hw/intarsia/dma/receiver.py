@@ -5,12 +5,12 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from intarsia.common.ports import MemoryWrite, PacketBeat
+from intarsia.dma.checker import Checker, Note
 from intarsia.dma.framing import Deframer
 from intarsia.dma.scatter import Scatter
 from intarsia.dma.transactions import (
     JOBS,
     PLACE,
-    TRANSACTION,
     TRIES,
     Request,
     Return,
@@ -19,7 +19,7 @@ from intarsia.dma.transactions import (
 from intarsia.isa.address import NODE
 from intarsia.isa.faults import RESPONDER, FaultCode, FaultReport
 from intarsia.isa.instruction import Stream
-from intarsia.isa.packet import ErrorDetail, PacketKind
+from intarsia.isa.packet import ErrorDetail, PacketKind, TransactionNumber
 
 __all__ = ["Receiver"]
 
@@ -37,6 +37,9 @@ class Receiver(wiring.Component):
     one is reported, and of the replies that come later for that job, nothing is written. A WRITE
     that another node must do, too, is sent again to that.
 
+    A fragment that is not what its checksum says is asked for again, and written again. If it is
+    not right then either, its job fails (CHECKSUM).
+
     Relies on the link for packets that are as long as their header says.
 
     Parameters
@@ -47,7 +50,7 @@ class Receiver(wiring.Component):
     -------
     packet : In(stream.Signature(PacketBeat(link_bytes)))
         Class REPLY.
-    asks, asked, known, late, found, target, claim
+    asks, asked, place, known, late, found, target, half, claim
         See :class:`~intarsia.dma.transactions.Transactions`.
     back : Out(stream.Signature(Return, always_ready=True))
         A request that must be sent again.
@@ -57,6 +60,8 @@ class Receiver(wiring.Component):
         Node that a reply comes from,
     dead : In(1)
         and whether it is dead.
+    note : In(stream.Signature(Note, always_ready=True))
+        See :class:`~intarsia.dma.checker.Checker`.
     failed : In(JOBS)
         Jobs that have failed.
     fails : Out(JOBS)
@@ -70,16 +75,19 @@ class Receiver(wiring.Component):
         super().__init__({
             "packet": In(stream.Signature(PacketBeat(config.link_bytes))),
             "asks": Out(1),
-            "asked": Out(TRANSACTION),
+            "asked": Out(TransactionNumber),
+            "place": In(PLACE),
             "known": In(1),
             "late": In(1),
             "found": In(Request),
             "target": In(Target),
+            "half": In(1),
             "claim": Out(1),
             "back": Out(stream.Signature(Return, always_ready=True)),
             "close": Out(stream.Signature(PLACE, always_ready=True)),
             "source": Out(NODE),
             "dead": In(1),
+            "note": In(stream.Signature(Note, always_ready=True)),
             "failed": In(JOBS),
             "fails": Out(JOBS),
             "fault": Out(stream.Signature(FaultReport, always_ready=True)),
@@ -91,13 +99,21 @@ class Receiver(wiring.Component):
 
         m.submodules.deframer = deframer = Deframer(link_bytes=self.config.link_bytes)
         m.submodules.scatter = scatter = Scatter(config=self.config)
+        m.submodules.checker = checker = Checker(link_bytes=self.config.link_bytes)
         wiring.connect(m, wiring.flipped(self.packet), deframer.packet)
         wiring.connect(m, scatter.write, wiring.flipped(self.write))
+        wiring.connect(m, wiring.flipped(self.note), checker.note)
 
-        # Payload is written, or else sunk.
+        # Payload is written, or else sunk. All of it was written before it is known to be right.
         storing = Signal()
+        written = Signal()
         stored = Signal(PLACE, reset_less=True)
         m.d.comb += [
+            checker.begin.eq(scatter.span.valid),
+            checker.place.eq(stored),
+            checker.beat.p.eq(deframer.payload.p.data),
+            checker.beat.valid.eq(scatter.beat.valid & scatter.beat.ready),
+            checker.ends.eq(storing & (scatter.done | written)),
             scatter.beat.p.eq(deframer.payload.p.data),
             scatter.beat.valid.eq(storing & deframer.payload.valid),
             deframer.payload.ready.eq(~storing | scatter.beat.ready),
@@ -110,14 +126,15 @@ class Receiver(wiring.Component):
         answers = Signal()
         failed = Signal()
         m.d.comb += [
-            self.asked.eq(header.transaction),
+            self.asked.as_value().eq(header.transaction),
             self.source.eq(header.source),
             detail.as_value().eq(deframer.head.p.extension),
             writes.eq(found.kind != PacketKind.READ.value),
             answers.eq(self.known & (self.target.node == header.source) & ~self.dead),
             failed.eq(self.failed.bit_select(found.job, 1)),
             scatter.span.p.eq(found.span),
-            self.back.p.place.eq(header.transaction),
+            self.close.p.eq(Mux(storing, stored, self.place)),
+            self.back.p.place.eq(self.place),
             self.back.p.late.eq(self.target.tries != 1),
         ]
 
@@ -135,25 +152,46 @@ class Receiver(wiring.Component):
                 & (self.target.tries != TRIES)
                 & ~failed
             ),
-            fault.p.code.eq(Mux(refused, detail.fault, FaultCode.TRANSACTION)),
-            fault.p.engine.eq(Mux(refused, Stream.REMOTE.value, RESPONDER)),
-            fault.p.context.eq(Mux(refused, found.span.context, 0)),
-            fault.p.node.eq(header.source),
-            fault.p.data_id.eq(Mux(refused, detail.data_id, 0)),
-            fault.p.info.eq(Mux(refused, detail.fragment, header.transaction)),
+            fault.p.engine.eq(Stream.REMOTE.value),
+            fault.p.context.eq(found.span.context),
+            fault.p.node.eq(self.target.node),
+            fault.p.data_id.eq(found.data_id),
+            fault.p.info.eq(found.fragment),
         ]
+        with m.If(storing):
+            m.d.comb += fault.p.code.eq(FaultCode.CHECKSUM)
+        with m.Elif(refused):
+            m.d.comb += fault.p.code.eq(detail.fault)
+        with m.Else():
+            stranger = dict(code=FaultCode.TRANSACTION, engine=RESPONDER)
+            m.d.comb += [
+                fault.p.eq(FaultReport.const(stranger)),
+                fault.p.node.eq(header.source),
+                fault.p.info.eq(header.transaction),
+            ]
 
         with m.If(storing):
-            m.d.comb += [self.close.valid.eq(scatter.done), self.close.p.eq(stored)]
-            with m.If(scatter.done):
+            m.d.sync += written.eq(checker.ends & ~checker.settled)
+            with m.If(checker.settled):
+                m.d.comb += self.close.valid.eq(1)
                 m.d.sync += storing.eq(0)
+                with m.If(checker.wrong):
+                    m.d.comb += [
+                        self.asks.eq(1),
+                        self.asked.place.eq(stored),
+                        self.back.valid.eq(~self.half & ~failed),
+                        self.back.p.half.eq(1),
+                        self.back.p.late.eq(0),
+                        self.close.valid.eq(self.half | failed),
+                        self.fails.eq(Mux(self.half, 1 << found.job, 0)),
+                        fault.valid.eq(self.half & ~failed),
+                    ]
         with m.Elif(deframer.head.valid):
             m.d.comb += [
                 deframer.head.ready.eq(1),
                 self.asks.eq(1),
-                self.close.p.eq(header.transaction),
             ]
-            m.d.sync += stored.eq(header.transaction)
+            m.d.sync += stored.eq(self.place)
             with m.If(
                 answers
                 & (header.kind == PacketKind.READ_REPLY)

@@ -1,7 +1,7 @@
 """Transfers between this chip's memory and fragments on other nodes."""
 
 from amaranth import *
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from intarsia.common.lookup import Lookup
@@ -9,9 +9,10 @@ from intarsia.common.ports import Engine, MemoryRead, MemoryWrite, PacketBeat
 from intarsia.common.share import ReadShare
 from intarsia.dma.cutter import Cutter
 from intarsia.dma.fence import Fence
+from intarsia.dma.jobs import Jobs
 from intarsia.dma.receiver import Receiver
 from intarsia.dma.sender import Sender
-from intarsia.dma.transactions import JOBS, RECENT, Transactions
+from intarsia.dma.transactions import Transactions
 from intarsia.isa.address import NODE, OWNER_BITS
 from intarsia.isa.counters import Activity
 from intarsia.isa.registers import FenceWord
@@ -25,8 +26,8 @@ class RemoteQueue(wiring.Component):
 
     Jobs are cut into requests of at most 1,024 bytes each, to the node that holds the fragment. Up
     to IN_FLIGHT requests of up to JOBS jobs are in flight, and replies may come in any order; jobs
-    are done in order. Jobs in flight are not ordered among each other: one that needs what another
-    moved must wait for its token.
+    of a context are done in order, those of different ones in any. Jobs in flight are not ordered
+    among each other: one that needs what another moved must wait for its token.
 
     A fragment that lies on this very node is asked for like any other, by packets to this node.
 
@@ -43,7 +44,7 @@ class RemoteQueue(wiring.Component):
 
     Members
     -------
-    engine : Out(Engine(RemoteDescriptor))
+    engine : Out(Engine(RemoteDescriptor, ordered=False))
     node : In(16)
         This node.
     owners : In(data.ArrayLayout(12, contexts))
@@ -66,7 +67,7 @@ class RemoteQueue(wiring.Component):
     def __init__(self, *, config):
         self.config = config
         super().__init__({
-            "engine": Out(Engine(RemoteDescriptor)),
+            "engine": Out(Engine(RemoteDescriptor, ordered=False)),
             "node": In(NODE),
             "owners": In(data.ArrayLayout(OWNER_BITS, config.contexts)),
             "tick": In(1),
@@ -94,6 +95,7 @@ class RemoteQueue(wiring.Component):
         wiring.connect(m, cutter.request, transactions.open)
         wiring.connect(m, sender.send, transactions.send)
         wiring.connect(m, sender.drop, transactions.drop)
+        wiring.connect(m, sender.note, receiver.note)
         wiring.connect(m, receiver.back, transactions.back)
         wiring.connect(m, receiver.close, transactions.close)
         wiring.connect(m, cutter.read, share.first)
@@ -108,7 +110,7 @@ class RemoteQueue(wiring.Component):
             transactions.tick.eq(self.tick),
             *(
                 getattr(sender, name).eq(getattr(transactions, name))
-                for name in ("again", "half", "expired", "found", "target")
+                for name in ("place", "again", "half", "expired", "found", "target")
             ),
             sender.due.eq(transactions.due & fence.ready),
             transactions.take.eq(sender.take),
@@ -118,7 +120,7 @@ class RemoteQueue(wiring.Component):
             ),
             *(
                 getattr(receiver, name).eq(getattr(transactions, name))
-                for name in ("known", "late", "found", "target")
+                for name in ("place", "known", "late", "found", "target", "half")
             ),
             fence.node[0].eq(sender.holder),
             fence.node[1].eq(sender.replica),
@@ -126,35 +128,21 @@ class RemoteQueue(wiring.Component):
             Cat(sender.holder_dead, sender.replica_dead, receiver.dead).eq(fence.dead),
         ]
 
-        # Jobs begin one after the other, and end when all their transactions are closed: those
-        # before the number that came next when the last one was opened. A job without transactions
-        # may fall behind those of later ones: by less than numbers can tell.
-        m.submodules.ends = ends = fifo.SyncFIFO(width=Shape.cast(RECENT).width, depth=JOBS)
-        job = Signal(range(JOBS))
-        begun = Signal(range(JOBS + 1))
-        failed = Signal(JOBS)
-        fails = Signal(JOBS)
-        done = Signal()
-        behind = Signal(signed(Shape.cast(RECENT).width))
+        m.submodules.jobs = jobs = Jobs()
         m.d.comb += [
-            behind.eq(transactions.oldest - ends.r_data),
-            ends.w_data.eq(transactions.number),
-            ends.w_en.eq(cutter.ended),
-            done.eq(ends.r_rdy & (behind >= 0)),
-            ends.r_en.eq(done),
-            self.engine.done.eq(done),
-            cutter.room.eq(begun != JOBS),
-            cutter.number.eq(job),
-            cutter.cancelled.eq(failed.bit_select(job, 1)),
-            sender.failed.eq(failed),
-            receiver.failed.eq(failed),
-            fails.eq(receiver.fails | sender.fails),
+            jobs.begin.eq(cutter.begun),
+            jobs.context.eq(self.engine.job.p.context),
+            jobs.cut.eq(cutter.ended),
+            jobs.open.eq(transactions.jobs),
+            jobs.fails.eq(receiver.fails | sender.fails),
+            self.engine.done.eq(jobs.done),
+            self.engine.whose.eq(jobs.whose),
+            cutter.room.eq(jobs.room),
+            cutter.number.eq(jobs.number),
+            cutter.cancelled.eq(jobs.failed.bit_select(jobs.number, 1)),
+            sender.failed.eq(jobs.failed),
+            receiver.failed.eq(jobs.failed),
         ]
-        m.d.sync += [begun.eq(begun + cutter.begun - done), failed.eq(failed | fails)]
-        with m.If(cutter.begun):
-            m.d.sync += failed.bit_select(job, 1).eq(0)
-        with m.If(cutter.ended):
-            m.d.sync += job.eq(job + 1)
 
         # A reply can't wait, and comes every other cycle at most; the others can.
         fault = self.engine.fault
@@ -176,7 +164,7 @@ class RemoteQueue(wiring.Component):
                 | (self.read.request.valid & ~self.read.request.ready)
             ),
         ]
-        with m.If((begun == 0) & ~self.engine.job.valid):
+        with m.If(~jobs.busy & ~self.engine.job.valid):
             m.d.comb += self.engine.activity.eq(Activity.IDLE)
         with m.Elif(moves | ~cutter.waiting):
             m.d.comb += self.engine.activity.eq(Activity.BUSY)

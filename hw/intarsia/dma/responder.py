@@ -1,7 +1,7 @@
 """What other nodes may read and write of this chip's memory."""
 
 from amaranth import *
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from intarsia.common.lookup import AccessCheck, Lookup, LookupResult
@@ -9,11 +9,12 @@ from intarsia.common.ports import MemoryRead, MemoryWrite, PacketBeat
 from intarsia.dma.framing import Deframer, Framer
 from intarsia.dma.gather import Gather
 from intarsia.dma.performed import Performed
+from intarsia.dma.replies import Replies
 from intarsia.dma.scatter import Scatter
 from intarsia.isa.address import NODE, LogicalAddress
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import RESPONDER, FaultCode, FaultReport
-from intarsia.isa.packet import LINK_FORMAT, ErrorDetail, PacketHeader, PacketKind
+from intarsia.isa.packet import PacketHeader, PacketKind
 from intarsia.isa.registers import FenceWord
 
 __all__ = ["Responder"]
@@ -23,19 +24,6 @@ SUM_BYTES = 4
 
 #: What is answered.
 KINDS = (PacketKind.READ, PacketKind.WRITE, PacketKind.ACCUMULATE)
-
-#: Replies that wait to be sent.
-DEPTH = 4
-
-
-class _Reply(data.Struct):
-    """What is not known otherwise about a reply."""
-
-    destination: NODE
-    kind: PacketKind
-    length: 11
-    transaction: 16
-    detail: ErrorDetail
 
 
 class Responder(wiring.Component):
@@ -56,8 +44,8 @@ class Responder(wiring.Component):
 
     ACCUMULATE adds int32 to what is there, modulo 2^32, at one beat per cycle; it waits until
     earlier READs have been read, and nothing else is written meanwhile. One that was performed
-    before is acknowledged, and adds nothing; see :class:`~intarsia.dma.performed.Performed`. Older
-    ones are refused (TRANSACTION), those that are not aligned to 4 bytes, too (BOUNDS).
+    before is acknowledged, and adds nothing; see :class:`~intarsia.dma.performed.Performed`. Those
+    that are not aligned to 4 bytes are refused (BOUNDS).
 
     Relies on the link for packets that are as long as their header says. Anything else is reported
     as LINK_PROTOCOL and dropped. Bytes that can't be read are reported as PARITY: a reply that they
@@ -72,7 +60,7 @@ class Responder(wiring.Component):
     -------
     node : In(16)
         This node.
-    fence : In(stream.Signature(FenceWord, always_ready=True))
+    fence : In(stream.Signature(FenceWord))
         A node is dead, or has begun anew: what it has sent before counts no more.
     lookup : Out(Lookup())
     request : In(stream.Signature(PacketBeat(link_bytes)))
@@ -93,7 +81,7 @@ class Responder(wiring.Component):
         self.config = config
         super().__init__({
             "node": In(NODE),
-            "fence": In(stream.Signature(FenceWord, always_ready=True)),
+            "fence": In(stream.Signature(FenceWord)),
             "lookup": Out(Lookup()),
             "request": In(stream.Signature(PacketBeat(config.link_bytes))),
             "reply": Out(stream.Signature(PacketBeat(config.link_bytes))),
@@ -108,16 +96,17 @@ class Responder(wiring.Component):
         m = Module()
 
         m.submodules.deframer = deframer = Deframer(link_bytes=self.config.link_bytes)
-        m.submodules.scatter = scatter = Scatter(config=self.config)
-        m.submodules.gather = gather = Gather(config=self.config, eager=True)
+        m.submodules.scatter = scatter = Scatter(config=self.config, rows=False)
+        m.submodules.gather = gather = Gather(config=self.config, rows=False, eager=True)
         m.submodules.framer = framer = Framer(link_bytes=self.config.link_bytes)
         m.submodules.check = check = AccessCheck()
         m.submodules.performed = performed = Performed()
-        m.submodules.replies = replies = fifo.SyncFIFO(width=_Reply.as_shape().size, depth=DEPTH)
+        m.submodules.replies = replies = Replies()
         wiring.connect(m, wiring.flipped(self.request), deframer.packet)
         wiring.connect(m, scatter.write, wiring.flipped(self.write))
         wiring.connect(m, gather.read, wiring.flipped(self.read))
         wiring.connect(m, wiring.flipped(self.fence), performed.fence)
+        wiring.connect(m, replies.head, framer.head)
         wiring.connect(m, framer.packet, wiring.flipped(self.reply))
 
         # A request is judged one cycle after it was found in the map.
@@ -146,7 +135,7 @@ class Responder(wiring.Component):
             check.access.offset.eq(address.offset),
             check.access.length.eq(asked.length),
             performed.source.eq(asked.source),
-            performed.number.eq(asked.transaction),
+            performed.number.as_value().eq(asked.transaction),
         ]
         misfit = Signal()
         refusal = Signal(FaultCode)
@@ -157,14 +146,10 @@ class Responder(wiring.Component):
         with m.If(check.fault == FaultCode.NONE):
             with m.If(misfit):
                 m.d.comb += refusal.eq(FaultCode.BOUNDS)
-            with m.Elif(sums & performed.outdated):
-                m.d.comb += refusal.eq(FaultCode.TRANSACTION)
 
-        # Memory is one row here.
         place = Signal.like(gather.span.p)
         m.d.comb += [
             place.address.eq(entry.base + address.offset),
-            place.left.eq(asked.length),
             place.length.eq(asked.length),
             gather.span.p.eq(place),
             scatter.span.p.eq(place),
@@ -210,32 +195,21 @@ class Responder(wiring.Component):
                 gather.beat.ready.eq(framer.payload.ready),
             ]
 
-        # Replies, as they are pushed, and as they are sent.
-        reply = data.View(_Reply, replies.w_data)
-        sent = data.View(_Reply, replies.r_data)
-        kind = Signal(PacketKind)
+        # What is replied.
+        reply = replies.reply
+        kind = reply.p.plain.kind
         refused = Signal()
         acknowledges = Signal()
-        header = framer.head.p.header
         m.d.comb += [
+            replies.node.eq(self.node),
             refused.eq(refusal != FaultCode.NONE),
-            reply.destination.eq(asked.source),
-            reply.kind.eq(kind),
-            reply.length.eq(Mux(kind == PacketKind.READ_REPLY, asked.length, 0)),
-            reply.transaction.eq(asked.transaction),
-            reply.detail.data_id.eq(address.data_id),
-            reply.detail.fragment.eq(address.fragment),
-            reply.detail.offset.eq(address.offset),
-            reply.detail.fault.eq(Mux(acknowledges, FaultCode.PARITY, refusal)),
-            framer.head.valid.eq(replies.r_rdy),
-            replies.r_en.eq(framer.head.ready),
-            framer.head.p.extension.eq(sent.detail),
-            header.destination.eq(sent.destination),
-            header.source.eq(self.node),
-            header.kind.eq(sent.kind),
-            header.length.eq(sent.length),
-            header.transaction.eq(sent.transaction),
-            header.link_format.eq(LINK_FORMAT),
+            reply.p.plain.destination.eq(asked.source),
+            reply.p.plain.length.eq(Mux(kind == PacketKind.READ_REPLY, asked.length, 0)),
+            reply.p.plain.transaction.eq(asked.transaction),
+            reply.p.detail.data_id.eq(address.data_id),
+            reply.p.detail.fragment.eq(address.fragment),
+            reply.p.detail.offset.eq(address.offset),
+            reply.p.detail.fault.eq(Mux(acknowledges, FaultCode.PARITY, refusal)),
         ]
         with m.If(Mux(acknowledges, spoiled, refused)):
             m.d.comb += kind.eq(PacketKind.ERROR)
@@ -295,16 +269,16 @@ class Responder(wiring.Component):
                     pass
                 with m.Elif(refused):
                     m.d.comb += [
-                        replies.w_en.eq(1),
-                        deframer.head.ready.eq(replies.w_rdy),
+                        reply.valid.eq(1),
+                        deframer.head.ready.eq(reply.ready),
                         # Who asks at a place of before looks up again: nothing is wrong.
-                        reports.eq(replies.w_rdy & (refusal != FaultCode.VERSION)),
+                        reports.eq(reply.ready & (refusal != FaultCode.VERSION)),
                     ]
                 with m.Elif(reads):
                     m.d.comb += [
-                        gather.span.valid.eq(replies.w_rdy),
-                        replies.w_en.eq(gather.span.ready),
-                        deframer.head.ready.eq(replies.w_rdy & gather.span.ready),
+                        gather.span.valid.eq(reply.ready),
+                        reply.valid.eq(gather.span.ready),
+                        deframer.head.ready.eq(reply.ready & gather.span.ready),
                     ]
                 with m.Elif(~sums):
                     m.d.comb += [
@@ -333,8 +307,8 @@ class Responder(wiring.Component):
                     m.d.sync += [storing.eq(0), adding.eq(0)]
                     m.next = "ACKNOWLEDGE"
             with m.State("ACKNOWLEDGE"):
-                m.d.comb += [acknowledges.eq(1), replies.w_en.eq(1)]
-                with m.If(replies.w_rdy):
+                m.d.comb += [acknowledges.eq(1), reply.valid.eq(1)]
+                with m.If(reply.ready):
                     m.next = "ASK"
 
         with m.If(fsm.ongoing("FIND")):

@@ -20,6 +20,8 @@ class Scatter(wiring.Component):
     Parameters
     ----------
     config : ChipConfig
+    rows : bool
+        See :class:`~intarsia.dma.pieces.Pieces`.
 
     Members
     -------
@@ -32,8 +34,9 @@ class Scatter(wiring.Component):
         The last write of a span is accepted in this cycle.
     """
 
-    def __init__(self, *, config):
+    def __init__(self, *, config, rows=True):
         self.config = config
+        self.rows = rows
         super().__init__({
             "span": In(stream.Signature(Span)),
             "beat": In(stream.Signature(8 * config.link_bytes)),
@@ -45,7 +48,7 @@ class Scatter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.pieces = pieces = Pieces(config=self.config)
+        m.submodules.pieces = pieces = Pieces(config=self.config, rows=self.rows)
         wiring.connect(m, wiring.flipped(self.span), pieces.span)
         piece = pieces.piece
 

@@ -6,13 +6,14 @@ from amaranth.lib.wiring import In, Out
 
 from intarsia.common.lookup import AccessCheck, Lookup
 from intarsia.common.ports import MemoryRead, PacketBeat
+from intarsia.dma.checker import Note
 from intarsia.dma.framing import Framer, PacketHead
 from intarsia.dma.gather import Gather
 from intarsia.dma.transactions import JOBS, PLACE, TRIES, Request, Sending, Target
 from intarsia.isa.address import NODE, LogicalAddress
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import Stream
-from intarsia.isa.packet import LINK_FORMAT, PacketKind
+from intarsia.isa.packet import LINK_FORMAT, PacketKind, TransactionNumber
 
 __all__ = ["Sender"]
 
@@ -23,6 +24,7 @@ class _Place(data.Struct):
     node: NODE
     version: 16
     more: 1
+    repeated: 1
 
 
 class Sender(wiring.Component):
@@ -31,7 +33,12 @@ class Sender(wiring.Component):
     Every request is looked up, those that are sent again by asking the fragment's home. READ and
     WRITE go to the node that holds the fragment or, if that is dead, to the one with its replica.
     Where both are alive, WRITE goes to the one and then to the other. ACCUMULATE never goes to a
-    replica. A node that did not answer in time is reported as `lost`.
+    replica. A node that did not answer in time is reported as `lost`; if it is asked once more all
+    the same, it is told so.
+
+    What is wanted again although it came (`half` of a READ) goes to the other node that has it, or
+    else to the same one. Where the reply will bring all of a fragment that has a checksum, that is
+    noted.
 
     A request is closed if there is nobody left to be asked for the second half of a WRITE, or if
     its job has failed. It is refused, and its job fails, as OWNER, ATU_MISS, PERMISSION, BOUNDS or
@@ -51,11 +58,12 @@ class Sender(wiring.Component):
     -------
     node : In(16)
         This node.
-    due, again, half, expired, found, target, take
+    due, place, again, half, expired, found, target, take
         See :class:`~intarsia.dma.transactions.Transactions`.
     send : Out(stream.Signature(Sending, always_ready=True))
     drop : Out(stream.Signature(PLACE, always_ready=True))
         A request is closed.
+    note : Out(stream.Signature(Note, always_ready=True))
     lookup : Out(Lookup())
     lost : Out(stream.Signature(16))
     holder, replica : Out(16)
@@ -77,11 +85,13 @@ class Sender(wiring.Component):
         super().__init__({
             "node": In(NODE),
             **{name: In(1) for name in ("due", "again", "half", "expired")},
+            "place": In(PLACE),
             "found": In(Request),
             "target": In(Target),
             "take": Out(1),
             "send": Out(stream.Signature(Sending, always_ready=True)),
             "drop": Out(stream.Signature(PLACE, always_ready=True)),
+            "note": Out(stream.Signature(Note, always_ready=True)),
             "lookup": Out(Lookup()),
             "lost": Out(stream.Signature(NODE)),
             "holder": Out(NODE),
@@ -114,8 +124,9 @@ class Sender(wiring.Component):
         """
         request = Signal(Request, reset_less=True)
         target = Signal(Target, reset_less=True)
+        place = Signal(PLACE, reset_less=True)
         again, half, expired = (Signal(name=name) for name in ("again_", "half_", "expired_"))
-        place = request.number[: Shape.cast(PLACE).width]
+        silent = Signal()
         lookup, result = self.lookup.request, self.lookup.result
         takes = Signal()
         writes = Signal()
@@ -134,18 +145,27 @@ class Sender(wiring.Component):
         found = result.p
         twice = Signal()
         second = Signal()
+        turned = Signal()
         other = Signal()
         nobody = Signal()
         chosen = Signal(NODE)
         was_holder = Signal()
+        was_replica = Signal()
+
+        def gone(other):
+            """Whether the node with the replica, or else the holder, can't be asked."""
+            return Mux(other, self.replica_dead | ~twice, self.holder_dead)
+
         m.d.comb += [
             self.holder.eq(found.node),
             self.replica.eq(found.replica),
             twice.eq(found.node != found.replica),
             was_holder.eq(found.node == target.node),
-            second.eq(half & (was_holder | (found.replica == target.node))),
-            other.eq(Mux(second, was_holder, self.holder_dead & ~sums)),
-            nobody.eq(Mux(other, self.replica_dead | ~twice, self.holder_dead)),
+            was_replica.eq(found.replica == target.node),
+            second.eq(half & (was_holder | was_replica)),
+            turned.eq(Mux(second, was_holder, self.holder_dead & ~sums)),
+            other.eq(turned ^ (second & ~writes & gone(turned))),
+            nobody.eq(gone(other)),
             chosen.eq(Mux(other, found.replica, found.node)),
         ]
         more = Signal()
@@ -164,21 +184,33 @@ class Sender(wiring.Component):
             check.access.length.eq(request.span.length),
         ]
 
-        report = Signal(FaultReport, reset_less=True)
-        m.d.comb += self.fault.p.eq(report)
+        m.d.comb += [
+            self.note.p.place.eq(place),
+            self.note.p.checksum.eq(found.checksum),
+            self.note.p.checks.eq(
+                found.checked
+                & ~writes
+                & (request.offset == 0)
+                & (request.span.length == found.size)
+            ),
+        ]
 
-        def refuse(code, node=0):
-            """Report `code`, fail the job, and close the request."""
+        code = Signal(FaultCode, reset_less=True)
+        about = Signal(NODE, reset_less=True)
+        report = self.fault.p
+        m.d.comb += [
+            report.code.eq(code),
+            report.engine.eq(Stream.REMOTE.value),
+            report.context.eq(request.span.context),
+            report.node.eq(about),
+            report.data_id.eq(request.data_id),
+            report.info.eq(request.fragment),
+        ]
+
+        def refuse(why, node=0):
+            """Report `why`, fail the job, and close the request."""
             m.d.comb += refused.eq(1 << request.job)
-            m.d.sync += [
-                report.eq(0),
-                report.code.eq(code),
-                report.engine.eq(Stream.REMOTE.value),
-                report.context.eq(request.span.context),
-                report.node.eq(node),
-                report.data_id.eq(request.data_id),
-                report.info.eq(request.fragment),
-            ]
+            m.d.sync += [code.eq(why), about.eq(node)]
             m.next = "REFUSE"
 
         # The result is there for one cycle; what was found out is held until the packet can leave.
@@ -190,6 +222,9 @@ class Sender(wiring.Component):
             going.node.eq(Mux(keeps, held.node, chosen)),
             going.version.eq(Mux(keeps, held.version, found.version)),
             going.more.eq(Mux(keeps, held.more, more)),
+            going.repeated.eq(
+                Mux(keeps, held.repeated, silent & Mux(other, was_replica, was_holder))
+            ),
             self.send.p.place.eq(place),
             self.send.p.target.node.eq(going.node),
             self.send.p.target.more.eq(going.more),
@@ -212,9 +247,11 @@ class Sender(wiring.Component):
                     m.d.sync += [
                         request.eq(self.found),
                         target.eq(self.target),
+                        place.eq(self.place),
                         again.eq(self.again),
                         half.eq(self.half),
                         expired.eq(self.expired),
+                        silent.eq(self.expired),
                     ]
                     m.next = "ASK"
                     with m.If(lookup.valid & lookup.ready):
@@ -235,10 +272,12 @@ class Sender(wiring.Component):
                         m.next = "FOUND"
             with m.State("FOUND"):
                 with m.If(result.valid):
+                    m.d.comb += self.note.valid.eq(1)
                     m.d.sync += [
                         held.node.eq(chosen),
                         held.version.eq(found.version),
                         held.more.eq(more),
+                        held.repeated.eq(going.repeated),
                     ]
                     m.next = "TAKE"
                     with m.If(
@@ -247,7 +286,7 @@ class Sender(wiring.Component):
                         m.d.comb += self.send.valid.eq(1)
                     with m.Elif(check.fault != FaultCode.NONE):
                         refuse(check.fault, self.node)
-                    with m.Elif(nobody & second):
+                    with m.Elif(nobody & second & writes):
                         m.d.comb += self.drop.valid.eq(1)
                     with m.Elif(nobody):
                         refuse(FaultCode.NODE_DEAD, found.node)
@@ -283,7 +322,11 @@ class Sender(wiring.Component):
         job = Signal.like(request.job, reset_less=True)
         sending = Signal()
         address = Signal(LogicalAddress)
+        number = Signal(TransactionNumber)
         m.d.comb += [
+            number.place.eq(self.send.p.place),
+            number.count.eq(request.count),
+            number.repeated.eq(going.repeated),
             framer.head.valid.eq(sending),
             framer.head.p.eq(head),
             free.eq(~sending | framer.head.ready),
@@ -305,7 +348,7 @@ class Sender(wiring.Component):
                 head.header.source.eq(self.node),
                 head.header.kind.eq(request.kind),
                 head.header.length.eq(request.span.length),
-                head.header.transaction.eq(request.number),
+                head.header.transaction.eq(number),
                 head.header.link_format.eq(LINK_FORMAT),
             ]
 

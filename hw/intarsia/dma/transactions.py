@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from intarsia.dma.pieces import Span
 from intarsia.isa.address import DATA_ID, LOCAL, NODE
+from intarsia.isa.packet import TransactionNumber
 
 __all__ = [
     "IN_FLIGHT",
@@ -13,8 +14,6 @@ __all__ = [
     "OFFSET",
     "PATIENCE",
     "PLACE",
-    "RECENT",
-    "TRANSACTION",
     "TRIES",
     "Request",
     "Return",
@@ -23,19 +22,13 @@ __all__ = [
     "Transactions",
 ]
 
-#: Number of a request. The lower bits are its place in the table.
-TRANSACTION = unsigned(16)
-
-#: Requests that are open, at most: places of the table. A power of two.
-IN_FLIGHT = 8
-
-#: Lower bits of numbers; enough to compare those that are open, or were of late.
-RECENT = unsigned(6)
+#: Requests that are open, at most: places of the table.
+IN_FLIGHT = 1 << TransactionNumber.as_shape()["place"].width
 
 #: Place in the table.
 PLACE = range(IN_FLIGHT)
 
-#: Jobs that may have begun and not be done. A power of two.
+#: Jobs that may have begun and not be done.
 JOBS = 4
 
 #: Times that a request is sent before a refusal is final.
@@ -52,8 +45,8 @@ OFFSET = unsigned(Shape.cast(LOCAL).width + 1)
 class Request(data.Struct):
     """What is asked for: at most as much as a packet carries."""
 
-    number: TRANSACTION
-    """As in packets. The table sets it."""
+    count: TransactionNumber.as_shape()["count"].shape
+    """As in `TransactionNumber`. The table sets it."""
 
     kind: 2
     """READ, WRITE or ACCUMULATE: the lower bits of that `PacketKind`."""
@@ -113,28 +106,27 @@ class Return(data.Struct):
 class Transactions(wiring.Component):
     """Table of the requests that are open.
 
-    Requests are numbered as they are opened. They may be closed in any order, but a place is used
-    again only once all those before it are closed.
+    Requests may be closed in any order; their places are free then.
 
-    They are due in the order of their numbers, before them those that must be sent again. So must
-    those whose reply does not come within `PATIENCE`, or at the latest twice as many, pulses of
-    `tick`.
+    They are due in the order in which they were opened, before them those that must be sent again.
+    So must those whose reply does not come within `PATIENCE`, or at the latest twice as many,
+    pulses of `tick`.
 
     Members
     -------
     tick : In(1)
         Timebase.
     open : In(stream.Signature(Request))
-    number : Out(16)
-        Number of the request that is opened next.
-    oldest : Out(RECENT)
-        All requests before this one are closed: lower bits of its number.
+    jobs : Out(JOBS)
+        Jobs with requests that are open.
     asks : In(1)
         The table is asked for `asked`; nothing is due in this cycle.
-    asked : In(16)
+    asked : In(TransactionNumber)
+    place : Out(PLACE)
+        That of `asked`, or else of the request that is due.
     found : Out(Request)
     target : Out(Target)
-        In the same cycle: the request in the place of `asked`, or else the one that is due.
+        In the same cycle: the request in that place.
     known : Out(1)
         The reply to `asked` is awaited.
     late : Out(1)
@@ -157,10 +149,10 @@ class Transactions(wiring.Component):
 
     tick: In(1)
     open: In(stream.Signature(Request))
-    number: Out(TRANSACTION)
-    oldest: Out(RECENT)
+    jobs: Out(JOBS)
     asks: In(1)
-    asked: In(TRANSACTION)
+    asked: In(TransactionNumber)
+    place: Out(PLACE)
     found: Out(Request)
     target: Out(Target)
     known: Out(1)
@@ -181,8 +173,10 @@ class Transactions(wiring.Component):
 
         m.submodules.requests = requests = memory.Memory(shape=Request, depth=IN_FLIGHT, init=[])
         m.submodules.targets = targets = memory.Memory(shape=Target, depth=IN_FLIGHT, init=[])
+        m.submodules.order = order = memory.Memory(shape=PLACE, depth=IN_FLIGHT, init=[])
         write, write_target = requests.write_port(), targets.write_port()
         read, read_target = requests.read_port(domain="comb"), targets.read_port(domain="comb")
+        first, last = order.read_port(domain="comb"), order.write_port()
 
         # A bit for each place. What is open is not sent yet, or is awaited, or is to be sent again
         # (now or later), or is in somebody's hands.
@@ -190,24 +184,32 @@ class Transactions(wiring.Component):
         pending, awaits, old, repeats, later, timeouts, halves = (
             Signal(IN_FLIGHT, name=name) for name in flags
         )
-        following = Signal(range(2 * IN_FLIGHT))
-        place = Signal(PLACE)
+        free = Signal(PLACE)
+        place = self.place
         opens = Signal()
-        empty = Signal()
+        count = Signal.like(self.found.count)
+        opened_last = Signal(range(2 * IN_FLIGHT))  # All since the last one that was sent lie in
+        sent_last = Signal.like(opened_last)  # `order` between these.
+        for n in reversed(range(IN_FLIGHT)):
+            with m.If(~pending[n]):
+                m.d.comb += free.eq(n)
         m.d.comb += [
             self.again.eq(repeats.any()),
-            self.due.eq(~self.asks & (self.again | (following != self.number[: len(following)]))),
-            place.eq(following),
-            empty.eq(self.oldest == self.number[: len(self.oldest)]),
-            self.open.ready.eq((self.number - self.oldest)[: len(following)] != IN_FLIGHT),
+            self.due.eq(~self.asks & (self.again | (opened_last != sent_last))),
+            self.open.ready.eq(~pending.all()),
             opens.eq(self.open.valid & self.open.ready),
-            write.addr.eq(self.number),
+            write.addr.eq(free),
             write.data.eq(self.open.p),
-            write.data.number.eq(self.number),
+            write.data.count.eq(count),
             write.en.eq(opens),
+            last.addr.eq(opened_last),
+            last.data.eq(free),
+            last.en.eq(opens),
+            first.addr.eq(sent_last),
             write_target.addr.eq(self.send.p.place),
             write_target.data.eq(self.send.p.target),
             write_target.en.eq(self.send.valid),
+            place.eq(first.data),
             read.addr.eq(place),
             read_target.addr.eq(place),
             self.found.eq(read.data),
@@ -216,16 +218,20 @@ class Transactions(wiring.Component):
             self.expired.eq(timeouts.bit_select(place, 1)),
         ]
         with m.If(self.asks):
-            m.d.comb += place.eq(self.asked)
+            m.d.comb += place.eq(self.asked.place)
         with m.Else():
             for n in reversed(range(IN_FLIGHT)):
                 with m.If(repeats[n]):
                     m.d.comb += place.eq(n)
+        with m.If(opens):
+            m.d.sync += [count.eq(count + 1), opened_last.eq(opened_last + 1)]
+        with m.If(self.take & ~self.again):
+            m.d.sync += sent_last.eq(sent_last + 1)
 
         same = Signal()
         awaited = Signal()
         m.d.comb += [
-            same.eq(pending.bit_select(place, 1) & (self.found.number == self.asked)),
+            same.eq(pending.bit_select(place, 1) & (self.found.count == self.asked.count)),
             awaited.eq(awaits.bit_select(place, 1)),
             self.known.eq(same & awaited),
             self.late.eq(same & ~awaited),
@@ -243,7 +249,7 @@ class Transactions(wiring.Component):
         wakes = Signal(IN_FLIGHT)
         period = Signal()
         m.d.comb += [
-            opened.eq(bit(opens, self.number[: len(place)])),
+            opened.eq(bit(opens, free)),
             claimed.eq(bit(self.claim, place)),
             taken.eq(bit(self.take, place)),
             sent.eq(bit(self.send.valid & self.send.p.leaves, self.send.p.place)),
@@ -254,9 +260,16 @@ class Transactions(wiring.Component):
             period.eq(self.tick & (pulses == PATIENCE - 1)),
             expires.eq(Mux(period, awaits & old & ~claimed, 0)),
         ]
-        with m.If(opens | ~empty):
+        jobs = [Signal(range(JOBS), name=f"job{n}", reset_less=True) for n in range(IN_FLIGHT)]
+        with m.If(pending.any()):
+            for n, job in enumerate(jobs):
+                with m.If(pending[n]):
+                    m.d.comb += self.jobs.bit_select(job, 1).eq(1)
+        for n, job in enumerate(jobs):
+            with m.If(opened[n]):
+                m.d.sync += job.eq(self.open.p.job)
+        with m.If(opens | pending.any()):
             m.d.sync += [
-                self.number.eq(self.number + opens),
                 pending.eq(pending & ~closed | opened),
                 awaits.eq(awaits & ~claimed & ~expires | sent),
                 old.eq(Mux(period, awaits, old) & ~sent),
@@ -268,9 +281,5 @@ class Transactions(wiring.Component):
                 ),
                 pulses.eq(pulses + self.tick),
             ]
-            with m.If(~empty & ~pending.bit_select(self.oldest[: len(place)], 1)):
-                m.d.sync += self.oldest.eq(self.oldest + 1)
-        with m.If(self.take & ~self.again):
-            m.d.sync += following.eq(following + 1)
 
         return m

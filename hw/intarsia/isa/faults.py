@@ -66,6 +66,10 @@ class FaultCode(enum.Enum, shape=8):
     """A node does not answer, or is fenced: it holds a fragment that nobody else has, or shares an
     entry of the map that has changed. data_id; info: fragment; node: which one."""
 
+    CHECKSUM = 18
+    """A fragment was read, also from its replica where it has one, and is not what it was when its
+    checksum was made. data_id; info: fragment; node: who sent it last."""
+
     HOME_FULL = 19
     """A home has no room for an entry. data_id; info: fragment."""
 

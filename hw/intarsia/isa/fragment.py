@@ -3,10 +3,18 @@
 from amaranth import *
 from amaranth.lib import data
 
-__all__ = ["FRAGMENT_FORMAT", "FragmentEntry", "Permissions", "atu_set", "home_set"]
+from intarsia.isa.address import PAYLOAD_MAX
+
+__all__ = ["CHECKED_MAX", "CHECKED_UNIT", "FRAGMENT_FORMAT", "FragmentEntry", "Permissions", "atu_set", "home_set"]
 
 #: Version of the format of map entries.
-FRAGMENT_FORMAT = 2
+FRAGMENT_FORMAT = 3
+
+#: Most bytes of a fragment with a checksum: those of a packet.
+CHECKED_MAX = PAYLOAD_MAX
+
+#: Bytes that a checksum is made of are filled up with zeros to a multiple of this.
+CHECKED_UNIT = 16
 
 
 class Permissions(data.Struct):
@@ -23,7 +31,7 @@ class Permissions(data.Struct):
 
     moving: 1
     """It is being copied: whoever would write it or add to it is refused as VERSION, looks it up
-    anew, and repeats."""
+    anew, and repeats. Only with `write` or `accumulate`."""
 
 
 class FragmentEntry(data.Struct):
@@ -51,10 +59,10 @@ class FragmentEntry(data.Struct):
     """Changes whenever the fragment moves."""
 
     size: 32
-    """Bytes."""
+    """Bytes; less than 2^24."""
 
     checksum: 32
-    """CRC-32C of its bytes; 0 where nobody computed it."""
+    """CRC-32C of its bytes, filled up with zeros to a multiple of `CHECKED_UNIT`, if `checked`."""
 
     replica_base: 32
     """Address of the first byte of its replica at `replica`. Only that node uses it."""
@@ -62,7 +70,11 @@ class FragmentEntry(data.Struct):
     replica: 16
     """The node that holds a replica; `node`, where there is none."""
 
-    reserved: 16
+    checked: 1
+    """It never changes, and whoever reads all of it compares its `checksum`. Only for fragments of
+    at most `CHECKED_MAX` bytes that nobody may write, or add to."""
+
+    reserved: 15
     """Must be zero."""
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "PacketHeader",
     "PacketKind",
     "SyncPoint",
+    "TransactionNumber",
     "beats",
     "message_class",
 ]
@@ -76,9 +77,9 @@ class PacketKind(enum.Enum, shape=5):
 
     ACCUMULATE = 2
     """Brings ``length`` bytes of int32, whose sums with what is there are stored; ``length`` and
-    offset are multiples of 4. Extension: `LogicalAddress`. Answered by WRITE_ACK. A requester
-    numbers its transactions in order, has at most 8 of them open, and repeats one under the number
-    that it had: whoever has performed it adds nothing again, and answers."""
+    offset are multiples of 4. Extension: `LogicalAddress`. Answered by WRITE_ACK. Transactions are
+    numbered as `TransactionNumber` says; whoever has performed one that is repeated adds nothing
+    again, and answers."""
 
     MAP_UPDATE = 3
     """Brings a `FragmentEntry` to its home, which keeps it in place of the one it has, and answers
@@ -204,6 +205,19 @@ class PacketHeader(data.Struct):
 
     link_format: 4
     """`LINK_FORMAT`."""
+
+
+class TransactionNumber(data.Struct):
+    """What a requester puts into ``transaction``: so may have 8 requests open."""
+
+    place: 3
+    """Tells its open requests apart."""
+
+    count: 12
+    """Tells apart what uses one place after another."""
+
+    repeated: 1
+    """It has been sent to this node before, which has not answered."""
 
 
 class ErrorDetail(data.Struct):

@@ -17,6 +17,7 @@ from intarsia.sequencer.control import Control
 from intarsia.sequencer.flights import Flights
 from intarsia.sequencer.loader import Loader
 from intarsia.sequencer.merge import FaultMerge
+from intarsia.sequencer.overtaking import OvertakingFlights
 from intarsia.sequencer.parts import UNIT_BITS, SlotWrite
 from intarsia.sequencer.station import Station
 from intarsia.sequencer.tokens import Tokens
@@ -32,6 +33,10 @@ DESCRIPTORS = {
     Stream.LOCAL: LocalDescriptor,
     Stream.REMOTE: RemoteDescriptor,
 }
+
+
+#: Streams in which contexts overtake each other.
+OVERTAKING = (Stream.REMOTE,)
 
 
 class Sequencer(wiring.Component):
@@ -89,7 +94,10 @@ class Sequencer(wiring.Component):
         host = stream.Signature(CONTEXT, always_ready=True)
         report = stream.Signature(FaultReport, always_ready=True)
         super().__init__({
-            **{of.name.lower(): In(Engine(layout)) for of, layout in DESCRIPTORS.items()},
+            **{
+                of.name.lower(): In(Engine(layout, ordered=of not in OVERTAKING))
+                for of, layout in DESCRIPTORS.items()
+            },
             "port": Out(MemoryRead(config.lanes)),
             "start": In(host),
             "stop": In(host),
@@ -132,7 +140,7 @@ class Sequencer(wiring.Component):
             layout = DESCRIPTORS.get(of)
             units = layout.as_shape().size // UNIT_BITS if layout else 1
             station = Station(of=of, contexts=contexts, units=units)
-            flight = Flights(contexts=contexts)
+            flight = (OvertakingFlights if of in OVERTAKING else Flights)(contexts=contexts)
             m.submodules[f"station_{of.name.lower()}"] = station
             m.submodules[f"flights_{of.name.lower()}"] = flight
             stations.append(station)
@@ -219,6 +227,8 @@ class Sequencer(wiring.Component):
                 station.job.ready.eq(engine.job.ready),
                 flights[of.value].done.eq(engine.done),
             ]
+            if of in OVERTAKING:
+                m.d.comb += flights[of.value].whose.eq(engine.whose)
         own = stations[Stream.CONTROL.value]
         connect(m, own.job, control.job)
         m.d.comb += [
@@ -289,7 +299,8 @@ class Sequencer(wiring.Component):
                 works = works | (flight.flying & (self._engine(n).activity == Activity.BUSY))
             moves = Signal(contexts, name=f"moves{n}")
             with m.If(works):
-                m.d.comb += moves.eq(1 << flight.first.context)
+                overtaking = Stream(n) in OVERTAKING
+                m.d.comb += moves.eq(flight.held if overtaking else 1 << flight.first.context)
             starts = Signal(contexts, name=f"starts{n}")
             with m.If(station.take.valid & station.take.ready):
                 m.d.comb += starts.eq(1 << station.context)

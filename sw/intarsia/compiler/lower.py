@@ -44,9 +44,9 @@ class Lowered:
     Members
     -------
     chips : list of ChipWork
-    weights : dict of int to list of bytes
-        By layer: what chips load, each content once. A fragment is named ``("weights", layer,
-        index)``.
+    weights : dict of int to list of tuple of bytes
+        By layer: what chips load, each content once, in pieces. A piece is named ``("weights",
+        layer, index, byte)``, by where in that content it begins.
     parts : dict
         By root and chip: stores, and the boxes in them that others read. Named ``("part", root,
         chip)``. Inputs and outputs of the network are named ``("input", root)`` and ``("output",
@@ -54,7 +54,7 @@ class Lowered:
     """
 
     chips: list[ChipWork]
-    weights: Mapping[int, list[bytes]]
+    weights: Mapping[int, list[tuple[bytes, ...]]]
     parts: dict[tuple[str, int], tuple[Stored, Box]]
 
 

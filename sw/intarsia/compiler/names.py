@@ -1,7 +1,8 @@
 """Data IDs of everything that travels, few enough for every chip's ATU where possible."""
 
+import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from intarsia.compiler.allocate import Allocation
 from intarsia.compiler.lower import Lowered
@@ -40,6 +41,42 @@ class Naming:
         return fragment.data_id, fragment.fragment, start + remote.offset
 
 
+class _Weights(enum.Enum):
+    """What is a fragment: pieces, what a chip loads for a layer, or all of them."""
+
+    PIECES = enum.auto()
+    LAYERS = enum.auto()
+    ALL = enum.auto()
+
+
+@dataclass
+class _Weight:
+    """A fragment of weights that grows."""
+
+    title: str
+    content: bytes = b""
+    names: list[tuple[tuple, int]] = field(default_factory=list)
+
+    def add(self, name: tuple, piece: bytes) -> None:
+        """More bytes, and how they are called."""
+        self.names.append((name, len(self.content)))
+        self.content += piece
+
+    def name_in(self, table: "_Table", tensor: int, number: int) -> None:
+        """It is complete."""
+        fragment = Fragment(
+            FragmentKind.WEIGHTS,
+            self.title,
+            tensor,
+            number,
+            NodeHolder.MEMORY,
+            len(self.content),
+            read=True,
+            content=self.content,
+        )
+        table.add(fragment, *self.names)
+
+
 def name_fragments(
     workload: Workload,
     lowered: Lowered,
@@ -51,13 +88,14 @@ def name_fragments(
     """Names for all fragments of a plan.
 
     Every activation that chips exchange, and the weights of every layer, are a tensor with a data
-    ID of their own. Where that is more than a chip's ATU holds, all weights are one tensor, and
-    then the activations that share a slot are one. Where that is too much as well, chips ask homes
-    for what their ATUs have no room for.
+    ID of their own; weights are cut into fragments that are small enough for checksums. Where that
+    is more than a chip's ATU holds, what a chip loads for a layer is one fragment; then all weights
+    are one, and then the activations that share a slot are. Where that is too much as well, chips
+    ask homes for what their ATUs have no room for.
     """
-    table, maps = _named(workload, lowered, allocations, sizes, merged=(False, False))
+    table, maps = _named(workload, lowered, allocations, sizes, merged=(_Weights.PIECES, False))
     numbers, fits = _numbers(table, maps, config)
-    for merged in ((True, False), (True, True)):
+    for merged in ((_Weights.LAYERS, False), (_Weights.ALL, False), (_Weights.ALL, True)):
         if not fits:
             table, maps = _named(workload, lowered, allocations, sizes, merged=merged)
             numbers, fits = _numbers(table, maps, config)
@@ -74,9 +112,9 @@ def _named(
     allocations: Sequence[Allocation],
     sizes: Sequence[int],
     *,
-    merged: tuple[bool, bool],
+    merged: tuple["_Weights", bool],
 ) -> tuple["_Table", tuple[tuple[int, ...], ...]]:
-    """All fragments, and those that each chip uses; with weights, or parts, `merged` or not."""
+    """All fragments, and those that each chip uses; weights are `merged` so far, parts or not."""
     merged_weights, merged_parts = merged
     table = _Table()
     _name_ends(table, workload)
@@ -154,32 +192,29 @@ def _name_ends(table: _Table, workload: Workload) -> None:
         table.add(fragment, (("output", root), 0))
 
 
-def _name_weights(table: _Table, workload: Workload, lowered: Lowered, *, merged: bool) -> None:
-    def fragment(name: str, tensor: int, number: int, content: bytes) -> Fragment:
-        return Fragment(
-            FragmentKind.WEIGHTS,
-            name,
-            tensor,
-            number,
-            NodeHolder.MEMORY,
-            len(content),
-            read=True,
-            content=content,
-        )
-
-    if merged:
-        content, names = b"", []
-        for layer, contents in lowered.weights.items():
-            for number, part in enumerate(contents):
-                names.append((("weights", layer, number), len(content)))
-                content += part
-        if content:
-            table.add(fragment("all weights", table.tensor(), 0, content), *names)
-        return
+def _name_weights(
+    table: _Table, workload: Workload, lowered: Lowered, *, merged: "_Weights"
+) -> None:
+    everything = _Weight("all weights")
     for layer, contents in lowered.weights.items():
-        tensor, name = table.tensor(), workload.network.ops[layer].name
-        for number, content in enumerate(contents):
-            table.add(fragment(name, tensor, number, content), (("weights", layer, number), 0))
+        tensor, title = table.tensor(), workload.network.ops[layer].name
+        count = 0
+        for number, pieces in enumerate(contents):
+            together, at = _Weight(title), 0
+            for piece in pieces:
+                name = ("weights", layer, number, at)
+                at += len(piece)
+                if merged is _Weights.PIECES:
+                    alone = _Weight(title)
+                    alone.add(name, piece)
+                    alone.name_in(table, tensor, count)
+                    count += 1
+                else:
+                    (everything if merged is _Weights.ALL else together).add(name, piece)
+            if merged is _Weights.LAYERS:
+                together.name_in(table, tensor, number)
+    if merged is _Weights.ALL and everything.content:
+        everything.name_in(table, table.tensor(), 0)
 
 
 def _name_parts(

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 
 from intarsia.compiler.blobs import Blob, cut
 from intarsia.compiler.layers import Site
+from intarsia.compiler.stitch import stitched
 from intarsia.compiler.work import Access, Address, Remote, Work
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Conv
 from intarsia.isa.config import ChipConfig
+from intarsia.isa.fragment import CHECKED_MAX
 from intarsia.isa.instruction import RemoteOp, Stream
 
 __all__ = ["ALL", "Strategy", "Supply", "supply"]
@@ -93,17 +95,26 @@ class Supply:
             yield loads, item.blob
 
     def _load(self, item: _Item) -> Work:
-        size = item.blob.buffer.size
-        fields = dict(
-            local=Address(item.blob.buffer),
-            row_bytes=size,
-            rows=1,
-            remote_pitch=size,
-            local_pitch=size,
-        )
-        write = Access(item.blob.buffer, None, write=True)
-        source = Remote(("weights", item.layer, self.contents[item.layer]), item.offset)
-        return Work(Stream.REMOTE, RemoteOp.READ, item.layer, fields, (write,), source)
+        buffer = item.blob.buffer
+        write = Access(buffer, None, write=True)
+        reads = []
+        for at in range(0, buffer.size, CHECKED_MAX):
+            size = min(CHECKED_MAX, buffer.size - at)
+            fields = dict(
+                local=Address(buffer, at),
+                row_bytes=size,
+                rows=1,
+                remote_pitch=size,
+                local_pitch=size,
+            )
+            name = ("weights", item.layer, self.contents[item.layer], item.offset + at)
+            reads.append(
+                Work(
+                    Stream.REMOTE, RemoteOp.READ, item.layer, fields, (write,), Remote(name, 0)
+                )
+            )
+        [load] = stitched(reads)
+        return load
 
 
 def supply(
@@ -112,7 +123,7 @@ def supply(
     sites: Sequence[Site],
     config: ChipConfig,
     strategy: Strategy,
-) -> tuple[list[Supply], Mapping[int, list[bytes]]]:
+) -> tuple[list[Supply], Mapping[int, list[tuple[bytes, ...]]]]:
     """What every chip loads.
 
     Parameters
@@ -127,8 +138,9 @@ def supply(
 
     Returns
     -------
-    (list of Supply, dict of int to list of bytes)
-        For each chip; and for each layer, what chips load, equal contents once.
+    (list of Supply, dict of int to list of tuple of bytes)
+        For each chip; and for each layer, what chips load, equal contents once, each in pieces of
+        at most `CHECKED_MAX` bytes.
 
     Raises
     ------
@@ -136,13 +148,17 @@ def supply(
         If weights can't be cut small enough.
     """
     supplies = [Supply(strategy.prefetch) for _ in sites]
-    weights: dict[int, list[bytes]] = {}
+    weights: dict[int, list[tuple[bytes, ...]]] = {}
     work = [(index, op) for index, op in workload.ops if isinstance(op, Conv)]
     for index, op in work:
         known = weights.setdefault(index, [])
         for site, chip in zip(sites, supplies, strict=True):
             blobs = cut(op, site.conv_jobs(op), records[index], strategy.blob_bytes, config)
-            content = b"".join(blob.content for blob in blobs)
+            content = tuple(
+                blob.content[at : at + CHECKED_MAX]
+                for blob in blobs
+                for at in range(0, len(blob.content), CHECKED_MAX)
+            )
             if not content:
                 continue
             if content not in known:

@@ -77,6 +77,7 @@ class Steps:
             "fragment": self._errand.group & 0xFFFF,
             "permissions": {"write": 1},
             "replica": entry["node"],
+            "checked": 0,
         }
         if self._owned(copy["node"]):
             self._place(copy)

@@ -32,6 +32,7 @@ Result = TypeVar("Result")
 #: chip had just lost its state.
 PASSING = (
     FaultCode.PARITY,
+    FaultCode.CHECKSUM,
     FaultCode.LINK,
     FaultCode.TRANSACTION,
     FaultCode.NODE_DEAD,

@@ -6,9 +6,10 @@ from typing import Any
 from intarsia.compiler.allocate import ALIGNMENT
 from intarsia.compiler.placement import Placement
 from intarsia.compiler.plan import ChipHolder, Fragment, FragmentKind, NodeHolder, Plan
+from intarsia.driver.checksum import checksum
 from intarsia.driver.transport import Transport
 from intarsia.isa.bits import encode
-from intarsia.isa.fragment import FRAGMENT_FORMAT, Permissions
+from intarsia.isa.fragment import CHECKED_MAX, FRAGMENT_FORMAT, Permissions
 from intarsia.isa.topology import HOST_NODE
 
 __all__ = ["Stock"]
@@ -83,6 +84,7 @@ class Stock:
             "size": fragment.size,
             "replica_base": replica_base,
             "replica": replica,
+            **_checksum(fragment),
         }
 
     def _copies(self, fragment: Fragment, base: int) -> list[tuple[int, int]]:
@@ -116,3 +118,10 @@ def _put(
     )
     if content is not None:
         transport.store(node, base, content)
+
+
+def _checksum(fragment: Fragment) -> dict[str, int]:
+    """What a map entry says of content that never changes."""
+    if fragment.content is None or fragment.write or fragment.size > CHECKED_MAX:
+        return {}
+    return {"checked": 1, "checksum": checksum(fragment.content)}

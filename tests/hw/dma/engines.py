@@ -33,16 +33,22 @@ class Watch:
 
 
 class EngineDriver:
-    """Gives jobs to `engine`, and waits for them to be done."""
+    """Gives jobs to `engine`, and waits for them to be done; `whose` they were, in that order.
+
+    `when_done` is called with the context of each that is.
+    """
 
     def __init__(self, dut, engine, *, pause=0.0):
         self.job = StreamSource(dut, engine.job, pause=pause)
         self.faults = Watch(dut, engine.fault)
         self.cycles = dict.fromkeys(Activity, 0)
         self.finished = 0
+        self.whose = []
+        self.when_done = lambda context: None
         self._done = Queue()
         self._dut = dut
         self._signals = dut[engine.done.name], dut[Value.cast(engine.activity).name]
+        self._whose = dut[engine.done.name] if engine.signature.ordered else dut[engine.whose.name]
         cocotb.start_soon(self._run())
 
     async def _run(self):
@@ -52,6 +58,8 @@ class EngineDriver:
             self.cycles[Activity(activity.value.to_unsigned())] += 1
             if done.value == 1:
                 self.finished += 1
+                self.whose.append(self._whose.value.to_unsigned())
+                self.when_done(self.whose[-1])
                 self._done.put_nowait(None)
             await RisingEdge(self._dut.clk)
 

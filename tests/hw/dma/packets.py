@@ -121,7 +121,7 @@ class MapServer:
         self._valid, self._ready = dut[request.valid.name], dut[request.ready.name]
         self._result, self._found = dut[Value.cast(result.payload).name], dut[result.valid.name]
         self._clk = dut.clk
-        self._pause = pause
+        self.pause = pause
         self.entries = {}
         self.cached = {}
         self.asked = 0
@@ -130,9 +130,9 @@ class MapServer:
     async def _run(self):
         coming = deque()
         while True:
-            ready = random.random() >= self._pause
+            ready = random.random() >= self.pause
             self._ready.value = ready
-            self._found.value = bool(coming) and random.random() >= self._pause
+            self._found.value = bool(coming) and random.random() >= self.pause
             if coming:
                 self._result.value = coming[0]
             await FallingEdge(self._clk)

@@ -13,13 +13,23 @@ from intarsia.isa.address import PAYLOAD_MAX, LogicalAddress, data_id
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.instruction import RemoteOp
-from intarsia.isa.packet import ErrorDetail, PacketKind
+from intarsia.isa.packet import ErrorDetail, PacketKind, TransactionNumber
 from intarsia.isa.transfer import RemoteDescriptor, StitchDescriptor, StitchRecord
 from intarsia.model import transfer
 from tests.hw.dma.engines import EngineDriver
 from tests.hw.dma.packets import MapServer, Packet, PacketSink, PacketSource
 
-__all__ = ["FRAGMENTS", "NODE", "OWNERS", "SIZE", "VERSION", "Bench", "extent", "refusal"]
+__all__ = [
+    "FRAGMENTS",
+    "NODE",
+    "OWNERS",
+    "SIZE",
+    "VERSION",
+    "Bench",
+    "extent",
+    "opened",
+    "refusal",
+]
 
 NODE = 2
 
@@ -35,6 +45,11 @@ RECORD_BYTES = StitchRecord.as_shape().size // 8
 def extent(row_bytes, rows, pitch):
     """Bytes from the first to the last of some rows."""
     return (rows - 1) * pitch + row_bytes
+
+
+def opened(packet):
+    """How many requests were opened before that of `packet`."""
+    return decode(TransactionNumber, packet.transaction)["count"]
 
 
 def refusal(packet, fault):

@@ -5,16 +5,16 @@ import random
 import cocotb
 import numpy as np
 import pytest
-from cocotb.triggers import RisingEdge
+from cocotb.triggers import FallingEdge, RisingEdge
 from cocotb.utils import get_sim_time
 
 from intarsia.bench import start
-from intarsia.dma.performed import SOURCES, WINDOW
+from intarsia.dma.performed import SOURCES
 from intarsia.dma.responder import Responder
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.faults import RESPONDER, FaultCode
-from intarsia.isa.packet import ErrorDetail, PacketKind, beats
+from intarsia.isa.packet import ErrorDetail, PacketKind, TransactionNumber, beats
 from intarsia.isa.registers import FenceWord
 from tests.hw.dma.packets import Packet
 from tests.hw.dma.test_responder import DATA_ID, FRAGMENT, NODE, OTHER, SIZE, Bench
@@ -25,15 +25,19 @@ PERMISSIONS = dict(read=1, write=1, accumulate=1)
 class Sums(Bench):
     """Sends sums, under numbers that the test chooses."""
 
-    def add(self, number, offset, length, *, source=OTHER, counts=True):
-        """Send sums; they are expected to be added if they count. Returns the acknowledgement."""
+    def add(self, count, offset, length, *, source=OTHER, place=0, repeated=0, counts=None):
+        """Send sums. Returns the acknowledgement.
+
+        They are expected to be added if they count: by default, where they are not repeated.
+        """
+        number = dict(place=place, count=count & 0xFFF, repeated=repeated)
+        number = encode(TransactionNumber, number)
         address = dict(data_id=DATA_ID, fragment=FRAGMENT, offset=offset, version=9)
-        number &= 0xFFFF
         payload = random.randbytes(length)
         sums = Packet(PacketKind.ACCUMULATE, length, NODE, source, number, payload=payload)
         sums.extension = encode(LogicalAddress, address)
         self.request.send(sums)
-        if counts:
+        if counts or (counts is None and not repeated):
             first = self.base + offset
             there = np.frombuffer(self.expected, "<i4", length // 4, first)
             total = there + np.frombuffer(payload, "<i4")
@@ -45,6 +49,9 @@ class Sums(Bench):
         await RisingEdge(self.dut.clk)
         self.dut.fence__payload.value = encode(FenceWord, {"node": node})
         self.dut.fence__valid.value = 1
+        await FallingEdge(self.dut.clk)
+        while self.dut.fence__ready.value != 1:
+            await FallingEdge(self.dut.clk)
         await RisingEdge(self.dut.clk)
         self.dut.fence__valid.value = 0
 
@@ -80,15 +87,17 @@ def words(low, high):
 async def adds(dut, pause):
     """Any length and place, among reads and writes of the same bytes; repeated ones not again."""
     bench = await begin(dut, pause=pause)
-    numbers = {source: random.getrandbits(16) for source in (OTHER, OTHER + 1, NODE)}
+    sources = [(source, place) for source in (OTHER, OTHER + 1, NODE) for place in (0, 5)]
+    counts = {who: random.getrandbits(12) for who in sources}
     replies = []
     for length in [4, 8, 1024, *(words(4, 200) for _ in range(40))]:
-        source = random.choice(list(numbers))
-        number = numbers[source] = numbers[source] + random.choice([1, 1, 2, 5]) & 0xFFFF
-        replies.append(bench.add(number, words(0, SIZE - length), length, source=source))
+        who = source, place = random.choice(sources)
+        counts[who] += random.choice([1, 1, 2, 5, 2048])
+        about = dict(source=source, place=place)
+        replies.append(bench.add(counts[who], words(0, SIZE - length), length, **about))
         if random.random() < 0.4:
             offset = words(0, SIZE - length)
-            replies.append(bench.add(number, offset, length, source=source, counts=False))
+            replies.append(bench.add(counts[who], offset, length, **about, repeated=1))
         if random.random() < 0.5:
             offset = random.randint(0, SIZE - 64)
             replies.append(bench.send(PacketKind.READ, offset, 64))
@@ -101,48 +110,41 @@ async def adds(dut, pause):
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
-async def remembers_the_last_sixteen(dut):
-    """In any order, across the end of numbers, for each source alone; older are refused."""
+async def knows_what_comes_again(dut):
+    """By place and source; what says that it is repeated, but has never come, is added."""
     bench = await begin(dut)
-    for last in (5, random.getrandbits(16), 0x8000):
-        await bench.fence(OTHER)
-        await bench.fence(OTHER + 1)
-        order = random.sample(range(WINDOW), WINDOW)
-        await bench.expect(bench.add(last, 0, 16))
-        other = bench.add(last + WINDOW // 2, 32, 16, source=OTHER + 1)
-        await bench.expect(other)
-        for back in order:
-            await bench.expect(bench.add(last - back, 64, 8, counts=back != 0))
-        for back in order:
-            await bench.expect(bench.add(last - back, 64, 8, counts=False))
-        old = bench.add(last - WINDOW, 0, 16, counts=False)
-        await bench.refused(old, FaultCode.TRANSACTION)
-        # It moves on; what it leaves behind is forgotten.
-        await bench.expect(bench.add(last + 3, 0, 16))
-        await bench.expect(bench.add(last + 3, 0, 16, counts=False))
-        await bench.expect(bench.add(last + 2, 0, 16))
-        await bench.expect(bench.add(last + 3 - WINDOW + 1, 0, 16, counts=False))
-        await bench.refused(
-            bench.add(last + 3 - WINDOW, 0, 16, counts=False), FaultCode.TRANSACTION
-        )
-        await bench.expect(bench.add(last + 300, 0, 16))
-        await bench.expect(bench.add(last + 299, 0, 16))
-    assert {fault["code"] for fault in bench.faults.seen} == {FaultCode.TRANSACTION}
-    assert {fault["engine"] for fault in bench.faults.seen} == {RESPONDER}
+    places = range(8)
+    for count in (5, 6, 0xFFF, 0):
+        order = random.sample(places, len(places))
+        for place in order:
+            await bench.expect(bench.add(count, 4 * place, 16, place=place))
+        for place in order:
+            again = bench.add(count, 64, 8, place=place, repeated=1)
+            other = dict(source=OTHER + 1, place=place, repeated=1)
+            first = bench.add(count, 64, 8, **other, counts=True)
+            await bench.expect(again, first, bench.add(count, 64, 8, **other))
+    # Not what was performed before that: it would be answered by now.
+    await bench.expect(bench.add(0xFFF, 0, 16, repeated=1, counts=True))
+    # Numbers come again, after long; what is sent for the first time is always added.
+    await bench.expect(bench.add(0xFFF, 0, 16), bench.add(0xFFF, 0, 16, repeated=1))
+    assert not bench.faults.seen
 
 
 @cocotb.test(timeout_time=500, timeout_unit="us")
 async def forgets_who_is_fenced(dut):
     """Whoever begins anew may use its numbers again; nobody else."""
     bench = await begin(dut)
-    for source in (OTHER, OTHER + 1):
-        await bench.expect(bench.add(1000, 0, 16, source=source))
+    other = OTHER + 1
+    for source in (OTHER, other):
+        for place in range(8):
+            await bench.expect(bench.add(1000, 0, 16, source=source, place=place))
     await bench.fence(OTHER)
-    await bench.expect(bench.add(1, 0, 16))
-    await bench.expect(bench.add(1000, 0, 16, source=OTHER + 1, counts=False))
-    await bench.expect(bench.add(1000, 16, 16))
+    for place in range(8):
+        about = dict(place=place, repeated=1)
+        await bench.expect(bench.add(1000, 16, 16, **about, counts=True))
+        await bench.expect(bench.add(1000, 0, 16, **about, source=other))
     # Nodes are told apart by their lower bits.
-    await bench.expect(bench.add(1000, 0, 16, source=OTHER + SOURCES, counts=False))
+    await bench.expect(bench.add(1000, 0, 16, source=other + SOURCES, repeated=1))
 
 
 @cocotb.test(timeout_time=500, timeout_unit="us")
@@ -158,11 +160,11 @@ async def refuses(dut):
     ):
         bench.enter(permissions=PERMISSIONS)
         bench.enter(**dict(permissions=PERMISSIONS) | case)
-        await bench.refused(bench.add(7, 0, 16, counts=False), code)
+        await bench.refused(bench.add(7, 0, 16, repeated=1), code)
     bench.enter(permissions=PERMISSIONS)
     for offset, length in ((2, 16), (0, 6), (1, 7)):
-        await bench.refused(bench.add(7, offset, length, counts=False), FaultCode.BOUNDS)
-    await bench.expect(bench.add(7, 0, 16))
+        await bench.refused(bench.add(7, offset, length, repeated=1), FaultCode.BOUNDS)
+    await bench.expect(bench.add(7, 0, 16, repeated=1, counts=True))
 
 
 @cocotb.test(timeout_time=500, timeout_unit="us")

@@ -47,7 +47,7 @@ class FarNode(wiring.Component):
         self.latency = latency
         lanes = LARGE.lanes
         super().__init__({
-            "engine": Out(Engine(RemoteDescriptor)),
+            "engine": Out(Engine(RemoteDescriptor, ordered=False)),
             **{f"{end}_lookup": Out(Lookup()) for end in ("near", "far")},
             **{f"{end}_read": Out(MemoryRead(lanes)) for end in ("near", "far")},
             **{f"{end}_write": Out(MemoryWrite(lanes)) for end in ("near", "far")},

@@ -36,7 +36,7 @@ class Node(wiring.Component):
         packet = stream.Signature(PacketBeat(config.link_bytes))
         super().__init__({
             "local": Out(Engine(LocalDescriptor)),
-            "remote": Out(Engine(RemoteDescriptor)),
+            "remote": Out(Engine(RemoteDescriptor, ordered=False)),
             "fault": Out(Responder(config=config).fault.signature),
             "node": In(NODE),
             "tick": In(1),

@@ -7,7 +7,7 @@ from amaranth.hdl import Shape
 from amaranth.lib import enum
 
 from intarsia.isa.document import MODULES, layouts
-from intarsia.isa.fragment import FRAGMENT_FORMAT
+from intarsia.isa.fragment import CHECKED_MAX, CHECKED_UNIT, FRAGMENT_FORMAT
 from intarsia.isa.instruction import PROGRAM_FORMAT, TOKEN_MAX, TOKENS, UNIT
 from intarsia.isa.opcodes import INSTRUCTIONS
 from intarsia.isa.packet import CREDIT_UNIT, EXTENSION_BYTES, HEADER_BYTES, LINK_FORMAT
@@ -209,7 +209,8 @@ LAYOUTS = {
         "checksum": (160, 32),
         "replica_base": (192, 32),
         "replica": (224, 16),
-        "reserved": (240, 16),
+        "checked": (240, 1),
+        "reserved": (241, 15),
     },
     "PacketHeader": {
         "destination": (0, 16),
@@ -224,6 +225,11 @@ LAYOUTS = {
         "credits": (114, 6),
         "epoch": (120, 4),
         "link_format": (124, 4),
+    },
+    "TransactionNumber": {
+        "place": (0, 3),
+        "count": (3, 12),
+        "repeated": (15, 1),
     },
     "ErrorDetail": {
         "data_id": (0, 40),
@@ -309,6 +315,7 @@ SIZES = {
     "Permissions": 4,
     "FragmentEntry": 256,
     "PacketHeader": 128,
+    "TransactionNumber": 16,
     "ErrorDetail": 96,
     "SyncPoint": 96,
     "ConfigWord": 32,
@@ -486,6 +493,7 @@ ENUMS = {
             "SYNC": 15,
             "WATCHDOG": 16,
             "NODE_DEAD": 17,
+            "CHECKSUM": 18,
             "HOME_FULL": 19,
         },
     ),
@@ -580,7 +588,8 @@ def test_instructions_are_stable():
 
 
 def test_constants_are_stable():
-    assert (PROGRAM_FORMAT, FRAGMENT_FORMAT, LINK_FORMAT) == (1, 2, 2)
+    assert (PROGRAM_FORMAT, FRAGMENT_FORMAT, LINK_FORMAT) == (1, 3, 2)
+    assert (CHECKED_MAX, CHECKED_UNIT) == (1024, 16)
     assert (UNIT, TOKENS, TOKEN_MAX) == (16, 32, 255)
     assert (HEADER_BYTES, EXTENSION_BYTES, CREDIT_UNIT) == (16, 12, 8)
     assert IDENTITY.to_bytes(4, "little") == b"INT1"

@@ -55,7 +55,10 @@ def _leaves(handle):
 
 
 class MockEngine:
-    """Accepts up to `depth` jobs, and does one at a time, in a random number of cycles."""
+    """Accepts up to `depth` jobs, and does one at a time, in a random number of cycles.
+
+    They are done in order; if its port is not ordered, those of each context are.
+    """
 
     def __init__(self, dut, bench, stream, port):
         self.bench = bench
@@ -68,6 +71,9 @@ class MockEngine:
             "done": port.done.name,
             "activity": Value.cast(port.activity).name,
         }
+        self.ordered = port.signature.ordered
+        if not self.ordered:
+            self.names["whose"] = port.whose.name
         self.pins = {key: dut[name] for key, name in self.names.items()}
         self.fault_valid = dut[port.fault.valid.name]
         self.fault_payload = dut[Value.cast(port.fault.payload).name]
@@ -81,6 +87,7 @@ class MockEngine:
         self.ready = False
         self.offered = False
         self.finishing = False
+        self.next = 0
 
     def drive(self):
         """Pins of the cycle that begins."""
@@ -92,13 +99,17 @@ class MockEngine:
         self.ready = len(self.jobs) < self.depth and random.random() >= self.pause
         activity = self.activity if self.jobs else Activity.IDLE
         self.pins["done"].value = self.finishing
+        if self.finishing and not self.ordered:
+            self.next = self.jobs.index(random.choice(self.jobs))
+            self.pins["whose"].value = self.jobs[self.next]
         self.pins["activity"].value = activity.value
         self.pins["ready"].value = self.ready
 
     def observe(self):
         """What happens in the cycle."""
         if self.finishing:
-            context = self.jobs.popleft()
+            context = self.jobs[self.next]
+            del self.jobs[self.next]
             self.bench.record("done", self.stream, context)
         valid = self.pins["valid"].value == 1
         if valid and not self.offered:

@@ -237,8 +237,7 @@ Packet Endpoint::answer(const Packet& request, uint64_t now) {
     }
     if (request.kind == PacketKind::WRITE)
         std::copy(request.payload.begin(), request.payload.end(), at);
-    else if (performed_.judge(request.source, request.transaction) == Performed::NEW) {
-        performed_.record(request.source, request.transaction);
+    else if (!performed_.repeated(request.source, request.transaction)) {
         for (size_t sum = 0; sum < request.length; sum += sizeof(uint32_t)) {
             uint32_t there, more;
             std::memcpy(&there, &at[static_cast<std::ptrdiff_t>(sum)], sizeof there);
@@ -271,8 +270,6 @@ FaultCode Endpoint::judge(const Packet& request) const {
     if (offset + request.length > region.size) return FaultCode::BOUNDS;
     if (!sums) return FaultCode::NONE;
     if ((offset | request.length) % sizeof(uint32_t)) return FaultCode::BOUNDS;
-    if (performed_.judge(request.source, request.transaction) == Performed::OUTDATED)
-        return FaultCode::TRANSACTION;
     return FaultCode::NONE;
 }
 

@@ -1,0 +1,137 @@
+"""Claims about the queues of the DMA engine, which share nothing but grants of the memory."""
+
+from dataclasses import replace
+
+from amaranth import Cat, Const, Mux, Signal
+from amaranth.hdl import Assert, Assume
+
+from intarsia.dma.local import LocalQueue
+from intarsia.dma.remote import RemoteQueue
+from intarsia.isa.config import config
+from intarsia.isa.instruction import LocalOp, RemoteOp
+from intarsia.isa.packet import PacketKind
+from intarsia.memory.arbiter import RoundRobin
+from tests.formal.proof import Proof
+
+SMALL = replace(config("tiny"), lanes=16, link_bytes=16)
+
+#: Cycles that a job of one vector may take: for the local queue, which may lose every other grant;
+#: and for the remote one, whose far side answers at once.
+LOCAL_CYCLES, REMOTE_CYCLES = 8, 15
+
+
+class _Queues(Proof):
+    """Both queues, and a memory that grants one read and one write a cycle, in turn."""
+
+    def build(self, m):
+        """Returns the queues; what comes from the memory is anything."""
+        m.submodules.local = local = LocalQueue(config=SMALL)
+        m.submodules.remote = remote = RemoteQueue(config=SMALL)
+        for kind in ("read", "write"):
+            ports = [getattr(queue, kind) for queue in (local, remote)]
+            m.submodules[f"{kind}_turns"] = turns = RoundRobin(clients=len(ports))
+            m.d.comb += turns.requests.eq(Cat(port.request.valid for port in ports))
+            for n, port in enumerate(ports):
+                m.d.comb += port.request.ready.eq(turns.grants[n])
+                if kind == "read":
+                    asked = Signal(2, name=f"asked{n}")
+                    granted = port.request.valid & port.request.ready
+                    m.d.sync += asked.eq(Cat(granted, asked))
+                    m.d.comb += [
+                        port.data.valid.eq(asked[1]),
+                        port.data.p.bytes.eq(self.anything(8 * SMALL.lanes, f"bytes{n}")),
+                    ]
+        return local, remote
+
+    def send(self, m, engine, opcode, **fields):
+        """Gives one job to an engine, when it likes; returns cycles from then on until it is done."""
+        begun, over = Signal(), Signal()
+        age = Signal(5)
+        m.d.comb += [
+            engine.job.valid.eq(~begun & self.anything(1, "begins")),
+            engine.job.p.opcode.eq(opcode),
+            *(engine.job.p.descriptor[name].eq(value) for name, value in fields.items()),
+        ]
+        with m.If(engine.job.valid & engine.job.ready):
+            m.d.sync += begun.eq(1)
+        with m.Elif(begun & ~over):
+            m.d.sync += [age.eq(age + 1), over.eq(engine.done)]
+        return age
+
+
+class LocalWaitsForNoRemote(_Queues):
+    """A local job takes few cycles, whatever the remote queue does, and the nodes that it asks."""
+
+    depth = 13
+
+    def describe(self, m):
+        local, remote = self.build(m)
+        rows = dict(row_bytes=4, rows=1, source_pitch=0, destination_pitch=0)
+        age = self.send(m, local.engine, LocalOp.COPY.value, **rows)
+        for port, names in (
+            (remote.engine.job, ("valid", "payload")),
+            (remote.lookup.request, ("ready",)),
+            (remote.lookup.result, ("valid", "payload")),
+            (remote.request, ("ready",)),
+            (remote.reply, ("valid", "payload")),
+        ):
+            for name in names:
+                signal = getattr(port, name)
+                free = self.anything(len(Cat(signal)), f"any{len(self.free)}")
+                m.d.comb += Cat(signal).eq(free)
+        m.d.comb += Assert(age <= LOCAL_CYCLES)
+
+
+class RemoteWaitsForNoLocal(_Queues):
+    """A remote job takes few cycles, whatever the local queue has to do, as long as nodes answer."""
+
+    depth = 34
+
+    def describe(self, m):
+        local, remote = self.build(m)
+        job = local.engine.job
+        work = self.anything(job.payload.shape(), "work")
+        m.d.comb += [
+            job.valid.eq(self.anything(1, "works")),
+            job.p.eq(work),
+            # Nodes may be asked for once none is taken for dead.
+            Assume(~remote.engine.job.valid | remote.engine.job.ready),
+        ]
+        rows = dict(row_bytes=4, rows=1, remote_pitch=4, local_pitch=4)
+        age = self.send(m, remote.engine, RemoteOp.READ.value, **rows)
+        started = Signal(range(20))
+        with m.If(started != 18):
+            m.d.sync += started.eq(started + 1)
+            m.d.comb += Assume(~remote.engine.job.valid)
+
+        # The far side: a look-up hits, a request is taken, and answered by a head and a beat.
+        looked, asked, step = Signal(), Signal(), Signal(2)
+        entry = remote.lookup.result.p
+        m.d.sync += looked.eq(remote.lookup.request.valid)
+        m.d.comb += [
+            remote.lookup.request.ready.eq(1),
+            remote.lookup.result.valid.eq(looked),
+            entry.hit.eq(1),
+            entry.size.eq(64),
+            entry.permissions.read.eq(1),
+            entry.node.eq(Const(1, 16)),
+            entry.replica.eq(Const(1, 16)),
+            remote.request.ready.eq(1),
+        ]
+        with m.If(remote.request.valid & remote.request.p.last):
+            m.d.sync += asked.eq(1)
+        header = dict(kind=PacketKind.READ_REPLY.value, length=4, source=1)
+        with m.If(asked & (step != 2) & remote.reply.ready):
+            m.d.sync += step.eq(step + 1)
+        m.d.comb += [
+            remote.reply.valid.eq(asked & (step != 2)),
+            remote.reply.p.first.eq(step == 0),
+            remote.reply.p.last.eq(step == 1),
+            remote.reply.p.data.eq(Mux(step == 0, _header(**header), 0)),
+            Assert(age <= REMOTE_CYCLES),
+        ]
+
+
+def _header(*, kind, length, source):
+    """The bits of a header."""
+    return kind << 16 | length << 21 | source << 32
