@@ -290,7 +290,9 @@ def _blocks(config):
         "sequencer": Sequencer(config=config, faults=4 + config.link_ports),
     }
     reads, writes = _clients(blocks)
-    blocks["memory"] = Memory(config=config, readers=len(reads), writers=len(writes))
+    blocks["memory"] = Memory(
+        config=config, readers=len(reads), writers=len(writes), spread=int(config.packs)
+    )
     return blocks
 
 

@@ -31,10 +31,22 @@ class ReadRequest(data.StructLayout):
 
     ``mask`` has a bit per byte that will be used; only those are checked for parity. Bytes beyond
     the end of the macro-bank that ``address`` lies in wrap around to its start.
+
+    Parameters
+    ----------
+    lanes : int
+    spread : bool
+        Byte n is the one ``far[n] * apart`` bytes further on, ``apart`` being a multiple of
+        `lanes`. So bytes of up to four rows are one access.
     """
 
-    def __init__(self, lanes):
-        super().__init__({"address": LOCAL, "mask": lanes, "context": CONTEXT})
+    def __init__(self, lanes, *, spread=False):
+        super().__init__({
+            "address": LOCAL,
+            "mask": lanes,
+            "context": CONTEXT,
+            **({"far": data.ArrayLayout(2, lanes), "apart": LOCAL} if spread else {}),
+        })
 
 
 class ReadData(data.StructLayout):
@@ -61,24 +73,34 @@ class MemoryRead(wiring.Signature):
     Data come exactly two cycles after the request was accepted (accepted in cycle t, valid in cycle
     t + 2), in order, and must be taken: a client asks only for what it has room for.
 
+    Parameters
+    ----------
+    lanes : int
+    spread : bool
+        As in `ReadRequest`.
+
     Members
     -------
-    request : Out(stream.Signature(ReadRequest(lanes)))
+    request : Out(stream.Signature(ReadRequest(lanes, spread=spread)))
     data : In(stream.Signature(ReadData(lanes), always_ready=True))
     """
 
-    def __init__(self, lanes):
+    def __init__(self, lanes, *, spread=False):
         self.lanes = lanes
+        self.spread = spread
         super().__init__({
-            "request": Out(stream.Signature(ReadRequest(lanes))),
+            "request": Out(stream.Signature(ReadRequest(lanes, spread=spread))),
             "data": In(stream.Signature(ReadData(lanes), always_ready=True)),
         })
 
     def __eq__(self, other):
-        return isinstance(other, MemoryRead) and self.lanes == other.lanes
+        return isinstance(other, MemoryRead) and (self.lanes, self.spread) == (
+            other.lanes,
+            other.spread,
+        )
 
     def __repr__(self):
-        return f"MemoryRead({self.lanes})"
+        return f"MemoryRead({self.lanes}, spread={self.spread})"
 
 
 class MemoryWrite(wiring.Signature):

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from intarsia.isa.kernel import WINDOW, ConvDescriptor
+from intarsia.isa.kernel import PACKED_ROWS, PACKED_RUN, WINDOW, ConvDescriptor
 from intarsia.isa.numerics import Rounding
 
 __all__ = ["DescriptorCheck"]
@@ -18,7 +18,7 @@ RESERVED = ("reserved", "reserved1")
 
 
 class DescriptorCheck(wiring.Component):
-    """Looks for fields that are zero, reserved, unknown, or do not go with ``sliding``.
+    """Looks for fields that are zero, reserved, unknown, or don't go with ``sliding`` or ``packed``.
 
     Parameters
     ----------
@@ -39,6 +39,7 @@ class DescriptorCheck(wiring.Component):
 
     def __init__(self, *, config):
         self._line_pixels = config.line_pixels
+        self._lanes = config.lanes if config.packs else None
         super().__init__()
 
     def elaborate(self, platform):
@@ -52,6 +53,9 @@ class DescriptorCheck(wiring.Component):
             wrong |= self._wrong_window(wrong)
         else:
             wrong["sliding"] = job.sliding
+        wrong["packed"] = job.packed
+        if self._lanes:
+            wrong |= self._wrong_packing(wrong)
         wrong["rounding"] = ~Value.cast(job.rounding).matches(*(mode.value for mode in Rounding))
 
         offsets = {name: field.offset for name, field in ConvDescriptor.as_shape()}
@@ -79,3 +83,16 @@ class DescriptorCheck(wiring.Component):
             "pad_left": job.pad_left > reach,
         }
         return {name: wrong.get(name, 0) | job.sliding & found[name] for name in found}
+
+    def _wrong_packing(self, wrong):
+        """The same, for ``packed``."""
+        job, lanes = self.descriptor, self._lanes
+        few = (job.run << ceil_log2(PACKED_ROWS) < lanes) & (job.row_taps > PACKED_ROWS)
+        unaligned = (job.tap_row_step - job.run)[: ceil_log2(lanes)].any()
+        found = {
+            "x_taps": job.x_taps != 1,
+            "run": (job.run > PACKED_RUN) | few,
+            "tap_row_step": unaligned,
+        }
+        found = {name: wrong.get(name, 0) | job.packed & found[name] for name in found}
+        return found | {"packed": job.packed & (job.diagonal | job.sliding)}

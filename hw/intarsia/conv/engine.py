@@ -42,7 +42,7 @@ class ConvEngine(wiring.Component):
     Members
     -------
     engine : Out(Engine(ConvDescriptor))
-    input_read : Out(MemoryRead(lanes))
+    input_read : Out(MemoryRead(lanes, spread=…))
     weight_read : Out(MemoryRead(lanes))
         For weights and channel records.
     output_write : Out(MemoryWrite(lanes))
@@ -59,7 +59,7 @@ class ConvEngine(wiring.Component):
         self._drain = Drain(config=config)
         super().__init__({
             "engine": Out(Engine(ConvDescriptor)),
-            "input_read": Out(MemoryRead(config.lanes)),
+            "input_read": Out(MemoryRead(config.lanes, spread=config.packs)),
             "weight_read": Out(MemoryRead(config.lanes)),
             "output_write": Out(MemoryWrite(config.lanes)),
         })

@@ -45,7 +45,9 @@ class Feeder(wiring.Component):
     context : In(CONTEXT)
         Must be held while there are beats.
     i : In(stream.Signature(Beat(config)))
-    read : Out(MemoryRead(lanes))
+    apart : In(LOCAL)
+        Bytes that ``far`` counts. Must be held while there are beats. There if beats have ``far``.
+    read : Out(MemoryRead(lanes, spread=…))
     o : Out(stream.Signature(Vector(config)))
     busy : Out(1)
         Vectors are on their way, or wait to be accepted.
@@ -56,11 +58,13 @@ class Feeder(wiring.Component):
     def __init__(self, *, config):
         self._lanes = lanes = config.lanes
         self._slides = bool(config.line_pixels)
+        self._packs = config.packs
         super().__init__({
             "zero_point": In(signed(8)),
             "context": In(CONTEXT),
             "i": In(stream.Signature(Beat(config))),
-            "read": Out(MemoryRead(lanes)),
+            "read": Out(MemoryRead(lanes, spread=config.packs)),
+            **({"apart": In(LOCAL)} if config.packs else {}),
             "o": Out(stream.Signature(Vector(config))),
             "busy": Out(1),
             "damaged": Out(stream.Signature(LOCAL, always_ready=True)),
@@ -71,6 +75,8 @@ class Feeder(wiring.Component):
         beat = self.i.p
         read = self.read
 
+        if self._packs:
+            m.d.comb += [read.request.p.far.eq(beat.far), read.request.p.apart.eq(self.apart)]
         m.submodules.vectors = vectors = SyncFIFO(width=self.o.p.shape().size, depth=DEPTH)
         room = Signal(range(DEPTH + 1), init=DEPTH)
         issue, taken = Signal(), Signal()

@@ -29,11 +29,11 @@ class InputPath(wiring.Component):
         Must be held while there are passes, or ``busy``.
     context : In(CONTEXT)
         Held as long.
-    i : In(stream.Signature(Pass(bank_bytes)))
+    i : In(stream.Signature(Pass(config)))
     resume : Out(stream.Signature(Walk(bank_bytes), always_ready=True))
         The pixel that follows a pass that is ``first``, unless it reaches the end of the map, or
         the job is ``sliding``.
-    read : Out(MemoryRead(lanes))
+    read : Out(MemoryRead(lanes, spread=…))
     o : Out(stream.Signature(Vector(config)))
     windows : Out(data.ArrayLayout(data.ArrayLayout(signed(8), TAPS), columns))
         With ``o``, if the job is ``sliding``: what the first `TAPS` lanes see, by column. There
@@ -49,9 +49,9 @@ class InputPath(wiring.Component):
         super().__init__({
             "descriptor": In(ConvDescriptor),
             "context": In(CONTEXT),
-            "i": In(stream.Signature(Pass(config.bank_bytes))),
+            "i": In(stream.Signature(Pass(config))),
             "resume": Out(stream.Signature(Walk(config.bank_bytes), always_ready=True)),
-            "read": Out(MemoryRead(config.lanes)),
+            "read": Out(MemoryRead(config.lanes, spread=config.packs)),
             "o": Out(stream.Signature(Vector(config))),
             "busy": Out(1),
             "damaged": Out(stream.Signature(LOCAL, always_ready=True)),
@@ -79,6 +79,8 @@ class InputPath(wiring.Component):
             self.damaged.valid.eq(feeder.damaged.valid),
             self.damaged.p.eq(feeder.damaged.p),
         ]
+        if self._config.packs:
+            m.d.comb += feeder.apart.eq(job.tap_row_step - job.run)
         if not self._config.line_pixels:
             connect(m, flipped(self.i), walker.i)
             connect(m, walker.resume, flipped(self.resume))

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from intarsia.conv.packing import PackedChunks, PackedLane
 from intarsia.isa.kernel import ConvDescriptor
 
 __all__ = ["Pass", "PassGenerator", "Walk", "WeightSet"]
@@ -40,9 +41,11 @@ class Walk(data.StructLayout):
 class Pass(data.StructLayout):
     """One chunk of the window, over one block of pixels."""
 
-    def __init__(self, bank_bytes):
+    def __init__(self, config):
+        lanes = {"lanes": data.ArrayLayout(PackedLane, config.lanes)} if config.packs else {}
         super().__init__({
-            "start": Walk(bank_bytes),
+            "start": Walk(config.bank_bytes),
+            **lanes,
             "fresh": 1,  # first pass of a block of output channels
             "first": 1,  # first chunk of the window: no sum exists yet
             "final": 1,  # last chunk of the window: sums are complete
@@ -82,7 +85,7 @@ class PassGenerator(wiring.Component):
     resume : In(stream.Signature(Walk(bank_bytes), always_ready=True))
         The pixel that follows a pass that is ``first``, unless it reaches the end of the map. Of
         jobs that are ``sliding``, nobody says it, and nobody needs to know.
-    o : Out(stream.Signature(Pass(bank_bytes)))
+    o : Out(stream.Signature(Pass(config)))
     weights : Out(stream.Signature(WeightSet(config)))
     """
 
@@ -94,7 +97,7 @@ class PassGenerator(wiring.Component):
             "start": In(1),
             "busy": Out(1),
             "resume": In(stream.Signature(walk, always_ready=True)),
-            "o": Out(stream.Signature(Pass(config.bank_bytes))),
+            "o": Out(stream.Signature(Pass(config))),
             "weights": Out(stream.Signature(WeightSet(config))),
         })
 
@@ -106,6 +109,7 @@ class PassGenerator(wiring.Component):
         m.submodules.chunks = chunks = _Chunks(config=config)
         m.submodules.pixels = pixels = _PixelCount(block=config.accumulators)
         m.d.comb += [chunks.descriptor.eq(job), pixels.descriptor.eq(job)]
+        chunk = self._chunk(m, chunks)
 
         # First pixel of the block of pixels, and of the whole map, for the chunk (0, 0, 0).
         walk = Signal.like(self.resume.p)
@@ -179,7 +183,7 @@ class PassGenerator(wiring.Component):
                 m.d.sync += [walk.eq(origin), fresh.eq(1), weight_address.eq(weight_start)]
                 m.next = "PASS"
 
-            with m.State("PASS"), m.If(free):
+            with m.State("PASS"), m.If(free & chunk.ready):
                 m.d.comb += [chunks.advance.eq(1), offer_weights.eq(~weights_offered)]
                 start = self.o.p.start
                 m.d.sync += [
@@ -187,16 +191,18 @@ class PassGenerator(wiring.Component):
                     weights_offered.eq(0),
                     fresh.eq(0),
                     self.o.p.fresh.eq(fresh),
-                    self.o.p.first.eq(chunks.first),
-                    self.o.p.final.eq(chunks.final),
+                    self.o.p.first.eq(chunk.first),
+                    self.o.p.final.eq(chunk.final),
                     start.eq(walk),
-                    start.address.eq(walk.address + chunks.distance),
-                    start.row_address.eq(walk.row_address + chunks.distance),
-                    start.position.eq(walk.position + chunks.position),
-                    start.row_position.eq(walk.row_position + chunks.position),
-                    start.y.eq(walk.y + chunks.row),
+                    start.address.eq(walk.address + chunk.distance),
+                    start.row_address.eq(walk.row_address + chunk.distance),
+                    start.position.eq(walk.position + chunk.position),
+                    start.row_position.eq(walk.row_position + chunk.position),
+                    start.y.eq(walk.y + chunk.row),
                 ]
-                with m.If(chunks.final):
+                if config.packs:
+                    m.d.sync += self.o.p.lanes.eq(chunk.lanes)
+                with m.If(chunk.final):
                     m.next = "BLOCK"
 
             with m.State("BLOCK"), m.If(pixels.counted):
@@ -227,6 +233,48 @@ class PassGenerator(wiring.Component):
                     m.next = "PASS"
 
         return m
+
+    def _chunk(self, m, chunks):
+        """The chunk that is next, whichever way the window is cut."""
+        chunk = Signal(_Chunk(self._config))
+        m.d.comb += [chunk[name].eq(chunks[name]) for name in _Chunk.CUT]
+        m.d.comb += chunk.ready.eq(1)
+        if self._config.packs:
+            job = self.descriptor
+            m.submodules.packed = packed = PackedChunks(config=self._config)
+            m.d.comb += [
+                packed.descriptor.eq(job),
+                packed.restart.eq(chunks.restart & job.packed),
+                packed.advance.eq(chunks.advance & job.packed),
+                chunk.lanes.eq(packed.lanes),
+            ]
+            with m.If(job.packed):
+                m.d.comb += [
+                    chunk.ready.eq(packed.ready),
+                    chunk.first.eq(packed.first),
+                    chunk.final.eq(packed.final),
+                    chunk.distance.eq(packed.distance),
+                    chunk.position.eq(0),
+                    chunk.row.eq(packed.row * job.dilation_y),
+                ]
+        return chunk
+
+
+class _Chunk(data.StructLayout):
+    """A chunk, and whether it is known by now."""
+
+    CUT = ("first", "final", "distance", "position", "row")
+
+    def __init__(self, config):
+        super().__init__({
+            "ready": 1,
+            "first": 1,
+            "final": 1,
+            "distance": ceil_log2(config.bank_bytes),
+            "position": POSITION,
+            "row": POSITION,
+            **({"lanes": data.ArrayLayout(PackedLane, config.lanes)} if config.packs else {}),
+        })
 
 
 class _Chunks(wiring.Component):

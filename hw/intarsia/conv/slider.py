@@ -36,7 +36,7 @@ class InputSlider(wiring.Component):
     -------
     descriptor : In(ConvDescriptor)
         Must be held while there are passes.
-    i : In(stream.Signature(Pass(bank_bytes)))
+    i : In(stream.Signature(Pass(config)))
         Where the first pixel is, is taken from passes that are ``fresh``; others go on.
     o : Out(stream.Signature(Beat(lanes)))
     busy : Out(1)
@@ -47,7 +47,7 @@ class InputSlider(wiring.Component):
         self._config = config
         super().__init__({
             "descriptor": In(ConvDescriptor),
-            "i": In(stream.Signature(Pass(config.bank_bytes))),
+            "i": In(stream.Signature(Pass(config))),
             "o": Out(stream.Signature(Beat(config))),
             "busy": Out(1),
         })
@@ -217,7 +217,7 @@ class _Seeker(wiring.Component):
     -------
     descriptor : In(ConvDescriptor)
         Must be held while ``busy``.
-    i : In(stream.Signature(Pass(bank_bytes)))
+    i : In(stream.Signature(Pass(config)))
     o : Out(stream.Signature(_Start(bank_bytes)))
     busy : Out(1)
     """
@@ -225,7 +225,7 @@ class _Seeker(wiring.Component):
     def __init__(self, *, config):
         super().__init__({
             "descriptor": In(ConvDescriptor),
-            "i": In(stream.Signature(Pass(config.bank_bytes))),
+            "i": In(stream.Signature(Pass(config))),
             "o": Out(stream.Signature(_Start(config.bank_bytes))),
             "busy": Out(1),
         })

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from intarsia.conv.passes import Pass, Walk
 from intarsia.isa.address import LOCAL
-from intarsia.isa.kernel import ConvDescriptor
+from intarsia.isa.kernel import PACKED_ROWS, PACKED_RUN, ConvDescriptor
 
 __all__ = ["Beat", "PixelWalker", "Slide"]
 
@@ -41,6 +41,8 @@ class Beat(data.StructLayout):
             "final": 1,  # of the pass, as in `Pass`
             "last": 1,  # last one of the pass
             **Slide.of(config),
+            # Rows of the window that lanes are away from that of the address.
+            **({"far": data.ArrayLayout(2, config.lanes)} if config.packs else {}),
         })
 
 
@@ -58,7 +60,7 @@ class PixelWalker(wiring.Component):
     -------
     descriptor : In(ConvDescriptor)
         Must be held while there are passes.
-    i : In(stream.Signature(Pass(bank_bytes)))
+    i : In(stream.Signature(Pass(config)))
     resume : Out(stream.Signature(Walk(bank_bytes), always_ready=True))
         The pixel that follows a pass that is ``first``, unless it reaches the end of the map.
     o : Out(stream.Signature(Beat(config)))
@@ -70,7 +72,7 @@ class PixelWalker(wiring.Component):
         self._config = config
         super().__init__({
             "descriptor": In(ConvDescriptor),
-            "i": In(stream.Signature(Pass(config.bank_bytes))),
+            "i": In(stream.Signature(Pass(config))),
             "resume": Out(stream.Signature(Walk(config.bank_bytes), always_ready=True)),
             "o": Out(stream.Signature(Beat(config))),
             "busy": Out(1),
@@ -119,12 +121,16 @@ class PixelWalker(wiring.Component):
 
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
+        if self._config.packs:
+            far = Cat(lane.far & job.packed.replicate(2) for lane in current.lanes)
+            with m.If(step):
+                m.d.sync += self.o.p.far.eq(far)
         with m.If(step):
             bank = job.input.offset[len(walk.address) :]
             m.d.sync += [
                 self.o.valid.eq(1),
                 self.o.p.address.eq(Cat(walk.address, bank)),
-                self.o.p.mask.eq(self._stored_lanes(m, walk)),
+                self.o.p.mask.eq(self._stored_lanes(m, current)),
                 self.o.p.first.eq(current.first),
                 self.o.p.final.eq(current.final),
                 self.o.p.last.eq(last),
@@ -138,9 +144,9 @@ class PixelWalker(wiring.Component):
 
         return m
 
-    def _stored_lanes(self, m, walk):
+    def _stored_lanes(self, m, current):
         """Mask of the lanes that are bytes of a stored row: begin, begin + 1, … end - 1."""
-        job, lanes = self.descriptor, self._config.lanes
+        job, lanes, walk = self.descriptor, self._config.lanes, current.start
         begin = Signal(range(lanes + 1))
         end = Signal(range(lanes + 1))
         left = Signal(signed(len(walk.position) + 1))
@@ -156,4 +162,27 @@ class PixelWalker(wiring.Component):
         with m.If(row_stored & (left > 0)):
             m.d.comb += end.eq(Mux(left >= lanes, lanes, left))
         m.d.comb += mask.eq(Cat((lane >= begin) & (lane < end) for lane in range(lanes)))
+        if self._config.packs:
+            with m.If(job.packed):
+                m.d.comb += mask.eq(self._packed_lanes(m, current))
         return mask
+
+    def _packed_lanes(self, m, current):
+        """The same, where lanes are bytes of several rows; positions are those of the window."""
+        job, walk = self.descriptor, current.start
+        begin = Signal(range(PACKED_RUN + 2))
+        end = Signal(range(PACKED_RUN + 2))
+        left = Signal(signed(len(walk.position) + 1))
+        rows = Signal(PACKED_ROWS)
+        m.d.comb += left.eq(job.row_bytes - walk.position)
+        with m.If(walk.position < 0):
+            m.d.comb += begin.eq(Mux(walk.position < -PACKED_RUN, PACKED_RUN + 1, -walk.position))
+        with m.If(left > 0):
+            m.d.comb += end.eq(Mux(left > PACKED_RUN, PACKED_RUN + 1, left))
+        for far in range(PACKED_ROWS):
+            y = walk.y + far * job.dilation_y
+            m.d.comb += rows[far].eq((y >= 0) & (y < job.in_height))
+        return Cat(
+            lane.used & (lane.offset >= begin) & (lane.offset < end) & rows.bit_select(lane.far, 1)
+            for lane in current.lanes
+        )

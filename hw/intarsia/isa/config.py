@@ -26,6 +26,8 @@ class ChipConfig:
     line_pixels : int
         Pixels of a row that the line buffers of the convolution engine hold, for depthwise windows
         that slide. A power of two, or 0 where there are none. Takes at least 9 lanes.
+    packs : bool
+        Whether vectors of the convolution engine may consist of bytes of several rows of a window.
     requant_lanes : int
         Values requantized per cycle, in the convolution engine and in the vector engine each.
     link_ports : int
@@ -46,6 +48,7 @@ class ChipConfig:
     macro_banks: int
     accumulators: int
     line_pixels: int
+    packs: bool
     requant_lanes: int
     link_ports: int
     link_bytes: int
@@ -76,6 +79,7 @@ CONFIGS = {
             macro_banks=4,
             accumulators=64,
             line_pixels=0,
+            packs=True,
             requant_lanes=1,
             link_ports=2,
             link_bytes=4,
@@ -92,6 +96,7 @@ CONFIGS = {
             macro_banks=4,
             accumulators=256,
             line_pixels=0,
+            packs=False,
             requant_lanes=2,
             link_ports=2,
             link_bytes=4,
@@ -108,6 +113,7 @@ CONFIGS = {
             macro_banks=8,
             accumulators=256,
             line_pixels=256,
+            packs=True,
             requant_lanes=16,
             link_ports=4,
             link_bytes=16,

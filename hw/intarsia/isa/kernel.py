@@ -18,6 +18,12 @@ the run; chunks are in the order ky, kx, c. The last block has only the columns 
 ``diagonal``, column n sees lane n alone, weights are ``[block][chunk][lane]`` (always whole
 vectors), and block b adds ``b * columns`` to addresses and byte positions: a depthwise convolution.
 
+With ``packed``, chunks run over all rows of the window: byte b of the window, counted over its rows
+of ``run`` bytes each, is in lane ``b % lanes`` of chunk ``b // lanes``, and there are
+``ceil(row_taps * run / lanes)`` of them. For windows without horizontal dilation (x_taps = 1),
+where rows of the window are as far apart in memory as in the vectors, modulo `lanes`: then all
+bytes of a vector lie in different banks. A vector may have bytes of up to `PACKED_ROWS` rows.
+
 ``sliding`` is for the same convolutions as ``diagonal``, where the window has at most `WINDOW` rows
 and columns, nothing is dilated, ``tap_step`` is the size of a pixel, and the chip has line buffers.
 The chunk of an output pixel is then the whole window, of which each column sees that of its own
@@ -34,7 +40,13 @@ from amaranth.lib import data
 from intarsia.isa.address import Operand
 from intarsia.isa.numerics import Rounding
 
-__all__ = ["WINDOW", "ConvDescriptor"]
+__all__ = ["PACKED_ROWS", "PACKED_RUN", "WINDOW", "ConvDescriptor"]
+
+#: Rows of the window that a vector may have bytes of, with `ConvDescriptor.packed`.
+PACKED_ROWS = 4
+
+#: Bytes of the longest row of a window that is `packed`.
+PACKED_RUN = 255
 
 #: Rows and columns of the largest window with `ConvDescriptor.sliding`.
 WINDOW = 3
@@ -112,7 +124,10 @@ class ConvDescriptor(data.Struct):
     sliding: 1
     """Depthwise: column n sees the window of channel n."""
 
-    reserved: 2
+    packed: 1
+    """Rows of the window follow one another in vectors."""
+
+    reserved: 1
     """Must be zero."""
 
     pad_left: signed(24)

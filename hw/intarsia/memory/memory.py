@@ -29,20 +29,23 @@ class Memory(wiring.Component):
     config : ChipConfig
     readers, writers : int
         Number of clients.
+    spread : int
+        So many of the readers, the first ones, may ask for vectors of bytes that are far apart.
 
     Members
     -------
-    read0, read1, … : In(MemoryRead(lanes))
+    read0, read1, … : In(MemoryRead(lanes, spread=…))
     write0, write1, … : In(MemoryWrite(lanes))
     """
 
-    def __init__(self, *, config, readers, writers):
+    def __init__(self, *, config, readers, writers, spread=0):
         for name, count in (("Readers", readers), ("Writers", writers)):
             if not isinstance(count, int) or count <= 0:
                 raise TypeError(f"{name} must be a positive integer, not {count!r}")
         self.config = config
+        self._spread = spread
         super().__init__({
-            **{f"read{n}": In(MemoryRead(config.lanes)) for n in range(readers)},
+            **{f"read{n}": In(MemoryRead(config.lanes, spread=n < spread)) for n in range(readers)},
             **{f"write{n}": In(MemoryWrite(config.lanes)) for n in range(writers)},
         })
         self._reads = [getattr(self, f"read{n}") for n in range(readers)]
@@ -55,7 +58,7 @@ class Memory(wiring.Component):
 
         banks = []
         for number in range(self.config.macro_banks):
-            bank = Sram(lanes=lanes, rows=rows)
+            bank = Sram(lanes=lanes, rows=rows, spread=bool(self._spread))
             m.submodules[f"bank{number}"] = bank
             banks.append(bank)
 
@@ -123,6 +126,10 @@ class Memory(wiring.Component):
             places.append((offset, row))
 
         granted = [Const(0)] * len(clients)
+        spread = [
+            self._rows_apart(m, port, offset)
+            for port, (offset, _) in zip(self._reads[: self._spread], places, strict=False)
+        ]
         found = []
         for number, bank in enumerate(banks):
             grants = self._arbitrate(m, "read", number, clients)
@@ -132,6 +139,9 @@ class Memory(wiring.Component):
                     granted[n] = granted[n] | grants[n]
                     with m.Case(1 << n):
                         m.d.comb += [bank.read_row.eq(row), offset.eq(from_offset)]
+                        if n < self._spread:
+                            far, apart = spread[n]
+                            m.d.comb += [bank.read_far.eq(far), bank.read_apart.eq(apart)]
             m.d.comb += [
                 bank.read_enable.eq(grants.any()),
                 bank.read_next.eq((1 << offset) - 1),
@@ -141,6 +151,17 @@ class Memory(wiring.Component):
         for n, port in enumerate(self._reads):
             m.d.comb += port.request.ready.eq(granted[n])
             self._return_data(m, n, port, clients[n][1], found)
+
+    def _rows_apart(self, m, port, offset):
+        """How far on each lane reads, and of how many rows that is a multiple."""
+        lanes = self.config.lanes
+        request = port.request.p
+        far = request.far.as_value()
+        turned = Signal(2 * lanes)
+        # Byte k of the request lies in lane (offset + k) % lanes.
+        with m.If(far.any()):
+            m.d.comb += turned.eq((Cat(far, far) << (offset << 1))[2 * lanes :])
+        return turned, request.apart[exact_log2(lanes) :]
 
     def _turn(self, m, number, bank, offset):
         """The cycle after a grant: the vector in the row that macro-bank `number` has read.

@@ -28,6 +28,8 @@ class Sram(wiring.Component):
         Bytes of a row.
     rows : int
         A power of two.
+    spread : bool
+        Whether lanes may read rows that are far apart. `SRAM_ECP5` can't do that.
 
     Members
     -------
@@ -37,6 +39,9 @@ class Sram(wiring.Component):
         Row of the first byte.
     read_next, write_next : In(lanes)
         Lanes that take the row after that one (the one after the last is the first).
+    read_far : In(2 * lanes)
+        For each lane, how many times ``read_apart`` rows further on it reads. Only if `spread`.
+    read_apart : In(range(rows))
     read_bytes : Out(8 * lanes)
     read_parity : Out(lanes)
     write_enable : In(lanes)
@@ -44,13 +49,16 @@ class Sram(wiring.Component):
     write_parity : In(lanes)
     """
 
-    def __init__(self, *, lanes, rows):
+    def __init__(self, *, lanes, rows, spread):
         self.lanes = lanes
         self.rows = rows
+        self.spread = spread
         super().__init__({
             "read_enable": In(1),
             "read_row": In(range(rows)),
             "read_next": In(lanes),
+            "read_far": In(2 * lanes),
+            "read_apart": In(range(rows)),
             "read_bytes": Out(8 * lanes),
             "read_parity": Out(lanes),
             "write_enable": In(lanes),
@@ -69,6 +77,7 @@ class Sram(wiring.Component):
             "intarsia_sram",
             p_LANES=self.lanes,
             p_ROW_BITS=exact_log2(self.rows),
+            p_SPREAD=int(self.spread),
             i_clk=ClockSignal(),
             **ports,
         )

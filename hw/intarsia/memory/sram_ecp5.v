@@ -9,12 +9,15 @@
 module intarsia_sram #(
     parameter LANES = 8,
     parameter ROW_BITS = 13,
+    parameter SPREAD = 0,
     parameter RAM_BITS = ROW_BITS > 12 ? 11 : ROW_BITS - 1  // a RAM has this many bits of address
 ) (
     input  wire                clk,
     input  wire                read_enable,
     input  wire [ROW_BITS-1:0] read_row,
     input  wire [LANES-1:0]    read_next,
+    input  wire [LANES*2-1:0]  read_far,  // no lane is, here
+    input  wire [ROW_BITS-1:0] read_apart,
     output wire [LANES*8-1:0]  read_bytes,
     output wire [LANES-1:0]    read_parity,
     input  wire [LANES-1:0]    write_enable,

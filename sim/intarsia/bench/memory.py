@@ -89,9 +89,20 @@ class MemoryServer:
                 port.take(self)
             await RisingEdge(self._clk)
 
-    def read(self, address: int, mask: int, lanes: int) -> tuple[int, bool]:
-        """Vector at `address`, byte 0 lowest, and whether a byte of `mask` is damaged."""
+    def read(
+        self, address: int, mask: int, lanes: int, steps: Sequence[int] | None = None
+    ) -> tuple[int, bool]:
+        """Vector at `address`, byte 0 lowest, and whether a byte of `mask` is damaged.
+
+        Byte n is the one ``steps[n]`` bytes further on in its macro-bank.
+        """
         places = self._places(address, lanes)
+        if steps is not None:
+            base = address - address % self._bank_bytes
+            places = [
+                base + (place - base + step) % self._bank_bytes
+                for place, step in zip(places, steps, strict=True)
+            ]
         if mask + 1 == 1 << lanes and isinstance(places, range):
             whole = int.from_bytes(self.bytes[places.start : places.stop], "little")
             return whole, not self.damaged.isdisjoint(places)
@@ -176,11 +187,20 @@ class _ReadPort(_Port):
             self._shown = bits is not None
             self._data_valid.value = self._shown
 
+    def _steps(self, request: dict[str, int]) -> list[int] | None:
+        """By how many bytes each lane is further on, where some are."""
+        if not (far := request.get("far")):
+            return None
+        assert request["apart"] % self.lanes == 0, "bytes of a vector lie in the same bank"
+        return [(far >> 2 * lane & 3) * request["apart"] for lane in range(self.lanes)]
+
     def take(self, memory: MemoryServer) -> None:
         """Look at the request of this cycle."""
         bits = None
         if (request := self.accepted()) is not None:
-            vector, damaged = memory.read(request["address"], request["mask"], self.lanes)
+            vector, damaged = memory.read(
+                request["address"], request["mask"], self.lanes, self._steps(request)
+            )
             bits = vector << self._bytes_offset | damaged << self._damaged_offset
         self._coming.append(bits)
 

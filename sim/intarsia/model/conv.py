@@ -63,6 +63,8 @@ def chunks(work: data.Const, config: ChipConfig) -> int:
     """Vectors of input that one output pixel takes, per block of output channels."""
     if work.sliding:
         return 1
+    if work.packed:
+        return -(-work.row_taps * work.run // config.lanes)
     return work.row_taps * work.x_taps * -(-work.run // config.lanes)
 
 
@@ -110,7 +112,7 @@ def _rows(work: data.Const) -> tuple[np.ndarray, np.ndarray]:
 
 def _positions(work: data.Const, config: ChipConfig) -> np.ndarray:
     """Byte positions in the row: ``(out_width, x_taps, lanes of all chunks of a run)``."""
-    lanes = -(-work.run // config.lanes) * config.lanes
+    lanes = work.run if work.packed else -(-work.run // config.lanes) * config.lanes
     ox, kx, lane = np.ogrid[: work.out_width, : work.x_taps, :lanes]
     return ox * work.pixel_step - work.pad_left + kx * work.tap_step + lane
 
@@ -129,7 +131,9 @@ def _vectors(stored: np.ndarray, work: data.Const, config: ChipConfig) -> list[n
         valid = row_valid[:, None, :, None, None]
         valid = valid & ((across >= 0) & (across < work.row_bytes))[None, :, None]
         values = np.where(valid, stored[addresses], np.int8(work.zero_point))
-        vectors.append(values.reshape(work.out_height * work.out_width, -1, config.lanes))
+        windows = values.reshape(work.out_height * work.out_width, -1)
+        filled = np.pad(windows, [(0, 0), (0, -windows.shape[1] % config.lanes)])
+        vectors.append(filled.reshape(len(windows), -1, config.lanes))
     return vectors
 
 

@@ -1,16 +1,16 @@
 """Convolutions as jobs of the engine: descriptors, and what must be in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from amaranth.lib import data
 
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.kernel import WINDOW, ConvDescriptor
+from intarsia.isa.kernel import PACKED_ROWS, PACKED_RUN, WINDOW, ConvDescriptor
 from intarsia.isa.numerics import ChannelRecord, Rounding
 
-__all__ = ["DoesNotFitError", "Layer", "random_layer"]
+__all__ = ["DoesNotFitError", "Layer", "packed", "random_layer"]
 
 RECORD_BYTES = ChannelRecord.as_shape().size // 8
 
@@ -34,6 +34,7 @@ class Layer:
     group: tuple[int, int] | None = None  # first channel and number of channels that are seen
     diagonal: bool = False
     sliding: bool = False
+    packed: bool = False
     rounding: Rounding = Rounding.FP32
     zero_point: int = 0
     out_zero_point: int = 0
@@ -102,6 +103,7 @@ class Layer:
             rounding=self.rounding,
             diagonal=self.diagonal,
             sliding=self.sliding,
+            packed=self.packed,
             pad_left=pad_left,
             origin=first - self.before[0] * pitch - pad_left,
             out_zero_point=self.out_zero_point,
@@ -115,18 +117,20 @@ class Layer:
     def contents(self, config: ChipConfig, rng: np.random.Generator) -> dict[int, bytes]:
         """Random inputs, weights and records, by address; results are spread over int8."""
         work = self.descriptor(config)
-        run_lanes = -(-work.run // config.lanes) * config.lanes
+        run = work.run * (work.row_taps if self.packed else 1)
+        run_lanes = -(-run // config.lanes) * config.lanes
         vectors = self._weight_vectors(config, work.run, work.x_taps)
         weights = rng.integers(-128, 128, (vectors, config.lanes))
         if self.sliding:
             up, left = np.divmod(np.arange(config.lanes), WINDOW)
             weights[:, (up >= self.kernel[0]) | (left >= self.kernel[1])] = 0
         elif not self.diagonal:
-            lanes = np.arange(run_lanes).reshape(-1, 1, config.lanes) < work.run
+            lanes = np.arange(run_lanes).reshape(-1, 1, config.lanes) < run
             at = 0
             for start in range(0, self.out_channels, config.columns):
                 columns = min(config.columns, self.out_channels - start)
-                chunks = work.row_taps * work.x_taps * (run_lanes // config.lanes)
+                rows = 1 if self.packed else work.row_taps
+                chunks = rows * work.x_taps * (run_lanes // config.lanes)
                 block = weights[at : at + chunks * columns].reshape(
                     -1, run_lanes // config.lanes, columns, config.lanes
                 )
@@ -142,7 +146,11 @@ class Layer:
         }
 
     def _weight_vectors(self, config: ChipConfig, run: int, x_taps: int) -> int:
-        chunks = 1 if self.sliding else self.kernel[0] * x_taps * -(-run // config.lanes)
+        chunks = self.kernel[0] * x_taps * -(-run // config.lanes)
+        if self.sliding:
+            chunks = 1
+        if self.packed:
+            chunks = -(-self.kernel[0] * run // config.lanes)
         if self.diagonal:
             return chunks * -(-self.out_channels // config.columns)
         return chunks * self.out_channels
@@ -213,8 +221,24 @@ def random_layer(config: ChipConfig, rng: np.random.Generator, **fixed) -> Layer
             bank=int(rng.integers(config.macro_banks)),
         )
         candidate = Layer(**(layer | fixed))
+        if config.packs and rng.random() < 0.3:
+            candidate = packed(candidate, config) or candidate
         try:
             candidate.descriptor(config)
         except DoesNotFitError:
             continue
         return candidate
+
+
+def packed(layer: Layer, config: ChipConfig) -> Layer | None:
+    """`layer` with rows of the window one behind the other; None, where that is not possible."""
+    run = layer.kernel[1] * layer.channels
+    if layer.diagonal or layer.sliding or layer.group or layer.dilation[1] != 1 or run > PACKED_RUN:
+        return None
+    if run * PACKED_ROWS < config.lanes and layer.kernel[0] > PACKED_ROWS:
+        return None
+    line = layer.size[1] * layer.channels
+    for gap in range(config.lanes):
+        if (layer.dilation[0] * (line + gap) - run) % config.lanes == 0:
+            return replace(layer, packed=True, row_gap=gap)
+    return None

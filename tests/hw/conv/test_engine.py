@@ -18,7 +18,7 @@ from intarsia.isa.instruction import ConvOp, Stream
 from intarsia.isa.kernel import ConvDescriptor
 from intarsia.isa.numerics import Rounding
 from intarsia.model.conv import chunks, convolve, weight_bytes
-from tests.hw.conv.layers import Layer, random_layer
+from tests.hw.conv.layers import Layer, packed, random_layer
 
 PAUSES = [0.0, 0.5]
 
@@ -82,6 +82,31 @@ SLIDING = {
     "row": Layer(size=(1, 200), channels=4, out_channels=4, kernel=(1, 3), before=(0, 1)),
     "scale": Layer(size=(4, 70), channels=4, out_channels=4),
 }  # fmt: skip
+#: Windows of which vectors have several rows.
+PACKED = {
+    "three_bytes": Layer(
+        size=(5, 6), channels=1, out_channels=3, kernel=(3, 3), before=(1, 1), after=(1, 1),
+        zero_point=-7,
+    ),
+    "across": Layer(
+        size=(7, 7), channels=3, out_channels=9, kernel=(3, 3), before=(1, 1), after=(1, 1),
+        stride=(2, 2), zero_point=3,
+    ),
+    "tall": Layer(
+        size=(12, 5), channels=1, out_channels=6, kernel=(10, 4), stride=(2, 2), before=(4, 1),
+        after=(5, 1), zero_point=50,
+    ),
+    "apart": Layer(
+        size=(9, 4), channels=5, out_channels=5, kernel=(3, 2), dilation=(3, 1), before=(2, 0),
+        after=(3, 1), zero_point=-1,
+    ),
+    "wraps": Layer(
+        size=(6, 5), channels=3, out_channels=2, kernel=(3, 3), before=(2, 2), after=(2, 2),
+        bank=2,
+    ),
+    "seven": Layer(size=(9, 9), channels=3, out_channels=4, kernel=(7, 7), stride=(2, 2)),
+    "blocks": Layer(size=(20, 20), channels=1, out_channels=5, kernel=(2, 2), zero_point=9),
+}  # fmt: skip
 
 #: Name of a field, value that it must not have, and word of the descriptor that it is in.
 REFUSED = {
@@ -111,6 +136,14 @@ REFUSED_WINDOWS = {
     "far_above": ("pad_top", 3, 10),
     "no_pixel": ("tap_step", 0, 7),
     "far_left": ("pad_left", 33, 12),
+}
+
+#: The same, of PACKED["across"].
+REFUSED_PACKING = {
+    "diagonal": ("diagonal", 1, 6),
+    "taps": ("x_taps", 2, 4),
+    "long_run": ("run", 256 + 9, 6),
+    "banks": ("tap_row_step", 1 << 16, 9),
 }
 
 
@@ -234,6 +267,42 @@ async def slides(dut, layer, pause):
     bench.send(work)
     await bench.finish()
     assert bench.faults == [(0, fault(FaultCode.DESCRIPTOR, info=11))]
+    assert bench.memory.bytes == before
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(layer=list(PACKED), pause=PAUSES)
+async def packs(dut, layer, pause):
+    """What the model computes, in fewer passes; or a refusal, where vectors have one row."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    layer = packed(PACKED[layer], bench.config)
+    assert layer is not None
+    if bench.config.packs:
+        await bench.check(layer)
+        return
+    work = bench.load(layer)
+    before = bytearray(bench.memory.bytes)
+    bench.send(work)
+    await bench.finish()
+    assert bench.faults == [(0, fault(FaultCode.DESCRIPTOR, info=11))]
+    assert bench.memory.bytes == before
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(field=list(REFUSED_PACKING))
+async def refuses_packing(dut, field):
+    """What does not go with several rows in a vector."""
+    await start(dut)
+    bench = Bench(dut)
+    if not bench.config.packs:
+        return
+    work = bench.load(packed(PACKED["across"], bench.config))
+    before = bytearray(bench.memory.bytes)
+    name, value, word = REFUSED_PACKING[field]
+    bench.send(damage(work, name, value), context=2)
+    await bench.finish()
+    assert bench.faults == [(0, fault(FaultCode.DESCRIPTOR, context=2, info=word))]
     assert bench.memory.bytes == before
 
 
