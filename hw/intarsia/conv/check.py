@@ -18,7 +18,7 @@ RESERVED = ("reserved", "reserved1")
 
 
 class DescriptorCheck(wiring.Component):
-    """Looks for fields that are zero, reserved, unknown, or don't go with ``sliding`` or ``packed``.
+    """Looks for fields that are zero, reserved, unknown, or that don't go together.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ class PackedChunks(wiring.Component):
         with m.If(looking):
             lanes = self.lanes.as_value()
             m.d.sync += [
-                lanes.eq(Cat(lanes[found.shape().size :], found)),
+                lanes.eq(Cat(lanes[len(found.as_value()) :], found)),
                 lane.eq(lane + 1),
                 offset.eq(offset + 1),
             ]

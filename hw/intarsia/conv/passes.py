@@ -5,13 +5,11 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from intarsia.conv.packing import PackedChunks, PackedLane
+from intarsia.conv.chunks import POSITION, WindowChunks
+from intarsia.conv.packing import PackedLane
 from intarsia.isa.kernel import ConvDescriptor
 
 __all__ = ["Pass", "PassGenerator", "Walk", "WeightSet"]
-
-#: Byte position within an input row, and number of an input row; both may be outside of the map.
-POSITION = signed(26)
 
 #: Pixels of a map.
 PIXELS = unsigned(32)
@@ -106,10 +104,9 @@ class PassGenerator(wiring.Component):
         job = self.descriptor
         config = self._config
 
-        m.submodules.chunks = chunks = _Chunks(config=config)
+        m.submodules.chunks = chunks = WindowChunks(config=config)
         m.submodules.pixels = pixels = _PixelCount(block=config.accumulators)
         m.d.comb += [chunks.descriptor.eq(job), pixels.descriptor.eq(job)]
-        chunk = self._chunk(m, chunks)
 
         # First pixel of the block of pixels, and of the whole map, for the chunk (0, 0, 0).
         walk = Signal.like(self.resume.p)
@@ -183,7 +180,7 @@ class PassGenerator(wiring.Component):
                 m.d.sync += [walk.eq(origin), fresh.eq(1), weight_address.eq(weight_start)]
                 m.next = "PASS"
 
-            with m.State("PASS"), m.If(free & chunk.ready):
+            with m.State("PASS"), m.If(free & chunks.ready):
                 m.d.comb += [chunks.advance.eq(1), offer_weights.eq(~weights_offered)]
                 start = self.o.p.start
                 m.d.sync += [
@@ -191,18 +188,18 @@ class PassGenerator(wiring.Component):
                     weights_offered.eq(0),
                     fresh.eq(0),
                     self.o.p.fresh.eq(fresh),
-                    self.o.p.first.eq(chunk.first),
-                    self.o.p.final.eq(chunk.final),
+                    self.o.p.first.eq(chunks.first),
+                    self.o.p.final.eq(chunks.final),
                     start.eq(walk),
-                    start.address.eq(walk.address + chunk.distance),
-                    start.row_address.eq(walk.row_address + chunk.distance),
-                    start.position.eq(walk.position + chunk.position),
-                    start.row_position.eq(walk.row_position + chunk.position),
-                    start.y.eq(walk.y + chunk.row),
+                    start.address.eq(walk.address + chunks.distance),
+                    start.row_address.eq(walk.row_address + chunks.distance),
+                    start.position.eq(walk.position + chunks.position),
+                    start.row_position.eq(walk.row_position + chunks.position),
+                    start.y.eq(walk.y + chunks.row),
                 ]
                 if config.packs:
-                    m.d.sync += self.o.p.lanes.eq(chunk.lanes)
-                with m.If(chunk.final):
+                    m.d.sync += self.o.p.lanes.eq(chunks.lanes)
+                with m.If(chunks.final):
                     m.next = "BLOCK"
 
             with m.State("BLOCK"), m.If(pixels.counted):
@@ -231,147 +228,6 @@ class PassGenerator(wiring.Component):
                     m.d.comb += pixels.advance.eq(1)
                     m.d.sync += [resumed.eq(0), walk.eq(next_walk)]
                     m.next = "PASS"
-
-        return m
-
-    def _chunk(self, m, chunks):
-        """The chunk that is next, whichever way the window is cut."""
-        chunk = Signal(_Chunk(self._config))
-        m.d.comb += [chunk[name].eq(chunks[name]) for name in _Chunk.CUT]
-        m.d.comb += chunk.ready.eq(1)
-        if self._config.packs:
-            job = self.descriptor
-            m.submodules.packed = packed = PackedChunks(config=self._config)
-            m.d.comb += [
-                packed.descriptor.eq(job),
-                packed.restart.eq(chunks.restart & job.packed),
-                packed.advance.eq(chunks.advance & job.packed),
-                chunk.lanes.eq(packed.lanes),
-            ]
-            with m.If(job.packed):
-                m.d.comb += [
-                    chunk.ready.eq(packed.ready),
-                    chunk.first.eq(packed.first),
-                    chunk.final.eq(packed.final),
-                    chunk.distance.eq(packed.distance),
-                    chunk.position.eq(0),
-                    chunk.row.eq(packed.row * job.dilation_y),
-                ]
-        return chunk
-
-
-class _Chunk(data.StructLayout):
-    """A chunk, and whether it is known by now."""
-
-    CUT = ("first", "final", "distance", "position", "row")
-
-    def __init__(self, config):
-        super().__init__({
-            "ready": 1,
-            "first": 1,
-            "final": 1,
-            "distance": ceil_log2(config.bank_bytes),
-            "position": POSITION,
-            "row": POSITION,
-            **({"lanes": data.ArrayLayout(PackedLane, config.lanes)} if config.packs else {}),
-        })
-
-
-class _Chunks(wiring.Component):
-    """Goes round the chunks (ky, kx, c) of the window, and says how far each is from the first.
-
-    Members
-    -------
-    descriptor : In(ConvDescriptor)
-    restart : In(1)
-        Go to the first chunk.
-    advance : In(1)
-        Go to the next chunk; from the last one, to the first.
-    first, final : Out(1)
-    distance : Out(...)
-        Bytes in memory, modulo the size of a macro-bank.
-    position : Out(POSITION)
-        Bytes in the row.
-    row : Out(POSITION)
-        Rows.
-    """
-
-    def __init__(self, *, config):
-        self._lanes = config.lanes
-        super().__init__({
-            "descriptor": In(ConvDescriptor),
-            "restart": In(1),
-            "advance": In(1),
-            "first": Out(1),
-            "final": Out(1),
-            "distance": Out(ceil_log2(config.bank_bytes)),
-            "position": Out(POSITION),
-            "row": Out(POSITION),
-        })
-
-    def elaborate(self, platform):
-        m = Module()
-        job = self.descriptor
-
-        # What is left of the loops, the current round included; distances where they began.
-        run = Signal.like(job.run)
-        taps = Signal.like(job.x_taps)
-        rows = Signal.like(job.row_taps)
-        row_distance = Signal.like(self.distance)
-        tap_distance = Signal.like(self.distance)
-        tap_position = Signal.like(self.position)
-
-        last_run, last_tap, last_row = Signal(), Signal(), Signal()
-        m.d.comb += [
-            last_run.eq(run <= self._lanes),
-            last_tap.eq(taps == 1),
-            last_row.eq(rows == 1),
-            self.final.eq(last_run & last_tap & last_row | job.sliding),
-        ]
-
-        with m.If(self.advance):
-            m.d.sync += self.first.eq(0)
-            with m.If(~last_run):
-                m.d.sync += [
-                    run.eq(run - self._lanes),
-                    self.distance.eq(self.distance + self._lanes),
-                    self.position.eq(self.position + self._lanes),
-                ]
-            with m.Elif(~last_tap):
-                m.d.sync += [
-                    run.eq(job.run),
-                    taps.eq(taps - 1),
-                    self.distance.eq(tap_distance + job.tap_step),
-                    tap_distance.eq(tap_distance + job.tap_step),
-                    self.position.eq(tap_position + job.tap_step),
-                    tap_position.eq(tap_position + job.tap_step),
-                ]
-            with m.Else():
-                m.d.sync += [
-                    run.eq(job.run),
-                    taps.eq(job.x_taps),
-                    rows.eq(rows - 1),
-                    self.distance.eq(row_distance + job.tap_row_step),
-                    tap_distance.eq(row_distance + job.tap_row_step),
-                    row_distance.eq(row_distance + job.tap_row_step),
-                    self.position.eq(0),
-                    tap_position.eq(0),
-                    self.row.eq(self.row + job.dilation_y),
-                ]
-
-        with m.If(self.restart | (self.advance & self.final)):
-            m.d.sync += [
-                run.eq(job.run),
-                taps.eq(job.x_taps),
-                rows.eq(job.row_taps),
-                self.distance.eq(0),
-                tap_distance.eq(0),
-                row_distance.eq(0),
-                self.position.eq(0),
-                tap_position.eq(0),
-                self.row.eq(0),
-                self.first.eq(1),
-            ]
 
         return m
 

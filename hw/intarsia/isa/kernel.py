@@ -22,7 +22,8 @@ With ``packed``, chunks run over all rows of the window: byte b of the window, c
 of ``run`` bytes each, is in lane ``b % lanes`` of chunk ``b // lanes``, and there are
 ``ceil(row_taps * run / lanes)`` of them. For windows without horizontal dilation (x_taps = 1),
 where rows of the window are as far apart in memory as in the vectors, modulo `lanes`: then all
-bytes of a vector lie in different banks. A vector may have bytes of up to `PACKED_ROWS` rows.
+bytes of a vector lie in different banks. A vector may have bytes of up to `PACKED_ROWS` rows;
+lanes that have none read as ``zero_point``.
 
 ``sliding`` is for the same convolutions as ``diagonal``, where the window has at most `WINDOW` rows
 and columns, nothing is dilated, ``tap_step`` is the size of a pixel, and the chip has line buffers.

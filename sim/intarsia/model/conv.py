@@ -132,7 +132,8 @@ def _vectors(stored: np.ndarray, work: data.Const, config: ChipConfig) -> list[n
         valid = valid & ((across >= 0) & (across < work.row_bytes))[None, :, None]
         values = np.where(valid, stored[addresses], np.int8(work.zero_point))
         windows = values.reshape(work.out_height * work.out_width, -1)
-        filled = np.pad(windows, [(0, 0), (0, -windows.shape[1] % config.lanes)])
+        rest = [(0, 0), (0, -windows.shape[1] % config.lanes)]
+        filled = np.pad(windows, rest, constant_values=work.zero_point)
         vectors.append(filled.reshape(len(windows), -1, config.lanes))
     return vectors
 
