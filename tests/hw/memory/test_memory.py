@@ -8,6 +8,8 @@ import pytest
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 
 from intarsia.bench import parameters, start
+from intarsia.common.ports import ReadRequest
+from intarsia.isa.bits import encode
 from intarsia.memory.memory import Memory
 
 READERS, WRITERS = 3, 2
@@ -200,6 +202,34 @@ async def reports_damaged_bytes(dut):
         assert await read(bench, address, full) == (content, False)
 
 
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def gathers_bytes_of_several_rows(dut):
+    """Reader 0 gets each byte from as many steps further on as it says, round the macro-bank."""
+    bench = await begin(dut)
+    layout = ReadRequest(bench.lanes, spread=True)
+    full = (1 << bench.lanes) - 1
+    for _ in range(100):
+        bank = random.randrange(bench.size // bench.bank) * bench.bank
+        address = bank + random.randrange(bench.bank)
+        far = [random.randrange(4) for _ in range(bench.lanes)]
+        # As many rows as keep the four apart.
+        apart = random.randrange(2, bench.bank // bench.lanes // 4) * bench.lanes
+        expected = bytearray()
+        contents = [random.randbytes(bench.lanes) for _ in range(4)]
+        for step, content in enumerate(contents):
+            place = bank + (address - bank + step * apart) % bench.bank
+            await write(bench, place, full, content)
+        for lane, step in enumerate(far):
+            expected.append(contents[step][lane])
+        request = dict(address=address, mask=full, far=far, apart=apart)
+        await access(dut, "read0", encode(layout, request))
+        await RisingEdge(dut.clk)
+        await FallingEdge(dut.clk)
+        assert dut.read0__data__valid.value == 1
+        payload = dut.read0__data__payload.value.to_unsigned()
+        assert payload == int.from_bytes(expected, "little")
+
+
 @cocotb.test(timeout_time=10, timeout_unit="us")
 async def content_survives_reset(dut):
     """Reset is for what the memory does, not for what it holds."""
@@ -215,7 +245,7 @@ async def content_survives_reset(dut):
 
 @pytest.mark.parametrize("config", ["tiny", "large"])
 def test_memory(simulate, config):
-    simulate(Memory, config=config, readers=READERS, writers=WRITERS)
+    simulate(Memory, config=config, readers=READERS, writers=WRITERS, spread=1)
 
 
 @pytest.mark.parametrize("count", [0, -1, 1.5])
