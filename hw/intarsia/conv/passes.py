@@ -5,14 +5,12 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from intarsia.conv.chunks import POSITION, WindowChunks
+from intarsia.conv.chunks import WindowChunks
+from intarsia.conv.loops import POSITION, PixelCount
 from intarsia.conv.packing import PackedLane
 from intarsia.isa.kernel import ConvDescriptor
 
 __all__ = ["Pass", "PassGenerator", "Walk", "WeightSet"]
-
-#: Pixels of a map.
-PIXELS = unsigned(32)
 
 
 class Walk(data.StructLayout):
@@ -105,7 +103,7 @@ class PassGenerator(wiring.Component):
         config = self._config
 
         m.submodules.chunks = chunks = WindowChunks(config=config)
-        m.submodules.pixels = pixels = _PixelCount(block=config.accumulators)
+        m.submodules.pixels = pixels = PixelCount(block=config.accumulators)
         m.d.comb += [chunks.descriptor.eq(job), pixels.descriptor.eq(job)]
 
         # First pixel of the block of pixels, and of the whole map, for the chunk (0, 0, 0).
@@ -228,62 +226,5 @@ class PassGenerator(wiring.Component):
                     m.d.comb += pixels.advance.eq(1)
                     m.d.sync += [resumed.eq(0), walk.eq(next_walk)]
                     m.next = "PASS"
-
-        return m
-
-
-class _PixelCount(wiring.Component):
-    """Counts the pixels that are left of a map, by blocks.
-
-    How many there are takes up to 16 cycles to compute, by additions.
-
-    Members
-    -------
-    descriptor : In(ConvDescriptor)
-    start : In(1)
-        Compute the pixels of the map.
-    counted : Out(1)
-        They are known.
-    restart, advance : In(1)
-        Go to the first, or to the next block of pixels; only when they are known.
-    last : Out(1)
-        This block is the last one.
-    """
-
-    descriptor: In(ConvDescriptor)
-    start: In(1)
-    counted: Out(1)
-    restart: In(1)
-    advance: In(1)
-    last: Out(1)
-
-    def __init__(self, *, block):
-        self._block = block
-        super().__init__()
-
-    def elaborate(self, platform):
-        m = Module()
-
-        rows = Signal.like(self.descriptor.out_height)
-        width = Signal(PIXELS)
-        total = Signal(PIXELS)
-        done = Signal(PIXELS)  # pixels up to the end of this block
-
-        m.d.comb += [self.counted.eq(rows == 0), self.last.eq(done >= total)]
-
-        with m.If(~self.counted):
-            m.d.sync += [rows.eq(rows >> 1), width.eq(width << 1)]
-            with m.If(rows & 1):
-                m.d.sync += total.eq(total + width)
-        with m.If(self.advance):
-            m.d.sync += done.eq(done + self._block)
-        with m.If(self.start | self.restart):
-            m.d.sync += done.eq(self._block)
-        with m.If(self.start):
-            m.d.sync += [
-                rows.eq(self.descriptor.out_height),
-                width.eq(self.descriptor.out_width),
-                total.eq(0),
-            ]
 
         return m

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from intarsia.conv.chunks import POSITION
+from intarsia.conv.loops import POSITION
 from intarsia.conv.passes import Pass
 from intarsia.conv.walker import Beat
 from intarsia.isa.kernel import ConvDescriptor
