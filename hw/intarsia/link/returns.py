@@ -91,7 +91,7 @@ class Returns(wiring.Component):
                         self.units.eq(Mux(units > UNITS_MAX, UNITS_MAX, units)),
                     ]
 
-        # All that is returned at once is whole units: what leaves the buffer is counted below them.
+        # What is returned are whole units; what leaves the buffer meanwhile is counted below them.
         taken = Signal(signed(len(self.units) + 1))
         with m.If(self.returned):
             m.d.comb += taken.eq(-self.units)
