@@ -7,6 +7,7 @@ __all__ = ["PACKETS"]
 RECEIVER = "tests/hw/link/test_receiver.py::test_receiver[16]"
 TRANSMITTER = "tests/hw/link/test_transmitter.py::test_transmitter[16]"
 RETURNS = "tests/hw/link/test_returns.py::test_returns[16]"
+PORT = "tests/hw/link/test_port.py::test_port[16]"
 ERRORS = "tests/hw/link/test_errors.py::test_errors[16]"
 ROUTER = "tests/hw/link/test_router.py::test_router[4-2]"
 SYNC = "tests/hw/sync/test_port.py::test_port[tiny]"
@@ -114,9 +115,30 @@ PACKETS = (
     Mutant(
         "link: a new life announces room that is taken",
         "hw/intarsia/link/returns.py",
-        'capacity - getattr(self, f"held_{name}") + self.freed[n]',
-        "capacity",
+        "capacity ^ ~held, due[name]",
+        "capacity - 1, due[name]",
         RETURNS,
+    ),
+    Mutant(
+        "link: a port sleeps while it looks at a beat",
+        "hw/intarsia/link/receiver.py",
+        "self.awake.eq(arrived | ",
+        "self.awake.eq(",
+        PORT,
+    ),
+    Mutant(
+        "link: a port sleeps while a packet is offered",
+        "hw/intarsia/link/buffer.py",
+        "self.awake.eq((begin != good_end) | out.valid)",
+        "self.awake.eq(begin != good_end)",
+        PORT,
+    ),
+    Mutant(
+        "link: a port sleeps while it is called",
+        "hw/intarsia/link/collector.py",
+        "self.awake.eq(self.waits | ",
+        "self.awake.eq(",
+        PORT,
     ),
     Mutant(
         "router: packets for other nodes reach the sink",

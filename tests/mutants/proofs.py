@@ -149,8 +149,8 @@ PROOFS = (
         "CreditsAreThoseOfTheBuffer",
         "proof: link: credits are returned twice",
         "link/returns.py",
-        "due[name] + self.freed[n] - given",
-        "due[name] + self.freed[n]",
+        "chosen[n] & ~forgotten, taken, 0",
+        "chosen[n] & ~forgotten, 0, 0",
     ),
     _mutant(
         "CreditsAreNotOverdrawn",

@@ -1,16 +1,18 @@
 """Simulated chips on which networks are laid one after another, beside the golden model."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from intarsia.compiler import compile_network, place
+from intarsia.cosim.build import chip_library
 from intarsia.cosim.fabric import Fabric
 from intarsia.cosim.faults import NO_FAULTS, Faults
 from intarsia.cosim.transport import SimulatedTransport
 from intarsia.graph import Mode, Network
-from intarsia.isa.config import config
+from intarsia.isa.config import ChipConfig, config
 from intarsia.runtime.deployment import Deployment
 
 __all__ = ["Chips"]
@@ -33,10 +35,20 @@ class Chips:
         Number of chips.
     faults : Faults
         What links do to what they carry.
+    library : callable
+        Library of a chip of a configuration.
     """
 
-    def __init__(self, name: str, count: int, *, faults: Faults = NO_FAULTS):
+    def __init__(
+        self,
+        name: str,
+        count: int,
+        *,
+        faults: Faults = NO_FAULTS,
+        library: Callable[[ChipConfig], Path] = chip_library,
+    ):
         self.config, self.count, self.faults = config(name), count, faults
+        self.library = library
 
     def __enter__(self):
         self.fabric = Fabric(
@@ -44,6 +56,7 @@ class Chips:
             memory_bytes=NODE_BYTES,
             host_bytes=NODE_BYTES,
             faults=self.faults,
+            library=self.library,
         )
         self._transport = SimulatedTransport(self.fabric)
         return self

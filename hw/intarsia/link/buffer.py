@@ -62,7 +62,10 @@ class Buffer(wiring.Component):
         out = self.out
 
         m.submodules.beats = beats = memory.Memory(
-            shape=8 * self.link_bytes + 1, depth=self.capacity, init=[]
+            shape=8 * self.link_bytes + 1,
+            depth=self.capacity,
+            init=[],
+            attrs={"no_rw_check": 1},  # No beat is read in the cycle in which it is written.
         )
         write = beats.write_port()
         read = beats.read_port()
@@ -73,17 +76,15 @@ class Buffer(wiring.Component):
             Signal(range(2 * self.capacity), name=name)
             for name in ("begin", "end", "good_end", "here")
         )
-        ahead = Signal.like(begin)
         space = Signal()
         overflow = Signal()
         accepted = Signal()
+        m.d.comb += write.data.eq(Cat(self.data, self.last))
         with m.If(self.arriving):
             m.d.comb += [
                 here.eq(Mux(self.begins, good_end, end)),
-                ahead.eq(here - begin),
-                space.eq(~ahead[-1] & (self.begins | ~overflow)),
+                space.eq((here ^ begin != self.capacity) & (self.begins | ~overflow)),
                 write.addr.eq(here),
-                write.data.eq(Cat(self.data, self.last)),
                 write.en.eq(space),
                 accepted.eq(self.good),
             ]

@@ -1,5 +1,8 @@
 """Packets from their sources, made ready to be sent."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -140,21 +143,22 @@ class Collector(wiring.Component):
 
             # ---- Its next beat
             available = Signal()
-            for n, (_, source) in enumerate(sources):
-                with m.If(current[n]):
-                    m.d.comb += [
-                        beat.eq(source.p),
-                        available.eq(source.valid),
-                        source.ready.eq(space),
-                    ]
-            with m.If(current[credit]):
-                first_beat, kind_bit = geometry.locate("kind")
-                m.d.comb += [
-                    available.eq(1),
-                    beat.first.eq(place == 0),
-                    beat.last.eq(place == geometry.header_beats - 1),
-                    beat.data.eq(Mux(place == first_beat, PacketKind.CREDIT.value << kind_bit, 0)),
-                ]
+            returning = Signal(beat.shape())
+            first_beat, kind_bit = geometry.locate("kind")
+            m.d.comb += [
+                returning.first.eq(place == 0),
+                returning.last.eq(place == geometry.header_beats - 1),
+                returning.data.eq(Mux(place == first_beat, PacketKind.CREDIT.value << kind_bit, 0)),
+            ]
+            # One of them at a time; which, by a bit of its own, so it takes no chain of decisions.
+            offers = [*(source.p for _, source in sources), returning]
+            chosen = [Mux(current[n], offer.as_value(), 0) for n, offer in enumerate(offers)]
+            offered = Cat(*(source.valid for _, source in sources), 1)
+            m.d.comb += [
+                beat.eq(reduce(or_, chosen)),
+                available.eq((current & offered).any()),
+                *(source.ready.eq(current[n] & space) for n, (_, source) in enumerate(sources)),
+            ]
             filling = Signal()
             m.d.comb += [
                 filling.eq(available & space),
@@ -197,13 +201,19 @@ class Collector(wiring.Component):
                 m.d.sync += self.sequence.eq(self.sequence + 1)
 
         # ---- Credits of the other side
+        granted = self.grant.p.credits * CREDIT_UNIT
+        less = Signal(signed(len(granted) + 1))
+        with m.If(self.grant.valid):
+            m.d.comb += less.eq(granted - 1)
         for n, (name, message_class) in enumerate(CLASSES.items()):
-            given = Signal(10, name=f"given_{name}")
+            given = Signal(name=f"given_{name}")
             spent = Signal(name=f"spent_{name}")
-            m.d.comb += spent.eq(storing & current[n])
-            with m.If(self.grant.valid & (self.grant.p.message_class == message_class)):
-                m.d.comb += given.eq(self.grant.p.credits * CREDIT_UNIT)
-            with m.If(spent | (given != 0)):
-                m.d.sync += balance[name].eq(balance[name] + given - spent)
+            m.d.comb += [
+                given.eq(self.grant.valid & (self.grant.p.message_class == message_class)),
+                spent.eq(storing & current[n]),
+            ]
+            with m.If(given | spent):
+                change = Mux(given, Mux(spent, less, granted), -1)
+                m.d.sync += balance[name].eq(balance[name] + change)
 
         return m

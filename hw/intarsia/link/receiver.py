@@ -287,12 +287,12 @@ class Receiver(wiring.Component):
             buffer = buffers[name]
             chosen = Signal(name=f"chosen_{name}")
             m.d.comb += chosen.eq(stored & (kind_now.as_value()[3:] == message_class.value))
+            m.d.comb += buffer.data.eq(beat_data)
             with m.If(within & chosen):
                 m.d.comb += [
                     buffer.arriving.eq(1),
                     buffer.begins.eq(begins),
                     buffer.last.eq(last),
-                    buffer.data.eq(beat_data),
                     buffer.good.eq(good),
                 ]
             rooms.append(~chosen | buffer.fits)

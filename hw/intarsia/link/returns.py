@@ -91,15 +91,23 @@ class Returns(wiring.Component):
                         self.units.eq(Mux(units > UNITS_MAX, UNITS_MAX, units)),
                     ]
 
+        # What is returned are whole units; what leaves the buffer meanwhile is counted below them.
+        taken = Signal(signed(len(self.units) + 1))
+        with m.If(self.returned):
+            m.d.comb += taken.eq(-self.units)
         was_up = Signal()
         m.d.sync += was_up.eq(self.up)
         m.d.comb += self.awake.eq(was_up ^ self.up)
         for n, name in enumerate(CLASSES):
-            with m.If(was_up & ~self.up):
-                capacity = self.geometry.capacity(name)
-                m.d.sync += due[name].eq(capacity - getattr(self, f"held_{name}") + self.freed[n])
-            with m.Elif(self.freed[n] | chosen[n]):
-                given = Mux(chosen[n], self.units * CREDIT_UNIT, 0)
-                m.d.sync += due[name].eq(due[name] + self.freed[n] - given)
+            forgotten = was_up & ~self.up
+            with m.If(forgotten | self.freed[n] | chosen[n]):
+                # What is not held is one more than what its complement says.
+                capacity, freed = self.geometry.capacity(name), self.freed[n]
+                held = getattr(self, f"held_{name}")
+                room = Mux(forgotten, capacity ^ ~held, due[name])
+                below = Mux(forgotten, Cat(~freed, freed), freed)
+                units = Mux(chosen[n] & ~forgotten, taken, 0)
+                change = Cat(below, Const(0, exact_log2(CREDIT_UNIT) - len(below)), units)
+                m.d.sync += due[name].eq(room + change.as_signed())
 
         return m

@@ -1,8 +1,9 @@
 """Router: from the chip's packet sources and its ports to its sinks and its ports."""
 
 from amaranth import *
-from amaranth.lib import memory, stream, wiring
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from intarsia.common.ports import PacketBeat
 from intarsia.isa.address import NODE
@@ -13,6 +14,9 @@ from intarsia.isa.topology import ROUTES
 from intarsia.link.geometry import CLASSES
 
 __all__ = ["Router"]
+
+#: Routes in a row of the table.
+ROW = 4
 
 
 class Router(wiring.Component):
@@ -64,35 +68,47 @@ class Router(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        # A row has several entries, as LUT memories are wider than they are deep; so one of them is
+        # written by writing back the others.
         m.submodules.routes = routes = memory.Memory(
-            shape=range(max(2, self.ports)),
-            depth=ROUTES,
+            shape=data.ArrayLayout(range(max(2, self.ports)), ROW),
+            depth=ROUTES // ROW,
             init=[],
             attrs={"ram_style": "distributed"},  # Else the table becomes registers: 200 LUTs more.
         )
+        entry = self.route.p
         write = routes.write_port()
-        m.d.comb += [
-            write.addr.eq(self.route.p.node),
-            write.data.eq(self.route.p.port),
-            write.en.eq(self.route.valid & (self.route.p.port < self.ports)),
-        ]
+        before = routes.read_port(domain="comb")
+        m.d.comb += write.en.eq(self.route.valid & (entry.port < self.ports))
+        with m.If(self.route.valid):
+            m.d.comb += [
+                before.addr.eq(entry.node // ROW),
+                write.addr.eq(before.addr),
+                write.data.eq(before.data),
+                write.data[entry.node % ROW].eq(entry.port),
+            ]
         arrivals = [self._arrive(m, port, routes) for port in range(self.ports)]
         for n, name in enumerate(CLASSES):
             wanted = [places[n] for places in arrivals]
             self._join(m, name, [*wanted, self._depart(m, name, routes)])
         return m
 
+    def _look_up(self, m, routes, node):
+        """The port by which packets to `node` leave."""
+        read = routes.read_port(domain="comb")
+        m.d.comb += read.addr.eq(node[exact_log2(ROW) :])
+        return read.data[node[: exact_log2(ROW)]]
+
     def _depart(self, m, name, routes):
         """Whether a class's source has a packet for each port, and for the sink."""
         source = getattr(self, f"source_{name}")
         header = Signal(PacketHeader, name=f"{name}_header")
-        read = routes.read_port(domain="comb")
+        route = self._look_up(m, routes, header.destination)
         held = Signal(range(self.ports + 1), name=f"{name}_held")
         way = Signal.like(held, name=f"{name}_way")
-        looked_up = Mux(header.destination == self.node, self._sink, read.data)
+        looked_up = Mux(header.destination == self.node, self._sink, route)
         m.d.comb += [
             header.eq(source.p.data),
-            read.addr.eq(header.destination),
             way.eq(Mux(source.p.first, looked_up, held)),
         ]
         with m.If(source.valid):
@@ -105,10 +121,9 @@ class Router(wiring.Component):
         Those for this chip are known as such at once. The routes of others are looked up one by
         one, and remembered.
         """
-        read = routes.read_port(domain="comb")
         asking = Signal(len(CLASSES), name=f"asking{port}")
         destination = Signal(NODE, name=f"destination{port}")
-        m.d.comb += read.addr.eq(destination)
+        route = self._look_up(m, routes, destination)
         places = []
         for n, name in enumerate(CLASSES):
             take = getattr(self, f"take{port}_{name}")
@@ -116,7 +131,7 @@ class Router(wiring.Component):
             header = Signal(PacketHeader, name=f"arrived{label}")
             mine = Signal(name=f"mine{label}")
             passing = Signal(name=f"passing{label}")
-            way = Signal.like(read.data, name=f"way{label}")
+            way = Signal.like(route, name=f"way{label}")
             m.d.comb += header.eq(take.p.data)
             with m.If(take.valid & ~passing):
                 m.d.comb += [
@@ -125,13 +140,13 @@ class Router(wiring.Component):
                 ]
             with m.If(asking[n] & ~asking[:n].any()):
                 m.d.comb += destination.eq(header.destination)
-                m.d.sync += [passing.eq(1), way.eq(read.data)]
+                m.d.sync += [passing.eq(1), way.eq(route)]
             with m.If(passing & take.valid & take.ready & take.p.last):
                 m.d.sync += passing.eq(0)
             elsewhere = [passing & take.valid & (way == place) for place in range(self.ports)]
             places.append([*elsewhere, mine])
         # At most one report is made in a cycle; a second loss of the same kind adds nothing.
-        with m.If(asking.any() & (read.data == port)):
+        with m.If(asking.any() & (route == port)):
             m.d.comb += [
                 self.fault.valid.eq(1),
                 self.fault.p.code.eq(FaultCode.WRONG_NODE),
@@ -154,10 +169,13 @@ class Router(wiring.Component):
             asks = Signal(len(chosen_from), name=f"asks_{name}_{place}")
             m.d.comb += asks.eq(Cat(wanted[n][place] for n in chosen_from))
             grants = self._take_turns(m, f"{name}_{place}", asks, output)
+            # The payload of what is offered to nobody does not matter.
+            m.d.comb += output.p.eq(inputs[chosen_from[0]].p)
             for n, grant in zip(chosen_from, grants, strict=True):
                 taken[n].append(grant & output.ready)
-                with m.If(grant):
-                    m.d.comb += output.p.eq(inputs[n].p)
+                if n != chosen_from[0]:
+                    with m.If(grant):
+                        m.d.comb += output.p.eq(inputs[n].p)
         for n, source in enumerate(inputs):
             m.d.comb += source.ready.eq(Cat(taken[n]).any())
 

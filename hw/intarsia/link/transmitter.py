@@ -137,7 +137,10 @@ class Transmitter(wiring.Component):
 
         # ---- What is kept: beats; and by number of the packet its CRC, and where it begins
         m.submodules.ring = ring = memory.Memory(
-            shape=RingBeat(geometry.link_bytes), depth=depth, init=[]
+            shape=RingBeat(geometry.link_bytes),
+            depth=depth,
+            init=[],
+            attrs={"no_rw_check": 1},  # No beat is read in the cycle in which it is written.
         )
         write, read = ring.write_port(), ring.read_port()
         m.submodules.sums = sums = memory.Memory(shape=32, depth=geometry.window, init=[])

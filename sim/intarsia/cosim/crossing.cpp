@@ -14,7 +14,7 @@
 
 #include "Vchip.h"
 #include "Vchip___024root.h"
-#include "chip.hpp"
+#include "exported.hpp"
 #include "packet.hpp"
 #include "verilated.h"
 #include "wire.hpp"
@@ -85,15 +85,35 @@ public:
             if (!chip.rst) exchange();
             clock();
         }
+        now_ = now + cycles;
     }
 
-    void set(uint32_t address, uint32_t value) {
+    /// Sets what is at `address`, or asks for it. There is an answer at once.
+    void access(bool write, uint32_t address, uint32_t value) {
+        if (!write) {
+            asked_ = figure(address);
+            return;
+        }
         if (address == NODE) model_->node = value;
         if (address == ROUTE) routes_.push_back(value);
         if (address == PEER) peers_.push_back(static_cast<uint16_t>(value));
         if (address == SEED) random_ = Random(value);
         if (address < SETTINGS) settings_[address] = value;
     }
+
+    bool accessed(uint32_t& data, uint32_t& response, uint64_t& cycle) const {
+        data = asked_;
+        response = 0;
+        cycle = now_;
+        return true;
+    }
+
+    // Of the rest of what chips do, crossings know nothing.
+    int interrupts(uint64_t&) const { return 0; }
+    const std::vector<cosim::TraceEvent>& events() const { return events_; }
+    void forget_events() {}
+    uint64_t hash() const { return 0; }
+    void flip(uint64_t, uint64_t, unsigned) {}
 
     uint32_t figure(uint32_t address) const {
         if (address == BYTES) return static_cast<uint32_t>(bytes_);
@@ -268,6 +288,9 @@ private:
     VerilatedContext context_;
     std::unique_ptr<Vchip> model_;
     int resetting_ = 0;
+    uint32_t asked_ = 0;  // what was asked for
+    uint64_t now_ = 0;
+    const std::vector<cosim::TraceEvent> events_;
     uint32_t settings_[SETTINGS] = {}, figures_[FIGURES] = {};
     std::deque<uint32_t> routes_;
     std::vector<uint16_t> peers_;
@@ -279,44 +302,10 @@ private:
     std::map<std::pair<uint16_t, unsigned>, uint64_t> numbers_, expected_;  // by node and class
 };
 
-/// The node, and what was last asked of it.
-struct Node {
-    Crossing crossing;
-    uint32_t data = 0;
-    uint64_t now = 0;
-};
-
-Node& node(void* model) { return *static_cast<Node*>(model); }
-
 }  // namespace
 
 extern "C" {
 __attribute__((visibility("default"))) extern const cosim::ChipInterface chip_interface;
 }
 
-const cosim::ChipInterface chip_interface = {
-    [] { return static_cast<void*>(new Node); },
-    [](void* model) { delete &node(model); },
-    [](void* model, uint64_t now, unsigned cycles, const Token* const* in, Token* const* out) {
-        node(model).crossing.run(now, cycles, in, out);
-        node(model).now = now + cycles;
-    },
-    [](void* model, int write, uint32_t address, uint32_t data) {
-        if (write) node(model).crossing.set(address, data);
-        else node(model).data = node(model).crossing.figure(address);
-    },
-    [](void* model, uint32_t* data, uint32_t* response, uint64_t* cycle) {
-        *data = node(model).data;
-        *response = 0;
-        *cycle = node(model).now;
-        return 1;
-    },
-    [](void*, uint64_t*) { return 0; },
-    [](void*, const cosim::TraceEvent**) { return size_t{0}; },
-    [](void*) {},
-    [](void*) { return uint64_t{0}; },
-    [](void* model) { node(model).crossing.reset(); },
-    [](void*, uint64_t, uint64_t, unsigned) {},
-    PORTS,
-    LINK_BYTES,
-};
+const cosim::ChipInterface chip_interface = cosim::interface_of<Crossing>(PORTS, LINK_BYTES);

@@ -1,6 +1,6 @@
 """Two ports and the link between them, as one component."""
 
-from amaranth import Cat, Module, ResetInserter, Signal
+from amaranth import Cat, Const, EnableInserter, Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -17,7 +17,8 @@ class LinkPair(wiring.Component):
     """Packets go in at either port, and come out at the other, `latency` cycles away.
 
     `near_noise` changes the beat that leaves the near port in this cycle, and `near_mute` drops it;
-    `near_reset` resets that port. There is a pulse of the timebase every `timebase` cycles.
+    `near_reset` resets that port. There is a pulse of the timebase every `timebase` cycles. The
+    near port has a clock only when it is awake.
     """
 
     def __init__(self, *, link_bytes, latency, timebase=256):
@@ -51,7 +52,9 @@ class LinkPair(wiring.Component):
         ports = {}
         for number, end in enumerate(ENDS):
             ports[end] = port = LinkPort(link_bytes=self.link_bytes, port=number)
-            m.submodules[end] = ResetInserter({"sync": getattr(self, f"{end}_reset")})(port)
+            awake = port.awake | port.tick | port.rx.valid if end == "near" else Const(1)
+            resets = ResetInserter({"sync": getattr(self, f"{end}_reset")})
+            m.submodules[end] = resets(EnableInserter({"sync": awake})(port))
             m.d.comb += port.tick.eq(count == 0)
             for name in CLASSES:
                 send, take = f"send_{name}", f"take_{name}"

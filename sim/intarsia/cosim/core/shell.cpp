@@ -18,7 +18,7 @@
 
 #include "Vchip.h"
 #include "Vchip___024root.h"
-#include "chip.hpp"
+#include "exported.hpp"
 #include "verilated.h"
 
 // A pin of a port: Verilator writes two underscores in a row as `___05F`.
@@ -97,18 +97,18 @@ public:
 #undef SEND
             chip.tick = (now + n) % TIMEBASE == 0;
             if (chip.tick || resetting_) awake = ALL;
-            if (access_.state == Access::WRITE || access_.state == Access::READ) access(now + n);
+            if (access_.state == Access::WRITE || access_.state == Access::READ) drive(now + n);
             trace(now + n);
             if (resetting_) chip.rst = --resetting_ != 0;
             clock(awake);
-            while (!flips_.empty() && flips_.back().cycle <= now + n) flip();
+            while (!flips_.empty() && flips_.back().cycle <= now + n) flip_next();
             if (releasing_) release();
             if (chip.irq & ~interrupts_) since_ = now + n;
             interrupts_ = chip.irq;
         }
     }
 
-    void start(bool write, uint32_t address, uint32_t data) {
+    void access(bool write, uint32_t address, uint32_t data) {
         access_ = {};
         access_.state = write ? Access::WRITE : Access::READ;
         access_.address = address;
@@ -124,14 +124,21 @@ public:
     }
 
     /// Remembers what is to change in the chip's memory.
-    void remember(const Flip& flip) {
-        flips_.push_back(flip);
+    void flip(uint64_t cycle, uint64_t address, unsigned bit) {
+        flips_.push_back({cycle, address, bit});
         std::stable_sort(flips_.begin(), flips_.end(),
                          [](const Flip& a, const Flip& b) { return a.cycle > b.cycle; });
     }
 
-    const Access& accessed() const { return access_; }
-    int interrupts(uint64_t* since) const { return *since = since_, interrupts_; }
+    /// Whether the last access is done; if so, how it went.
+    bool accessed(uint32_t& data, uint32_t& response, uint64_t& cycle) const {
+        data = access_.data;
+        response = access_.response;
+        cycle = access_.cycle;
+        return access_.state == Access::DONE;
+    }
+
+    int interrupts(uint64_t& since) const { return since = since_, interrupts_; }
     const std::vector<TraceEvent>& events() const { return events_; }
     void forget_events() { events_.clear(); }
     uint64_t hash() const { return hash_; }
@@ -153,7 +160,7 @@ private:
     }
 
     /// Drives the control port for the cycle that comes, and sees what the chip makes of it.
-    void access(uint64_t cycle) {
+    void drive(uint64_t cycle) {
         Vchip& chip = *model_;
         const bool write = access_.state == Access::WRITE;
         chip.PIN(axil, awvalid) = write && !access_.address_taken;
@@ -201,7 +208,7 @@ private:
     }
 
     /// Changes the bit whose turn it is.
-    void flip() {
+    void flip_next() {
         const Flip next = flips_.back();
         flips_.pop_back();
         auto* root = model_->rootp;
@@ -235,41 +242,10 @@ private:
     std::vector<TraceEvent> events_;
 };
 
-Shell& shell(void* model) { return *static_cast<Shell*>(model); }
-
 }  // namespace
 
 extern "C" {
 __attribute__((visibility("default"))) extern const cosim::ChipInterface chip_interface;
 }
 
-const cosim::ChipInterface chip_interface = {
-    [] { return static_cast<void*>(new Shell); },
-    [](void* model) { delete &shell(model); },
-    [](void* model, uint64_t now, unsigned cycles, const Token* const* in, Token* const* out) {
-        shell(model).run(now, cycles, in, out);
-    },
-    [](void* model, int write, uint32_t address, uint32_t data) {
-        shell(model).start(write != 0, address, data);
-    },
-    [](void* model, uint32_t* data, uint32_t* response, uint64_t* cycle) {
-        const Access& access = shell(model).accessed();
-        *data = access.data;
-        *response = access.response;
-        *cycle = access.cycle;
-        return static_cast<int>(access.state == Access::DONE);
-    },
-    [](void* model, uint64_t* since) { return shell(model).interrupts(since); },
-    [](void* model, const TraceEvent** events) {
-        *events = shell(model).events().data();
-        return shell(model).events().size();
-    },
-    [](void* model) { shell(model).forget_events(); },
-    [](void* model) { return shell(model).hash(); },
-    [](void* model) { shell(model).reset(); },
-    [](void* model, uint64_t cycle, uint64_t address, unsigned bit) {
-        shell(model).remember({cycle, address, bit});
-    },
-    PORTS,
-    LINK_BYTES,
-};
+const cosim::ChipInterface chip_interface = cosim::interface_of<Shell>(PORTS, LINK_BYTES);
