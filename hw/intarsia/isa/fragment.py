@@ -3,10 +3,20 @@
 from amaranth import *
 from amaranth.lib import data
 
-__all__ = ["FRAGMENT_FORMAT", "FragmentEntry", "Permissions", "atu_set", "home_set"]
+__all__ = [
+    "FRAGMENT_FORMAT",
+    "HOME_WAYS",
+    "FragmentEntry",
+    "Permissions",
+    "atu_set",
+    "home_set",
+]
 
 #: Version of the format of map entries.
 FRAGMENT_FORMAT = 2
+
+#: Entries of a set of a home's table: where an entry may lie.
+HOME_WAYS = 8
 
 
 class Permissions(data.Struct):
