@@ -92,9 +92,12 @@ class Steps:
             self.update({**copy, "entry_format": 0})
 
     def _copy(self, source: Entry, target: Entry, scratch: int) -> None:
-        """Bytes of one fragment become those of another, by way of the host's memory."""
+        """Bytes of one fragment become those of another, by way of the host's memory.
+
+        Gently where the link of a chip has to carry them.
+        """
         for kind, entry in ((ErrandKind.READ, source), (ErrandKind.WRITE, target)):
-            copy = self._about(kind, entry)
+            copy = replace(self._about(kind, entry), gentle=not self._owned(entry["node"]))
             self.errands.append(replace(copy, local=scratch, size=source["size"]))
 
     def know(self, entry: Entry) -> None:
