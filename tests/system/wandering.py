@@ -12,6 +12,7 @@ from intarsia.driver.remap import Move
 from intarsia.isa.topology import HOST_NODE
 from intarsia.runtime import Session
 from intarsia.runtime.deployment import Deployment
+from intarsia.runtime.tables import spare
 
 __all__ = ["CYCLES", "Migration", "Wanderer", "migrate"]
 
@@ -100,7 +101,8 @@ class Wanderer:
         plan, placement = deployment.plan, deployment.placement
         self._deployment, self._next = deployment, now + self._every
         self._arenas = {
-            node: Arena(room(plan, placement, chip)) for chip, node in enumerate(plan.nodes)
+            node: Arena(spare(room(plan, placement, chip), deployment.tables.get(node)))
+            for chip, node in enumerate(plan.nodes)
         }
         self._stores = (*deployment.stores, HOST_NODE)
         for node in self._stores:

@@ -10,7 +10,7 @@ from intarsia.common.ports import MemoryRead, MemoryWrite, PacketBeat
 from intarsia.home.recall import GROUP_BITS, SHARERS, SLOT, Recall
 from intarsia.isa.address import LOCAL, NODE, LogicalAddress
 from intarsia.isa.faults import HOME, FaultCode, FaultReport
-from intarsia.isa.fragment import FragmentEntry, home_set
+from intarsia.isa.fragment import HOME_WAYS, FragmentEntry, home_set
 from intarsia.isa.packet import (
     EXTENSION_BYTES,
     HEADER_BYTES,
@@ -21,10 +21,7 @@ from intarsia.isa.packet import (
 )
 from intarsia.isa.registers import FenceWord
 
-__all__ = ["ENTRY_BYTES", "SHARER_BYTES", "WAYS", "Home"]
-
-#: Entries of a set: where an entry may lie.
-WAYS = 8
+__all__ = ["ENTRY_BYTES", "SHARER_BYTES", "Home"]
 
 #: Bytes of an entry, and of those who share it.
 ENTRY_BYTES = FragmentEntry.as_shape().size // 8
@@ -118,8 +115,8 @@ class Home(wiring.Component):
         found = Signal()
         room = Signal()
         tainted = Signal()
-        way = Signal(range(WAYS))
-        free = Signal(range(WAYS))
+        way = Signal(range(HOME_WAYS))
+        free = Signal(range(HOME_WAYS))
         place = Signal(range(max(head_beats, entry_words)))
         word = Signal(8 * width, reset_less=True)
         source = Signal(PacketBeat(width))
@@ -131,7 +128,7 @@ class Home(wiring.Component):
         slot = Signal(SLOT)
         address = Signal(LOCAL)
         sets = 1 << len(slot) - len(way)
-        mask = (self.size - 1) >> exact_log2(WAYS * ENTRY_BYTES)
+        mask = (self.size - 1) >> exact_log2(HOME_WAYS * ENTRY_BYTES)
         own = Cat(way, (home_set(asked.extension.data_id, asked.extension.fragment, sets)) & mask)
         group = Mux(grouping, recall.wanted.p, (asked.header.source >> GROUP_BITS)[:GROUP_BITS])
         m.d.comb += [
@@ -209,7 +206,7 @@ class Home(wiring.Component):
             """The next way."""
             m.d.sync += [way.eq(way + 1), place.eq(halves - 1)]
             m.next = "SCAN"
-            with m.If(way == WAYS - 1):
+            with m.If(way == HOME_WAYS - 1):
                 m.next = "RESOLVE"
 
         turn = Signal()

@@ -5,7 +5,16 @@ from amaranth.lib import data
 
 from intarsia.isa.address import PAYLOAD_MAX
 
-__all__ = ["CHECKED_MAX", "CHECKED_UNIT", "FRAGMENT_FORMAT", "FragmentEntry", "Permissions", "atu_set", "home_set"]
+__all__ = [
+    "CHECKED_MAX",
+    "CHECKED_UNIT",
+    "FRAGMENT_FORMAT",
+    "HOME_WAYS",
+    "FragmentEntry",
+    "Permissions",
+    "atu_set",
+    "home_set",
+]
 
 #: Version of the format of map entries.
 FRAGMENT_FORMAT = 3
@@ -15,6 +24,9 @@ CHECKED_MAX = PAYLOAD_MAX
 
 #: Bytes that a checksum is made of are filled up with zeros to a multiple of this.
 CHECKED_UNIT = 16
+
+#: Entries of a set of a home's table: where an entry may lie.
+HOME_WAYS = 8
 
 
 class Permissions(data.Struct):

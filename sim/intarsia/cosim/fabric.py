@@ -312,6 +312,7 @@ class Fabric:
             encode(LogicalAddress, fields).to_bytes(12, "little"),
             errand.local,
             errand.size,
+            int(errand.gentle),
             errand.entry,
         )
 

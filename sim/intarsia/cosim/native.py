@@ -93,6 +93,7 @@ FUNCTIONS = {
         c_char_p,
         c_uint64,
         c_uint64,
+        c_int,
         c_char_p,
     ),
     "errand_place": (

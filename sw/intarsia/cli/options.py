@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Chips", "Config", "Faults", "Partition", "Replicas", "Topology"]
+__all__ = ["Chips", "Config", "Faults", "Homes", "Partition", "Replicas", "Topology"]
 
 
 def _one_of(kind: str, names: Callable[[], list[str]]) -> Callable[[str], str]:
@@ -42,6 +42,12 @@ def _faults(spec: str) -> str:
     return spec
 
 
+def _homes() -> list[str]:
+    from intarsia.runtime.setup import HOMES
+
+    return list(HOMES)
+
+
 def _topologies() -> list[str]:
     from intarsia.isa.topologies import TOPOLOGIES
 
@@ -67,6 +73,16 @@ Faults = Annotated[
         "kill=NODE@WHEN, cut=NODE@WHEN, sram_flip=CHIP@WHEN or sram_flip=COUNT@WHEN, seed=N, "
         "joined by commas. NODE is chip0, chip1, …, memory, memory1 or host; WHEN a cycle, or a "
         "random one of FIRST..LAST.",
+    ),
+]
+Homes = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        callback=_one_of("way to keep the map", _homes),
+        autocompletion=_homes,
+        help="Who keeps the map of fragments: memory (memory nodes and host), or chips as well, "
+        "where they have room.",
     ),
 ]
 Replicas = Annotated[

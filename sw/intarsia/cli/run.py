@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from intarsia.cli.options import Chips, Config, Faults, Partition, Replicas, Topology
+from intarsia.cli.options import Chips, Config, Faults, Homes, Partition, Replicas, Topology
 from intarsia.graph import Mode
 
 __all__ = ["run"]
@@ -35,6 +35,7 @@ def run(
     partition: Partition = "auto",
     topology: Topology = "star",
     replicas: Replicas = 1,
+    homes: Homes = "memory",
     faults: Faults = "",
     check: Annotated[
         bool,
@@ -85,6 +86,7 @@ def run(
         partition=partition,
         topology=topology,
         replicas=replicas,
+        homes=homes,
         faults=faults,
         record=recorded,
     )

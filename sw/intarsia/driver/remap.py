@@ -1,6 +1,6 @@
 """Fragments that move, and replicas that are made, while chips run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +8,7 @@ from intarsia.driver.errors import DriverTimeoutError
 from intarsia.driver.steps import Entry, RemapError, Steps, name_of, writable
 from intarsia.driver.transport import Errand, ErrandKind, State, Transport
 from intarsia.isa.fragment import FRAGMENT_FORMAT
-from intarsia.isa.topology import Homes
+from intarsia.isa.topology import Homes, home_index
 
 __all__ = ["Move", "Mover", "RemapError"]
 
@@ -107,13 +107,31 @@ class Mover:
         steps = self._steps(self._lane((entry["data_id"], entry["fragment"])), 0)
         steps.update(entry)
         [number] = [self._transport.errand(errand) for errand in steps.errands]
+        self._await(entry, number)
+
+    def _await(self, entry: Entry, number: int) -> None:
         limit = self._transport.now + UPDATE_CYCLES
         while (standing := self._transport.standing(number)).state is not State.DONE:
             if standing.state is State.FAILED:
                 raise RemapError(f"{name_of(entry)} keeps its place: {standing.what}")
             if self._transport.now > limit:
                 raise DriverTimeoutError(f"{name_of(entry)}: its homes have not answered")
-            self._transport.wait(1)
+            self._transport.idle(1)
+
+    def tell(self, entries: Iterable[Entry]) -> None:
+        """Tell all homes that are chips entries, and wait until nobody goes by earlier ones.
+
+        Raises as :meth:`update`.
+        """
+        numbers = []
+        for count, entry in enumerate(entries):
+            for home in dict.fromkeys(self._homes[home_index(entry["data_id"])]):
+                if home < self._chips and home not in self._dead:
+                    steps = self._steps(count % self._lanes, 0)
+                    steps.tell(home, entry)
+                    numbers.append((entry, self._transport.errand(steps.errands[0])))
+        for entry, number in numbers:
+            self._await(entry, number)
 
     def move(self, entry: Entry, node: int, base: int, *, earliest: int = 0) -> Move:
         """Begin to move the fragment of `entry` to address `base` of `node`.

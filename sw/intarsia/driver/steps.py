@@ -93,9 +93,12 @@ class Steps:
             self.update({**copy, "entry_format": 0})
 
     def _copy(self, source: Entry, target: Entry, scratch: int) -> None:
-        """Bytes of one fragment become those of another, by way of the host's memory."""
+        """Bytes of one fragment become those of another, by way of the host's memory.
+
+        Gently where the link of a chip has to carry them.
+        """
         for kind, entry in ((ErrandKind.READ, source), (ErrandKind.WRITE, target)):
-            copy = self._about(kind, entry)
+            copy = replace(self._about(kind, entry), gentle=not self._owned(entry["node"]))
             self.errands.append(replace(copy, local=scratch, size=source["size"]))
 
     def know(self, entry: Entry) -> None:
@@ -121,14 +124,18 @@ class Steps:
         alive = [home for home in dict.fromkeys((primary, backup)) if home not in self._dead]
         if not alive:
             raise RemapError(f"{name_of(entry)} has no home that lives")
+        self.tell(alive[0], entry, alive[-1], below=self._chips if primary in self._dead else 0)
+
+    def tell(self, home: int, entry: Entry, backup: int | None = None, *, below: int = 0) -> None:
+        """A home, and a backup one, know `entry`."""
         bits = encode(FragmentEntry, {"entry_format": FRAGMENT_FORMAT, **entry})
         self.errands.append(
             replace(
                 self._about(ErrandKind.UPDATE, entry),
-                node=alive[0],
-                backup=alive[-1],
+                node=home,
+                backup=backup,
                 entry=bits.to_bytes(ENTRY_BYTES, "little"),
-                below=self._chips if primary in self._dead else 0,
+                below=below,
             )
         )
 

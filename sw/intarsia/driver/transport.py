@@ -67,6 +67,8 @@ class Errand:
         What it is about. UPDATE needs no version.
     local, size : int
         Of READ and WRITE: where in the host's memory, and how many bytes.
+    gentle : bool
+        Of READ and WRITE: few and small packets at a time, so that others are hardly delayed.
     entry : bytes
         Of UPDATE: the `FragmentEntry`.
     below : int
@@ -89,6 +91,7 @@ class Errand:
     version: int = 0
     local: int = 0
     size: int = 0
+    gentle: bool = True
     entry: bytes = bytes(32)
     below: int = 0
     region: Region | None = None

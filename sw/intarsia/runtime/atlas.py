@@ -93,26 +93,22 @@ class Atlas:
         """Whether a fragment moves or is copied; any, if none is given."""
         return bool(self._moves) if index is None else index in self._moves.values()
 
-    def lose(self, node: int) -> bool:
+    def can_lose(self, node: int) -> bool:
+        """Whether all that lies at a node has replicas, and nothing is on its way."""
+        return not self.under_way() and all(_without(entry, node) for entry in self.entries)
+
+    def lose(self, node: int) -> None:
         """Do without a node: the map says that its fragments lie where their replicas are.
 
         Chips must be told to forget all entries, and who is asked now; :meth:`replicate` brings
         more replicas.
-
-        Returns
-        -------
-        bool
-            Whether that is possible. If not, nothing has changed.
         """
         left = [_without(entry, node) for entry in self.entries]
-        if self.under_way() or None in left:
-            return False
+        self.entries = [entry for entry in left if entry is not None]
         self.homes = rehomed(self.homes, node)
         self._mover.fence(node)
         self._mover.set_homes(self.homes)
-        self.entries = [entry for entry in left if entry is not None]
         self._publish()
-        return True
 
     def replicate(self, fragments: Iterable[int]) -> None:
         """Begin to copy fragments to the host's memory, which is the last to be lost."""
@@ -135,7 +131,9 @@ class Atlas:
         for entry in self.entries:
             content = encode(FragmentEntry, entry).to_bytes(ENTRY_BYTES, "little")
             for home in self.homes[home_index(entry["data_id"])]:
-                self._transport.keep(home, content)
+                if home >= self._transport.chips:
+                    self._transport.keep(home, content)
+        self._mover.tell(self.entries)
 
 
 def _without(entry: Mapping[str, Any], node: int) -> dict[str, Any] | None:

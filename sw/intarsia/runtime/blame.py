@@ -1,7 +1,10 @@
 """Faults of chips in the words of the plan: layers, tensors, places."""
 
+from collections.abc import Iterable
+
 from intarsia.compiler.placement import Placement
 from intarsia.compiler.plan import Plan
+from intarsia.driver.device import Device
 from intarsia.driver.errors import ChipFaultError
 from intarsia.isa.address import PROGRAM_SLOT
 from intarsia.isa.faults import FaultCode
@@ -10,10 +13,31 @@ from intarsia.isa.opcodes import INSTRUCTIONS
 from intarsia.model.program import read_program
 from intarsia.runtime.progress import fragment_name
 
-__all__ = ["explain"]
+__all__ = ["explain", "raise_faults"]
 
 #: Faults whose address is one of the chip's memory.
 PLACED = (FaultCode.PARITY, FaultCode.PROGRAM)
+
+#: Faults that follow from what happened elsewhere.
+INDIRECT = (FaultCode.WATCHDOG, FaultCode.LINK)
+
+
+def raise_faults(devices: Iterable[Device]) -> None:
+    """Take back the faults that chips report, and raise the one that tells most.
+
+    Raises
+    ------
+    :exc:`intarsia.driver.errors.ChipFaultError`
+        If there is one.
+    """
+    found: list[ChipFaultError] = []
+    for device in devices:
+        try:
+            device.raise_fault()
+        except ChipFaultError as error:
+            found.append(error)
+    for error in sorted(found, key=lambda error: error.code in INDIRECT):
+        raise error
 
 
 def explain(error: ChipFaultError, plan: Plan, placement: Placement) -> str:

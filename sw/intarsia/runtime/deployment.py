@@ -8,16 +8,16 @@ import numpy as np
 from intarsia.compiler.placement import Placement
 from intarsia.compiler.plan import End, NodeHolder, Plan
 from intarsia.driver.device import Device
-from intarsia.driver.errors import ChipFaultError, DriverTimeoutError, NetworkError
+from intarsia.driver.errors import DriverTimeoutError, NetworkError
+from intarsia.driver.keeping import keep_map
 from intarsia.driver.remap import Move
 from intarsia.driver.transport import Interrupt, Transport
-from intarsia.isa.address import LogicalAddress
-from intarsia.isa.bits import encode
 from intarsia.isa.counters import Activity, CounterBank
-from intarsia.isa.faults import FaultCode
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODE
 from intarsia.runtime.atlas import Atlas
+from intarsia.runtime.blame import raise_faults
 from intarsia.runtime.stock import Stock
+from intarsia.runtime.tables import Tables, laid_out
 
 __all__ = ["CONTEXT", "Deployment", "Meanwhile"]
 
@@ -35,9 +35,6 @@ PACE = 512
 
 #: Versions that there are; 0 is none.
 VERSIONS = 1 << 16
-
-#: Faults that follow from what happened elsewhere.
-INDIRECT = (FaultCode.WATCHDOG, FaultCode.LINK)
 
 #: What may be done while chips run; see `Deployment.infer`.
 Meanwhile = Callable[["Deployment", Sequence[Move]], None]
@@ -61,6 +58,8 @@ class Deployment:
         Nodes that hold weights; the second one, their replicas. They keep the map, with the host.
     fenced : iterable of int
         Nodes that count as dead.
+    on_chips : bool
+        Chips that have room for it keep parts of the map, too.
 
     Members
     -------
@@ -70,6 +69,8 @@ class Deployment:
         The latest.
     stores : tuple of int
         Nodes that hold weights now, or will.
+    tables : Tables
+        Parts of the map that chips keep.
     lost : dict of int to int
         Stores that were lost since then, each with the cycle in which that was noticed. Chips were
         told, and go on with replicas; new ones are made in the host's memory meanwhile.
@@ -91,12 +92,15 @@ class Deployment:
         version: int = 1,
         stores: Sequence[int] = (MEMORY_NODE,),
         fenced: Iterable[int] = (),
+        on_chips: bool = False,
     ) -> None:
         self.transport = transport
         self.plan = plan
         self._version = (version - 1) % (VERSIONS - 1) + 1
         self.stores = tuple(stores)
         self._fenced = tuple(fenced)
+        self._on_chips = on_chips
+        self.tables: Tables = {}
         self.lost: dict[int, int] = {}
         self.restored: dict[int, int] = {}
         self._meanwhile: Meanwhile | None = None
@@ -116,10 +120,12 @@ class Deployment:
             device.stop(CONTEXT)
         for device in self._devices:
             device.dismiss()
+            if self._on_chips:
+                device.keep_map(0, 0)
         self._store()
         for chip, device in enumerate(self._devices):
             self._prepare(chip, device)
-        self._write_programs()
+        self._stock.write_programs(self.transport)
         # The leader, which counts who has arrived at barriers, begins; its count begins with it.
         for device in self._devices:
             device.start(CONTEXT)
@@ -172,7 +178,8 @@ class Deployment:
             limit -= STANDSTILL
             if not interrupts and not moved():
                 raise DriverTimeoutError(f"Nothing has happened for {STANDSTILL:,} cycles")
-        self._raise_faults(interrupts)
+        faulty = [chip for chip, each in interrupts.items() if each.faulted]
+        raise_faults(device for device in self._devices if device.chip in faulty)
         leader = self._devices[LEADER].chip
         if leader not in interrupts:
             raise DriverTimeoutError("The inference was not complete in time")
@@ -218,11 +225,12 @@ class Deployment:
 
     def _replace(self, store: int) -> bool:
         """Let the other store, and the host, take over. Whether there is another one."""
-        if store not in self.stores or store == HOST_NODE or not self.atlas.lose(store):
+        if store not in self.stores or store == HOST_NODE or not self.atlas.can_lose(store):
             return False
         self.stores = tuple(node for node in self.stores if node != store)
         self.lost[store] = self.transport.now
         self.transport.write_off(store)
+        self.atlas.lose(store)
         for device in self._devices:
             self._fence(device)
             device.remove_entries()
@@ -264,26 +272,25 @@ class Deployment:
         """Bring constant fragments to stores, and the map to them and to the host."""
         self._stock = Stock(self.plan, self.placement, self.stores, self._version)
         self._stock.fill(self.transport)
+        nodes = tuple(dict.fromkeys((*self.stores, HOST_NODE)))
+        if self._on_chips:
+            self.tables = laid_out(self.plan, self.placement, self._stock.entries, nodes)
+        for device in self._devices:
+            if device.chip in self.tables:
+                keep_map(
+                    self.transport,
+                    device,
+                    *self.tables[device.chip],
+                    scratch=self._stock.free,
+                )
         programs = max(len(program) for _, program in self._stock.programs())
         self._atlas = Atlas(
             self.transport,
             self._stock,
-            tuple(dict.fromkeys((*self.stores, HOST_NODE))),
+            (*self.tables, *nodes),
             (*self._fenced, *self.lost),
             self._stock.free + programs,
         )
-
-    def _raise_faults(self, interrupts: Mapping[int, Interrupt]) -> None:
-        """Raise the fault that tells most, if there is one."""
-        found: list[ChipFaultError] = []
-        for device in self._devices:
-            if device.chip in interrupts and interrupts[device.chip].faulted:
-                try:
-                    device.raise_fault()
-                except ChipFaultError as error:
-                    found.append(error)
-        for error in sorted(found, key=lambda error: error.code in INDIRECT):
-            raise error
 
     def _prepare(self, chip: int, device: Device) -> None:
         self._fence(device)
@@ -292,16 +299,3 @@ class Deployment:
         for slot in self.plan.chips[chip].slots:
             device.set_slot(CONTEXT, slot.number, bases[slot.number], slot.size)
         device.remove_entries()
-
-    def _write_programs(self) -> None:
-        """Programs travel through the host's memory, one after another."""
-        for entry, program in self._stock.programs():
-            self.transport.store(HOST_NODE, self._stock.free, program)
-            name = {field: entry[field] for field in ("data_id", "fragment", "version")}
-            self.transport.transfer(
-                write=True,
-                node=entry["node"],
-                logical_address=encode(LogicalAddress, name).to_bytes(12, "little"),
-                local=self._stock.free,
-                size=len(program),
-            )

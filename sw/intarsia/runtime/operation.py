@@ -91,6 +91,8 @@ class Operation:
         Called when something went wrong: what chips are doing, a phrase for each.
     replicas : int
         Nodes, 1 or 2, that hold weights; as many memory nodes must be there.
+    on_chips : bool
+        See :class:`~intarsia.runtime.deployment.Deployment`.
 
     Members
     -------
@@ -113,10 +115,12 @@ class Operation:
         standing: Callable[[], Sequence[str]],
         *,
         replicas: int = 1,
+        on_chips: bool = False,
     ) -> None:
         self._transport = transport
         self._replan, self._deploying, self._standing = replan, deploying, standing
         self._replicas, self._memories = replicas, MEMORY_NODES[:replicas]
+        self._on_chips = on_chips
         self._deployment: Deployment | None = None
         self.plan = plan
         self.restarts: list[Restart] = []
@@ -165,6 +169,7 @@ class Operation:
             version=version,
             stores=stores,
             fenced=[*self.lost],
+            on_chips=self._on_chips,
         )
         if self.restarts and self.restarts[-1].resumed is None:
             self.restarts[-1] = replace(self.restarts[-1], resumed=self._transport.now)

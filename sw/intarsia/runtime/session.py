@@ -1,7 +1,6 @@
 """Sessions: a network on simulated chips, as long as it is needed."""
 
 import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -20,9 +19,9 @@ from intarsia.isa.counters import Activity, CounterBank
 from intarsia.runtime.deployment import Deployment, Meanwhile
 from intarsia.runtime.operation import Operation
 from intarsia.runtime.recording import Recording, counted
-from intarsia.runtime.setup import Setup
+from intarsia.runtime.setup import HOMES, Setup
 from intarsia.runtime.tally import Tally
-from intarsia.runtime.translation import translation
+from intarsia.runtime.translation import Meters
 from intarsia.runtime.watch import Watch
 
 __all__ = ["Session"]
@@ -59,6 +58,9 @@ class Session:
         How chips are joined; see :mod:`intarsia.isa.topologies`.
     replicas : int
         Memory nodes that hold weights, 1 or 2: with 2, one of them may die.
+    homes : str
+        Who keeps the map of fragments: ``chips``, where they have room, and memory nodes and host;
+        or ``memory``: those alone.
     faults : Faults or str
         What happens to links and nodes; a string as
         :func:`~intarsia.cosim.faults.parse_faults` reads it. Chips that die are left out from then
@@ -94,6 +96,7 @@ class Session:
         link_latency: int = 32,
         topology: str = "star",
         replicas: int = 1,
+        homes: str = HOMES[0],
         faults: Faults | str = NO_FAULTS,
         record: bool = False,
     ) -> None:
@@ -107,6 +110,7 @@ class Session:
             link_latency=link_latency,
             topology=topology,
             replicas=replicas,
+            homes=homes,
             faults=faults,
         )
         self.network, self.mode = self._setup.network, self._setup.mode
@@ -115,10 +119,7 @@ class Session:
         self._record = record
         self._watch: Watch | None = None
         self._tally = Tally(len(self._plan.layers))
-        self._first_lookups: dict[int, tuple[int, int]] = {}
-        self._lookups: dict[int, tuple[int, int]] = {}
-        self._repeats: list[tuple[int, int]] = []
-        self._link_errors = {"repeated": 0, "damaged": 0}
+        self._meters = Meters()
 
     def __enter__(self) -> Self:
         self._transport = SimulatedTransport(self._setup.fabric())
@@ -129,6 +130,7 @@ class Session:
             self._begin,
             lambda: self._watched.waits(),
             replicas=self._setup.replicas,
+            on_chips=self._setup.homes == "chips",
         )
         self._do(lambda _: None)
         return self
@@ -139,12 +141,13 @@ class Session:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._transport is not None:
-            if kind is None and self._tally.inferences:
-                self._lookups = self._do(self._looked_up)
-                self._repeats = self._do(Deployment.repeats)
-            self._transport.fabric.close()
-            self._transport = None
+        if self._transport is None:
+            return
+        if kind is None and self._tally.inferences:
+            self._do(self._meters.read_lookups)
+            self._do(self._meters.read_repeats)
+        self._transport.fabric.close()
+        self._transport = None
 
     def run(
         self,
@@ -217,14 +220,14 @@ class Session:
         the ATUs.
         """
         if self._transport is not None:
-            self._lookups = self._do(self._looked_up)
-        return translation(self.plan, self._lookups, self._first_lookups)
+            self._do(self._meters.read_lookups)
+        return self._meters.translation(self.plan)
 
     def links(self) -> list[dict[str, int]]:
         """Of each chip: packets that its links have sent again, and those that came damaged."""
         if self._transport is not None:
-            self._repeats = self._do(Deployment.repeats)
-        return [{"repeats": repeats, "damaged": damaged} for repeats, damaged in self._repeats]
+            self._do(self._meters.read_repeats)
+        return self._meters.links()
 
     def recording(self) -> Recording:
         """What was done since the session began, or the last restart, setup included.
@@ -275,9 +278,10 @@ class Session:
             "config": setup.config.name,
             "partition": setup.partition,
             "topology": setup.topology.name,
+            "homes": setup.homes,
             **self._tally.figures(self.plan, setup.chips),
             **self._tally.restarts(),
-            "packets": dict(self._link_errors),
+            "packets": dict(self._meters.packets),
             "links": self.links(),
             "atu": self.translation(),
             "layers": self._tally.layers(self.plan, setup.chips),
@@ -300,38 +304,20 @@ class Session:
         assert self._watch is not None
         return self._watch
 
-    def _looked_up(self, deployment: Deployment) -> dict[int, tuple[int, int]]:
-        """Look-ups of the ATU of each node."""
-        return dict(zip(self.plan.nodes, deployment.lookups(), strict=True))
-
-    def _attempt(
-        self,
-        deployment: Deployment,
-        inputs: dict[str, np.ndarray],
-        meanwhile: Meanwhile | None,
-    ) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
-        """An inference, if nothing comes in between."""
-        limit = self._setup.limit(self.plan)
-        return deployment.infer(inputs, limit=limit, moved=self._watched.moved, meanwhile=meanwhile)
-
     def _infer(
         self, inputs: dict[str, np.ndarray], meanwhile: Meanwhile | None
     ) -> dict[str, np.ndarray]:
         """One inference. Returns the outputs of the chips, and what the host makes of them."""
-        fabric, tally = self.fabric, self._tally
         assert self._transport is not None
-        now, accesses, crossed = fabric.now, self._transport.accesses, fabric.link_bytes
-        begin, busy = time.perf_counter(), time.process_time()
-        flat, spell = self._do(lambda deployment: self._attempt(deployment, inputs, meanwhile))
-        tally.wall += time.perf_counter() - begin
-        tally.busy += time.process_time() - busy
-        tally.chip_cycles += (fabric.now - now) * self._setup.chips
-        tally.accesses += self._transport.accesses - accesses
-        tally.link_bytes += fabric.link_bytes - crossed
-        tally.inferences += 1
-        tally.cycles += spell[1] - spell[0]
-        self._link_errors = {"repeated": fabric.repeated, "damaged": fabric.damaged}
-        tally.add_layers(self._watched.ended(spell))
-        if tally.inferences == 1:
-            self._first_lookups = self._do(self._looked_up)
-        return self._setup.completed(self.plan, flat)
+        limit = self._setup.limit(self.plan)
+        with self._tally.measured(self._transport):
+            found, spell = self._do(
+                lambda deployment: deployment.infer(
+                    inputs, limit=limit, moved=self._watched.moved, meanwhile=meanwhile
+                )
+            )
+        self._tally.add_inference(spell, self._watched.ended(spell))
+        self._meters.read_packets(self.fabric)
+        if self._tally.inferences == 1:
+            self._do(self._meters.read_first)
+        return self._setup.completed(self.plan, found)

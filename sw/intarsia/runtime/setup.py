@@ -15,7 +15,10 @@ from intarsia.importer import load
 from intarsia.isa.config import config as configuration
 from intarsia.isa.topologies import topology as build_topology
 
-__all__ = ["Setup"]
+__all__ = ["HOMES", "Setup"]
+
+#: Who keeps the map, besides memory nodes and the host.
+HOMES = ("memory", "chips")
 
 #: Cycles that an inference may take before the session gives up, per MAC of one chip's array that
 #: it would take at full use, and at least.
@@ -33,7 +36,7 @@ class Setup:
     mode : Mode
     config : ChipConfig
     chips, replicas : int
-    partition : str
+    partition, homes : str
     topology : Topology
     faults : Faults
     """
@@ -50,6 +53,7 @@ class Setup:
         link_latency: int,
         topology: str,
         replicas: int,
+        homes: str,
         faults: Faults | str,
     ) -> None:
         if isinstance(model, Network):
@@ -64,6 +68,9 @@ class Setup:
         self.faults.check(chips, replicas)
         self.topology = build_topology(topology, chips, replicas)
         self.topology.check([self.config] * chips)
+        if homes not in HOMES:
+            raise ValueError(f"The map is kept by one of {', '.join(HOMES)}, not {homes!r}")
+        self.homes = homes
         self.chips, self.replicas, self.partition = chips, replicas, partition
         self._streamed, self._latency = streamed, link_latency
 

@@ -8,6 +8,7 @@ from intarsia.compiler.placement import Placement
 from intarsia.compiler.plan import ChipHolder, Fragment, FragmentKind, NodeHolder, Plan
 from intarsia.driver.checksum import checksum
 from intarsia.driver.transport import Transport
+from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.fragment import CHECKED_MAX, FRAGMENT_FORMAT, Permissions
 from intarsia.isa.topology import HOST_NODE
@@ -58,6 +59,19 @@ class Stock:
             if isinstance(fragment.holder, NodeHolder):
                 for node, start in self._copies(fragment, base):
                     _put(transport, node, start, entry, fragment.content)
+
+    def write_programs(self, transport: Transport) -> None:
+        """Bring programs to their chips, through the host's memory, one after another."""
+        for entry, program in self.programs():
+            transport.store(HOST_NODE, self.free, program)
+            name = {field: entry[field] for field in ("data_id", "fragment", "version")}
+            transport.transfer(
+                write=True,
+                node=entry["node"],
+                logical_address=encode(LogicalAddress, name).to_bytes(12, "little"),
+                local=self.free,
+                size=len(program),
+            )
 
     def programs(self) -> Iterator[tuple[dict[str, Any], bytes]]:
         """The entry of each program, and its bytes."""

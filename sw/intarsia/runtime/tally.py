@@ -1,13 +1,16 @@
 """Figures of inferences, added up."""
 
 import hashlib
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from intarsia.compiler.plan import Layer, Plan
 from intarsia.cosim.faults import Faults
+from intarsia.cosim.transport import SimulatedTransport
 from intarsia.runtime.operation import Operation, Restart
 
 __all__ = ["Tally"]
@@ -47,9 +50,24 @@ class Tally:
         self._lost: dict[int, tuple[int, int | None]] = {}
         self._restored: dict[int, int] = {}
 
-    def add_layers(self, cycles: Sequence[int]) -> None:
-        """Cycles that each layer has taken in an inference."""
-        self._layer_cycles = [a + b for a, b in zip(self._layer_cycles, cycles, strict=True)]
+    @contextmanager
+    def measured(self, transport: SimulatedTransport) -> Iterator[None]:
+        """Add what an inference takes to simulate, and what of the system it uses."""
+        fabric = transport.fabric
+        now, accesses, crossed = fabric.now, transport.accesses, fabric.link_bytes
+        begin, busy = time.perf_counter(), time.process_time()
+        yield
+        self.wall += time.perf_counter() - begin
+        self.busy += time.process_time() - busy
+        self.chip_cycles += (fabric.now - now) * transport.chips
+        self.accesses += transport.accesses - accesses
+        self.link_bytes += fabric.link_bytes - crossed
+
+    def add_inference(self, spell: tuple[int, int], layers: Sequence[int]) -> None:
+        """One inference: when it began and ended, and cycles that each layer has taken."""
+        self.inferences += 1
+        self.cycles += spell[1] - spell[0]
+        self._layer_cycles = [a + b for a, b in zip(self._layer_cycles, layers, strict=True)]
 
     def add_outputs(self, outputs: np.ndarray) -> None:
         """What the model returned."""

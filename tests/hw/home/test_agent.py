@@ -6,9 +6,9 @@ import cocotb
 import pytest
 from cocotb.triggers import RisingEdge
 
-from intarsia.home.agent import WAYS, Home
+from intarsia.home.agent import Home
 from intarsia.isa.faults import HOME, FaultCode
-from intarsia.isa.fragment import home_set
+from intarsia.isa.fragment import HOME_WAYS, home_set
 from intarsia.isa.topology import SHARER_PATIENCE
 from tests.hw.home.bench import BASE, SIZE, Bench, entry
 
@@ -140,21 +140,23 @@ async def names_the_silent(dut):
 async def sets_fill_up(dut):
     """What finds no room is refused by name; what is taken out makes room."""
     bench = await Bench.create(dut)
-    keys, others = keys_of(0, WAYS + 1), keys_of(1, 2)
-    for key in (*keys[:WAYS], others[0]):
+    keys, others = keys_of(0, HOME_WAYS + 1), keys_of(1, 2)
+    for key in (*keys[:HOME_WAYS], others[0]):
         await bench.done(bench.change(key, entry(key)))
-    refused = bench.change(keys[WAYS], entry(keys[WAYS]))
+    refused = bench.change(keys[HOME_WAYS], entry(keys[HOME_WAYS]))
     await bench.done(refused)
     assert bench.ended[refused] == FaultCode.HOME_FULL
-    await bench.done(bench.ask(1, keys[WAYS]), bench.ask(1, keys[3]))
+    await bench.done(bench.ask(1, keys[HOME_WAYS]), bench.ask(1, keys[3]))
 
     removed = bytes(32)
     await bench.done(bench.change(keys[3], removed))
     bench.views[keys[3]].append(None)
-    await bench.done(bench.change(keys[WAYS], entry(keys[WAYS], version=9)))
+    await bench.done(bench.change(keys[HOME_WAYS], entry(keys[HOME_WAYS], version=9)))
     numbers = [bench.ask(1, key) for key in keys]
     await bench.done(*numbers)
-    assert [bench.found[number] is None for number in numbers] == [n == 3 for n in range(WAYS + 1)]
+    assert [bench.found[number] is None for number in numbers] == [
+        n == 3 for n in range(HOME_WAYS + 1)
+    ]
     assert bench.memory.bytes[:BASE] == bytes(BASE)
     assert not any(bench.memory.bytes[BASE + SIZE * 5 // 4 :])
 

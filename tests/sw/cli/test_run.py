@@ -12,7 +12,7 @@ import pytest
 from intarsia import golden
 from intarsia.cli import main
 from intarsia.digits import MODEL, data
-from intarsia.runtime import session
+from intarsia.runtime import setup
 from tests.sw.report.timelines import assert_opens, slices
 
 pytestmark = pytest.mark.system
@@ -126,7 +126,7 @@ def test_mismatch_is_counted_and_told_by_the_exit_code(tmp_path, monkeypatch):
     def wrong(*arguments):
         return {name: value ^ 1 for name, value in golden.evaluate(*arguments).items()}
 
-    monkeypatch.setattr(session, "evaluate", wrong)
+    monkeypatch.setattr(setup, "evaluate", wrong)
     assert leave("run", MODEL, *CHIPS, "--check", "--json", tmp_path / "r.json") == 1
     assert json.loads((tmp_path / "r.json").read_text())["mismatches"] == 10
 

@@ -60,7 +60,7 @@ def system(monkeypatch):
     class Deployment:
         placement = None
 
-        def __init__(self, _, plan, placement, *, version, stores, fenced):
+        def __init__(self, _, plan, placement, *, version, stores, fenced, on_chips):
             deployed.append((plan.nodes, version))
             self.lost, self.restored, self.stores, self.fenced = {}, {}, stores, fenced
 

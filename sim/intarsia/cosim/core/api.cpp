@@ -237,7 +237,7 @@ API int cosim_fence(Fabric* fabric, uint16_t home, uint16_t node, int fenced) {
 /// Queues an operation of `from`; see `Errand`. Returns its number.
 API int64_t cosim_errand(Fabric* fabric, uint16_t from, int kind, unsigned lane, unsigned group,
                          uint64_t earliest, uint16_t node, uint16_t backup, const uint8_t* address,
-                         uint64_t local, uint64_t size, const uint8_t* entry) {
+                         uint64_t local, uint64_t size, int gentle, const uint8_t* entry) {
     return guarded(int64_t{-1}, [&] {
         cosim::Errand errand{static_cast<cosim::Errand::Kind>(kind)};
         errand.lane = lane;
@@ -248,6 +248,7 @@ API int64_t cosim_errand(Fabric* fabric, uint16_t from, int kind, unsigned lane,
         std::memcpy(errand.address.data(), address, errand.address.size());
         errand.local = local;
         errand.size = size;
+        errand.gentle = gentle != 0;
         errand.entry.assign(entry, entry + cosim::ENTRY_BYTES);
         return static_cast<int64_t>(fabric->endpoint(from).send(std::move(errand)));
     });

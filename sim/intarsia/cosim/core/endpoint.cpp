@@ -24,7 +24,7 @@ void Endpoint::place(uint64_t data_id, uint16_t fragment, Region region) {
 void Endpoint::transfer(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
                         uint64_t size) {
     check(local, size);
-    split(write, node, logical_address, local, size, std::nullopt);
+    split(write, node, logical_address, local, size, isa::PAYLOAD_MAX, std::nullopt);
 }
 
 size_t Endpoint::send(Errand errand) {
@@ -38,10 +38,10 @@ void Endpoint::check(uint64_t local, uint64_t size) const {
 }
 
 void Endpoint::split(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
-                     uint64_t size, std::optional<size_t> errand) {
+                     uint64_t size, uint64_t part, std::optional<size_t> errand) {
     const uint64_t first = get(logical_address, address::OFFSET);
     for (uint64_t done = 0; done < size;) {
-        const uint64_t length = std::min<uint64_t>(size - done, errand ? PART : isa::PAYLOAD_MAX);
+        const uint64_t length = std::min<uint64_t>(size - done, part);
         Packet packet;
         packet.destination = node;
         packet.source = node_;
@@ -71,9 +71,10 @@ void Endpoint::abandon() {
 size_t Endpoint::begin(size_t number, const Errand& errand) {
     if (errand.kind != Errand::UPDATE) {
         const bool write = errand.kind == Errand::WRITE;
-        split(write, errand.node, errand.address.data(), errand.local, errand.size, number);
+        const uint64_t part = errand.gentle ? PART : isa::PAYLOAD_MAX;
+        split(write, errand.node, errand.address.data(), errand.local, errand.size, part, number);
         const size_t packets = trickling_[number].size();
-        for (size_t sent = 0; sent < TRICKLE; ++sent) trickle(number);
+        for (size_t n = 0; n < (errand.gentle ? TRICKLE : FLOW); ++n) trickle(number);
         return packets;
     }
     Packet packet;

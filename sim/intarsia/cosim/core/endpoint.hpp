@@ -66,9 +66,9 @@ private:
     /// Requests of this node that may wait for replies at once.
     static constexpr size_t IN_FLIGHT = 16;
 
-    /// Of one operation, and the bytes of each. Small packets let those of chips pass between them;
-    /// larger or more ones delay what chips exchange.
-    static constexpr size_t TRICKLE = 2;
+    /// Of one operation, and bytes of each, if it is gentle: small packets let those of chips pass
+    /// between them; larger or more ones delay what chips exchange. Then, if it is not.
+    static constexpr size_t TRICKLE = 2, FLOW = 8;
     static constexpr uint64_t PART = 256;
 
     /// A request of this node's own.
@@ -92,7 +92,7 @@ private:
     Packet answer(const Packet& request, uint64_t now);
     isa::FaultCode judge(const Packet& request) const;
     void split(bool write, uint16_t node, const uint8_t* logical_address, uint64_t local,
-               uint64_t size, std::optional<size_t> errand);
+               uint64_t size, uint64_t part, std::optional<size_t> errand);
     void check(uint64_t local, uint64_t size) const;
     size_t begin(size_t number, const Errand& errand);
     void trickle(size_t number);

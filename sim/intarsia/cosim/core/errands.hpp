@@ -21,6 +21,7 @@ struct Errand {
     uint16_t backup = 0;                                 // of UPDATE: whom as well, or `node`
     std::array<uint8_t, isa::EXTENSION_BYTES> address{};  // what they are about
     uint64_t local = 0, size = 0;                        // of READ and WRITE, in this node's memory
+    bool gentle = true;                                  // few and small packets at a time
     std::vector<uint8_t> entry;                          // of UPDATE
     std::function<void()> call;                          // of CALL: no packet; it is just done
     unsigned lane = 0;
