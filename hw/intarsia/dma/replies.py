@@ -50,9 +50,7 @@ class Replies(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.waiting = waiting = fifo.SyncFIFO(
-            width=_Plain.as_shape().size, depth=DEPTH
-        )
+        m.submodules.waiting = waiting = fifo.SyncFIFO(width=_Plain.as_shape().size, depth=DEPTH)
         detail = Signal(ErrorDetail, reset_less=True)
         detailed = Signal()  # An ERROR waits.
         refuses = Signal()

@@ -197,13 +197,14 @@ class Responder(wiring.Component):
 
         # What is replied.
         reply = replies.reply
-        kind = reply.p.plain.kind
+        kind = Signal(PacketKind)
         refused = Signal()
         acknowledges = Signal()
         m.d.comb += [
             replies.node.eq(self.node),
             refused.eq(refusal != FaultCode.NONE),
             reply.p.plain.destination.eq(asked.source),
+            reply.p.plain.kind.eq(kind),
             reply.p.plain.length.eq(Mux(kind == PacketKind.READ_REPLY, asked.length, 0)),
             reply.p.plain.transaction.eq(asked.transaction),
             reply.p.detail.data_id.eq(address.data_id),

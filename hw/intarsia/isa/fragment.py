@@ -5,7 +5,15 @@ from amaranth.lib import data
 
 from intarsia.isa.address import PAYLOAD_MAX
 
-__all__ = ["CHECKED_MAX", "CHECKED_UNIT", "FRAGMENT_FORMAT", "FragmentEntry", "Permissions", "atu_set", "home_set"]
+__all__ = [
+    "CHECKED_MAX",
+    "CHECKED_UNIT",
+    "FRAGMENT_FORMAT",
+    "FragmentEntry",
+    "Permissions",
+    "atu_set",
+    "home_set",
+]
 
 #: Version of the format of map entries.
 FRAGMENT_FORMAT = 3

@@ -109,9 +109,7 @@ class Supply:
             )
             name = ("weights", item.layer, self.contents[item.layer], item.offset + at)
             reads.append(
-                Work(
-                    Stream.REMOTE, RemoteOp.READ, item.layer, fields, (write,), Remote(name, 0)
-                )
+                Work(Stream.REMOTE, RemoteOp.READ, item.layer, fields, (write,), Remote(name, 0))
             )
         [load] = stitched(reads)
         return load
