@@ -33,6 +33,13 @@ PROOFS = (
         "complete.eq(self.flying)",
     ),
     _mutant(
+        "ContextsCompleteInOrder",
+        "proof: what is done gives its tokens before what came before it in its context",
+        "sequencer/overtaking.py",
+        "heads.eq(ranks.held & ~Cat(before.any() for before in ranks.before))",
+        "heads.eq(ranks.held)",
+    ),
+    _mutant(
         "EveryFaultyContextIsNamed",
         "proof: of faults that come at once the last one's context is stopped",
         "sequencer/merge.py",

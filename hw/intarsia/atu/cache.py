@@ -129,7 +129,6 @@ class Atu(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         misses = _Misses(len(self._askers))
-
         # What is done in this cycle: a look-up for one of the ports, or a change.
         key = Signal(Key)
         fresh = Signal()
@@ -137,7 +136,6 @@ class Atu(wiring.Component):
         change = Signal(MapCommand)
         self._choose(m, misses, key, fresh, looks, change)
         m.submodules.entries = entries = Entries(config=self.config)
-        found = entries.found
         m.d.comb += [
             entries.node.eq(self.node),
             entries.key.eq(key),
@@ -146,7 +144,7 @@ class Atu(wiring.Component):
             entries.change.eq(change),
             *(asker.result.p.eq(entries.result) for asker in self._askers),
         ]
-        self._conclude(m, misses, key, fresh, looks, found)
+        self._conclude(m, misses, key, fresh, looks, entries.found)
         self._ask(m, misses)
         return m
 
@@ -170,8 +168,7 @@ class Atu(wiring.Component):
                 with m.If(asked[n] & (age != PATIENCE)):
                     m.d.sync += age.eq(age + 1)
         turn = Signal()
-        recalled = self._recall(m)
-        order = self.invalidation
+        order, recalled = self.invalidation, self._recall(m)
         with m.If(misses.again.any()):
             m.d.comb += [
                 looks.eq(misses.again & (~misses.again + 1)),
@@ -241,8 +238,7 @@ class Atu(wiring.Component):
     def _recall(self, m):
         """Acknowledges invalidations. Returns whether there is one to acknowledge."""
         order, done = self.invalidation, self.invalidated
-        recalled = Signal()
-        settled = Signal()
+        recalled, settled = Signal(), Signal()
         to = Signal(Invalidated, reset_less=True)
         m.d.comb += [done.valid.eq(settled), done.p.eq(to)]
         with m.If(order.valid & order.ready):

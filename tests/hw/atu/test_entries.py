@@ -44,7 +44,7 @@ async def finds_what_was_put_in(dut, pause):
             replica_base=random.getrandbits(24),
             version=random.getrandbits(16),
             size=random.getrandbits(24),
-            checked=random.randrange(2),
+            checked=int(random.random() < 0.2),
             checksum=random.getrandbits(32),
         )
         if random.random() < 0.1:

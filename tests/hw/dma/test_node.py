@@ -66,6 +66,7 @@ class Node(wiring.Component):
             remote.node.eq(self.node),
             responder.node.eq(self.node),
             remote.owners.eq(self.owners),
+            atu.node.eq(self.node),
             atu.tick.eq(self.tick),
             remote.tick.eq(self.tick),
         ]
