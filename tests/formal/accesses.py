@@ -300,7 +300,9 @@ class TransactionsAreUnique(Proof):
         fields = [name for name, _ in Request.as_shape() if name != "count"]
 
         def is_kept():
-            return [Assert(Value.cast(dut.found[name]) == Value.cast(kept[name])) for name in fields]
+            return [
+                Assert(Value.cast(dut.found[name]) == Value.cast(kept[name])) for name in fields
+            ]
 
         with m.If(opens & self.anything(1, "follows") & ~waits & ~known):
             m.d.sync += [waits.eq(1), kept.eq(opened), before.eq(waiting - dut.take)]

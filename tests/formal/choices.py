@@ -9,6 +9,7 @@ from intarsia.isa.instruction import Stream
 from intarsia.memory.arbiter import RoundRobin
 from intarsia.sequencer.flights import Flights
 from intarsia.sequencer.merge import FaultMerge
+from intarsia.sequencer.overtaking import OvertakingFlights
 from intarsia.sequencer.watchdog import Watchdog
 from tests.formal.proof import Proof
 
@@ -112,6 +113,52 @@ class FlightsCompleteInOrder(Proof):
             m.d.comb += [Assert(came), Assert(jobs == 0), Assert(~given)]
             m.d.sync += given.eq(1)
         m.d.comb += Assert(begun <= 1)
+
+
+class ContextsCompleteInOrder(Proof):
+    """Each instruction gives its tokens once, after those before it in its context, when done."""
+
+    depth = 7
+
+    def describe(self, m):
+        m.submodules.dut = dut = OvertakingFlights(contexts=2)
+        start = self.anything(dut.start.payload.shape(), "flight")
+        starts, whose = Signal(), self.anything(1, "whose")
+        m.d.comb += [
+            Assume(start.context < 2),
+            dut.start.p.eq(start),
+            dut.start.valid.eq(self.anything(1, "starts")),
+            dut.offered.eq(dut.start.valid & ~start.instant),
+            dut.give.ready.eq(self.anything(1, "takes")),
+            dut.done.eq(self.anything(1, "done")),
+            dut.whose.eq(whose),
+            starts.eq(dut.start.valid & dut.start.ready),
+        ]
+        # Engines complete what they have been given, in order for each context.
+        working = [Signal(4, name=f"working{n}") for n in range(2)]
+        for n, count in enumerate(working):
+            given = starts & ~start.instant & (start.context == n)
+            taken = dut.done & (whose == n)
+            m.d.sync += count.eq(count + given - taken)
+            m.d.comb += Assume(~taken | (count != 0))
+
+        # One instruction is followed, the only one of its layer; until it is done, its context has
+        # `jobs` to do.
+        layer, ours = self.something(m, 16, "layer"), self.something(m, 1, "ours")
+        came, gave, jobs = Signal(), Signal(), Signal(4)
+        comes = starts & (start.layer == layer)
+        ends = dut.done & (whose == ours)
+        m.d.comb += [Assume(~(comes & came)), Assume(~comes | (start.context == ours))]
+        with m.If(comes):
+            m.d.sync += [
+                came.eq(1),
+                jobs.eq(Mux(ours, working[1], working[0]) - ends + ~start.instant),
+            ]
+        with m.Else():
+            m.d.sync += jobs.eq(jobs - (ends & (jobs != 0)))
+        with m.If(dut.give.valid & dut.give.ready & (dut.first.layer == layer)):
+            m.d.comb += [Assert(came), Assert(jobs == 0), Assert(~gave)]
+            m.d.sync += gave.eq(1)
 
 
 class EveryFaultyContextIsNamed(Proof):

@@ -44,7 +44,7 @@ class _Queues(Proof):
         return local, remote
 
     def send(self, m, engine, opcode, **fields):
-        """Gives one job to an engine, when it likes; returns cycles from then on until it is done."""
+        """Gives one job to an engine, at any time; returns the cycles that it takes."""
         begun, over = Signal(), Signal()
         age = Signal(5)
         m.d.comb += [
@@ -83,7 +83,7 @@ class LocalWaitsForNoRemote(_Queues):
 
 
 class RemoteWaitsForNoLocal(_Queues):
-    """A remote job takes few cycles, whatever the local queue has to do, as long as nodes answer."""
+    """A remote job takes few cycles, whatever the local queue does, as long as nodes answer."""
 
     depth = 34
 

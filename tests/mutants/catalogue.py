@@ -116,28 +116,29 @@ MEMORY = (
     ),
 )
 
+ENTRIES_TEST = "tests/hw/atu/test_entries.py::test_entries[tiny]"
 ATU_TEST = "tests/hw/atu/test_cache.py::test_atu[tiny]"
 ATU = (
     Mutant(
         "atu: fragments of one tensor are mixed up",
-        "hw/intarsia/atu/cache.py",
-        "& (read.data.fragment == key.fragment)",
+        "hw/intarsia/atu/entries.py",
+        "& (read.data.fragment == self.key.fragment)",
         "",
-        ATU_TEST,
+        ENTRIES_TEST,
     ),
     Mutant(
         "atu: a full set always loses the same way",
-        "hw/intarsia/atu/cache.py",
+        "hw/intarsia/atu/entries.py",
         "victim.eq(Mux(victim == ways - 1, 0, victim + 1))",
         "victim.eq(0)",
-        ATU_TEST,
+        ENTRIES_TEST,
     ),
     Mutant(
         "atu: removing all leaves the last set",
-        "hw/intarsia/atu/cache.py",
+        "hw/intarsia/atu/entries.py",
         "m.d.sync += used.eq(0)",
         "m.d.sync += used.eq(used & (1 << (sets - 1)))",
-        ATU_TEST,
+        ENTRIES_TEST,
     ),
     Mutant(
         "atu: what a home said before a removal is believed",

@@ -5,6 +5,7 @@ from tests.mutants.runner import Mutant
 __all__ = ["COHERENCE"]
 
 HOME = "tests/hw/home/test_agent.py::test_home[tiny]"
+ENTRIES = "tests/hw/atu/test_entries.py::test_entries[tiny]"
 ATU = "tests/hw/atu/test_cache.py::test_atu[tiny]"
 
 COHERENCE = (
@@ -45,9 +46,9 @@ COHERENCE = (
     ),
     Mutant(
         "atu: who looks up afresh may be told what was asked before",
-        "hw/intarsia/atu/cache.py",
-        ") & ~fresh\n",
-        ")\n",
+        "hw/intarsia/atu/entries.py",
+        "self.found.eq(found.any() & ~self.fresh)",
+        "self.found.eq(found.any())",
         ATU,
     ),
     Mutant(
@@ -59,9 +60,23 @@ COHERENCE = (
     ),
     Mutant(
         "atu: replicas lie where the fragment lies",
-        "hw/intarsia/atu/cache.py",
-        "write.data.base.eq(change.entry.replica_base)",
-        "write.data.base.eq(change.entry.base)",
-        ATU,
+        "hw/intarsia/atu/entries.py",
+        "row.place.eq(entry.replica_base)",
+        "row.place.eq(entry.base)",
+        ENTRIES,
+    ),
+    Mutant(
+        "atu: what may be written has a checksum",
+        "hw/intarsia/atu/entries.py",
+        "self.change.entry.checked & _changes(self.change.entry.permissions)",
+        "0",
+        ENTRIES,
+    ),
+    Mutant(
+        "atu: what is here has a checksum",
+        "hw/intarsia/atu/entries.py",
+        "with m.Elif(entry.checked):",
+        "with m.If(entry.checked):",
+        ENTRIES,
     ),
 )

@@ -33,6 +33,13 @@ PROOFS = (
         "complete.eq(self.flying)",
     ),
     _mutant(
+        "ContextsCompleteInOrder",
+        "proof: what is done gives its tokens before what came before it in its context",
+        "sequencer/overtaking.py",
+        "heads.eq(ranks.held & ~Cat(before.any() for before in ranks.before))",
+        "heads.eq(ranks.held)",
+    ),
+    _mutant(
         "EveryFaultyContextIsNamed",
         "proof: of faults that come at once the last one's context is stopped",
         "sequencer/merge.py",
@@ -77,7 +84,7 @@ PROOFS = (
     _mutant(
         "NoStaleTranslation",
         "proof: translations of the last set outlive the removal of all",
-        "atu/cache.py",
+        "atu/entries.py",
         "m.d.sync += used.eq(0)",
         "m.d.sync += used.eq(used & (1 << (sets - 1)))",
     ),
@@ -112,10 +119,24 @@ PROOFS = (
     ),
     _mutant(
         "TransactionsAreUnique",
-        "proof: requests are entered without their numbers",
+        "proof: requests are entered where the first one was",
         "dma/transactions.py",
-        "write.data.number.eq(self.number)",
-        "write.data.number.eq(0)",
+        "write.addr.eq(free)",
+        "write.addr.eq(0)",
+    ),
+    _mutant(
+        "LocalWaitsForNoRemote",
+        "proof: the remote queue's reads go before the local one's, for ever",
+        "memory/arbiter.py",
+        "chosen.eq(Mux(first.any(), first, self.requests))",
+        "chosen.eq(Mux(self.requests[-1], 1 << self.clients - 1, self.requests))",
+    ),
+    _mutant(
+        "RemoteWaitsForNoLocal",
+        "proof: the local queue's reads go before the remote one's, for ever",
+        "memory/arbiter.py",
+        "self.grants.eq(chosen & (~chosen + 1))",
+        "self.grants.eq(self.requests & (~self.requests + 1))",
     ),
     _mutant(
         "AnswersMatchTransactions",

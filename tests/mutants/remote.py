@@ -4,6 +4,9 @@ from tests.mutants.runner import Mutant
 
 __all__ = ["REMOTE"]
 
+REPLICAS = "tests/hw/dma/test_replicas.py::test_replicas[tiny]"
+JOBS = "tests/hw/dma/test_jobs.py::test_jobs[tiny]"
+CHECKER = "tests/hw/dma/test_checker.py::test_checker[tiny]"
 SENDER = "tests/hw/dma/test_sender.py::test_sender[tiny]"
 LISTER = "tests/hw/dma/test_lister.py::test_stitches[tiny]"
 QUEUE = "tests/hw/dma/test_remote.py::test_remote_queue[tiny]"
@@ -28,14 +31,14 @@ REMOTE = (
         "hw/intarsia/dma/sender.py",
         "Mux(second, was_holder,",
         "Mux(second, ~was_holder,",
-        SENDER,
+        REPLICAS,
     ),
     Mutant(
         "remote: a WRITE that was refused is half done",
         "hw/intarsia/dma/transactions.py",
         "halves & ~(opened | returned | expires)",
         "halves & ~(opened | expires)",
-        SENDER,
+        REPLICAS,
     ),
     Mutant(
         "remote: who does not answer is asked for ever",
@@ -85,5 +88,61 @@ REMOTE = (
         "wrong.eq(damaged | (record.row_bytes == 0))",
         "wrong.eq(record.row_bytes == 0)",
         LISTER,
+    ),
+    Mutant(
+        "remote: a job is done before those before it",
+        "hw/intarsia/dma/jobs.py",
+        "ends.eq(whole & ~self.open & ~Cat(before.any() for before in ranks.before))",
+        "ends.eq(whole & ~self.open)",
+        JOBS,
+    ),
+    Mutant(
+        "remote: all jobs are of one stream",
+        "hw/intarsia/common/ranks.py",
+        "same.eq(self.held & Cat(context == self.context for context in self.contexts))",
+        "same.eq(self.held)",
+        JOBS,
+    ),
+    Mutant(
+        "remote: a job is done while replies are missing",
+        "hw/intarsia/dma/jobs.py",
+        "ends.eq(whole & ~self.open &",
+        "ends.eq(whole &",
+        JOBS,
+    ),
+    Mutant(
+        "checksums: what is damaged is asked for where it was",
+        "hw/intarsia/dma/sender.py",
+        "turned.eq(Mux(second, was_holder,",
+        "turned.eq(Mux(second & writes, was_holder,",
+        CHECKER,
+    ),
+    Mutant(
+        "checksums: what is damaged is asked for again for ever",
+        "hw/intarsia/dma/receiver.py",
+        "self.back.valid.eq(~self.half & ~failed)",
+        "self.back.valid.eq(~failed)",
+        CHECKER,
+    ),
+    Mutant(
+        "checksums: the last beat is not filled up",
+        "hw/intarsia/dma/checker.py",
+        "filling.eq(self.ends & row.checks & (count != 0))",
+        "filling.eq(0)",
+        CHECKER,
+    ),
+    Mutant(
+        "checksums: parts are compared",
+        "hw/intarsia/dma/sender.py",
+        "& (request.offset == 0)\n",
+        "\n",
+        CHECKER,
+    ),
+    Mutant(
+        "checksums: who is dead is asked again",
+        "hw/intarsia/dma/sender.py",
+        "turned ^ (second & ~writes & gone(turned))",
+        "turned",
+        CHECKER,
     ),
 )

@@ -1,44 +1,20 @@
 """Cache of the fragment map."""
 
 from amaranth import *
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from intarsia.atu.entries import Entries, Key
 from intarsia.atu.port import NUMBER, Invalidated, Invalidation, MapAnswer, MapQuestion
 from intarsia.common.lookup import Lookup, MapCommand, MapOperation
-from intarsia.isa.address import DATA_ID, LOCAL, NODE
+from intarsia.isa.address import NODE
 from intarsia.isa.counters import Activity
-from intarsia.isa.fragment import FRAGMENT_FORMAT, Permissions, atu_set
 
 __all__ = ["PATIENCE", "Atu"]
 
 #: Pulses of the timebase that a home may take to answer.
 PATIENCE = 12
-
-
-class _Key(data.Struct):
-    """Which fragment an entry is about."""
-
-    data_id: DATA_ID
-    fragment: 16
-
-
-class _Row(data.Struct):
-    """What is kept of an entry, besides its key."""
-
-    node: NODE
-    replica: NODE
-
-    place: 32
-    """Address of its first byte, or that of its replica, if it is at this node; else its checksum.
-    """
-
-    size: LOCAL
-    version: 16
-
-    permissions: Permissions
-    """`moving` says of what nobody may write that it has a checksum."""
 
 
 class _Misses:
@@ -69,7 +45,7 @@ class _Misses:
             Signal(ports, name=name)
             for name in ("waits", "asks", "stale", "again", "final", "backup")
         )
-        self.keys = [Signal(_Key, name=f"key_{n}", reset_less=True) for n in range(ports)]
+        self.keys = [Signal(Key, name=f"key_{n}", reset_less=True) for n in range(ports)]
         self.numbers = [Signal(NUMBER, name=f"number_{n}", reset_less=True) for n in range(ports)]
         self.ages = [Signal(range(PATIENCE + 1), name=f"age_{n}") for n in range(ports)]
         self.late = Cat(age == PATIENCE for age in self.ages)
@@ -153,15 +129,22 @@ class Atu(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         misses = _Misses(len(self._askers))
-
         # What is done in this cycle: a look-up for one of the ports, or a change.
-        key = Signal(_Key)
+        key = Signal(Key)
         fresh = Signal()
         looks = Signal(len(self._askers))
         change = Signal(MapCommand)
         self._choose(m, misses, key, fresh, looks, change)
-        found = self._keep(m, key, fresh, looks, change)
-        self._conclude(m, misses, key, fresh, looks, found)
+        m.submodules.entries = entries = Entries(config=self.config)
+        m.d.comb += [
+            entries.node.eq(self.node),
+            entries.key.eq(key),
+            entries.fresh.eq(fresh),
+            entries.looks.eq(looks.any()),
+            entries.change.eq(change),
+            *(asker.result.p.eq(entries.result) for asker in self._askers),
+        ]
+        self._conclude(m, misses, key, fresh, looks, entries.found)
         self._ask(m, misses)
         return m
 
@@ -185,8 +168,7 @@ class Atu(wiring.Component):
                 with m.If(asked[n] & (age != PATIENCE)):
                     m.d.sync += age.eq(age + 1)
         turn = Signal()
-        recalled = self._recall(m)
-        order = self.invalidation
+        order, recalled = self.invalidation, self._recall(m)
         with m.If(misses.again.any()):
             m.d.comb += [
                 looks.eq(misses.again & (~misses.again + 1)),
@@ -256,8 +238,7 @@ class Atu(wiring.Component):
     def _recall(self, m):
         """Acknowledges invalidations. Returns whether there is one to acknowledge."""
         order, done = self.invalidation, self.invalidated
-        recalled = Signal()
-        settled = Signal()
+        recalled, settled = Signal(), Signal()
         to = Signal(Invalidated, reset_less=True)
         m.d.comb += [done.valid.eq(settled), done.p.eq(to)]
         with m.If(order.valid & order.ready):
@@ -317,122 +298,3 @@ class Atu(wiring.Component):
             for n in range(len(self._askers)):
                 with m.If(who == n):
                     m.d.sync += misses.asks[n].eq(0)
-
-    def _keep(self, m, key, fresh, looks, change):
-        """The entries. Returns whether there is one of `key`, in the same cycle.
-
-        One that is looked up `fresh` goes.
-        """
-        sets, ways = self.config.atu_sets, self.config.atu_ways
-        index = Signal(range(sets))
-        found = Signal(ways)
-        present = Signal(ways)
-        replaced = Signal(ways)
-        storable = Signal()
-        m.d.comb += [
-            index.eq(atu_set(key.data_id, key.fragment, sets)),
-            storable.eq(
-                (change.operation == MapOperation.FILL)
-                & (change.entry.entry_format == FRAGMENT_FORMAT)
-                & (change.entry.reserved == 0)
-                & ~(change.entry.checked & _changes(change.entry.permissions))
-            ),
-        ]
-
-        # Keys are found in the cycle of the look-up; then it is known where the rest is to be read.
-        for way in range(ways):
-            keys = memory.Memory(shape=_Key, depth=sets, init=[])
-            m.submodules[f"keys_{way}"] = keys
-            read = keys.read_port(domain="comb")
-            write = keys.write_port()
-            used = Signal(sets, name=f"used_{way}")
-            m.d.comb += [
-                read.addr.eq(index),
-                present[way].eq(used.bit_select(index, 1)),
-                found[way].eq(
-                    present[way]
-                    & (read.data.data_id == key.data_id)
-                    & (read.data.fragment == key.fragment)
-                ),
-                write.addr.eq(index),
-                write.data.eq(key),
-                write.en.eq(storable & replaced[way]),
-            ]
-            with m.If(change.operation == MapOperation.REMOVE_ALL):
-                m.d.sync += used.eq(0)
-            with m.Elif(storable):
-                with m.If(replaced[way]):
-                    m.d.sync += used.bit_select(index, 1).eq(1)
-            with m.Elif(((change.operation != MapOperation.NONE) | fresh) & found[way]):
-                m.d.sync += used.bit_select(index, 1).eq(0)
-
-        victim = Signal(range(ways))
-        free = ~present
-        with m.If(found.any()):
-            m.d.comb += replaced.eq(found)
-        with m.Elif(free.any()):
-            m.d.comb += replaced.eq(free & -free)
-        with m.Else():
-            m.d.comb += replaced.eq(1 << victim)
-            with m.If(storable):
-                m.d.sync += victim.eq(Mux(victim == ways - 1, 0, victim + 1))
-
-        m.submodules.rows = rows = memory.Memory(shape=_Row, depth=sets * ways, init=[])
-        read = rows.read_port(transparent_for=())
-        write = rows.write_port()
-        hit = Signal()
-        with m.If(looks.any()):
-            m.d.sync += hit.eq(found.any() & ~fresh)
-        m.d.comb += [
-            read.addr.eq(Cat(index, _number(found))),
-            read.en.eq(looks.any() & found.any()),
-            write.addr.eq(Cat(index, _number(replaced))),
-            write.en.eq(storable),
-        ]
-        self._pack(m, change.entry, write.data)
-        for asker in self._askers:
-            m.d.comb += asker.result.p.hit.eq(hit)
-            self._unpack(m, read.data, asker.result.p)
-        return found.any() & ~fresh
-
-    def _pack(self, m, entry, row):
-        """What is kept of `entry`."""
-        holds, replicates = Signal(), Signal()
-        m.d.comb += [
-            holds.eq(entry.node == self.node),
-            replicates.eq(entry.replica == self.node),
-            *(row[name].eq(entry[name]) for name in ("node", "replica", "version", "permissions")),
-            row.permissions.moving.eq(entry.permissions.moving & _changes(entry.permissions)),
-            row.size.eq(entry.size),
-        ]
-        with m.If(holds):
-            m.d.comb += row.place.eq(entry.base)
-        with m.Elif(replicates):
-            m.d.comb += row.place.eq(entry.replica_base)
-        with m.Elif(entry.checked):
-            m.d.comb += [row.place.eq(entry.checksum), row.permissions.moving.eq(1)]
-
-    def _unpack(self, m, row, result):
-        """The result that `row` stands for."""
-        same = ("node", "replica", "size", "version", "permissions")
-        m.d.comb += [
-            *(result[name].eq(row[name]) for name in same),
-            result.base.eq(row.place),
-            result.checksum.eq(row.place),
-            result.permissions.moving.eq(row.permissions.moving & _changes(row.permissions)),
-            result.checked.eq(row.permissions.moving & ~_changes(row.permissions)),
-        ]
-
-
-def _changes(permissions):
-    """Whether somebody may write, or add."""
-    return permissions.write | permissions.accumulate
-
-
-def _number(one):
-    """Number of the only bit of `one` that is set."""
-    width = max(1, (len(one) - 1).bit_length())
-    return Cat(
-        Cat(bit for number, bit in enumerate(one) if number >> place & 1).any()
-        for place in range(width)
-    )

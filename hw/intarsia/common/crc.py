@@ -75,9 +75,7 @@ class Crc32(wiring.Component):
         state = Signal(32, init=initial)
         both = Signal(max(32, self.width))
         m.d.comb += both.eq(Mux(self.start, initial, state) ^ self.word)
-        effects = [
-            Mux(bit, Const(self._advance(1 << n), 32), 0) for n, bit in enumerate(both)
-        ]
+        effects = [Mux(bit, Const(self._advance(1 << n), 32), 0) for n, bit in enumerate(both)]
         with m.If(self.valid):
             m.d.sync += state.eq(reduce(xor, effects))
         with m.Elif(self.start):

@@ -3,17 +3,18 @@
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
 
 from intarsia.common.ports import Job, MemoryRead
-from intarsia.dma.descriptor import WORD, DescriptorCheck
+from intarsia.dma.descriptor import WORD
 from intarsia.dma.lister import Lister
-from intarsia.dma.transactions import JOBS, OFFSET, Request
+from intarsia.dma.transactions import JOBS, Request
+from intarsia.dma.validity import STITCHES, JobCheck, as_stitch, is_one_of
+from intarsia.dma.work import Work
 from intarsia.isa.address import LOCAL, OWNER_BITS, PAYLOAD_MAX, TENSOR_BITS
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import RemoteOp, Stream
 from intarsia.isa.packet import PacketKind
-from intarsia.isa.transfer import RemoteDescriptor, StitchDescriptor, StitchRecord
+from intarsia.isa.transfer import RemoteDescriptor, StitchRecord
 
 __all__ = ["Cutter"]
 
@@ -25,63 +26,6 @@ KINDS = {
     RemoteOp.GATHER: PacketKind.READ,
     RemoteOp.SCATTER: PacketKind.WRITE,
 }
-
-STITCHES = (RemoteOp.GATHER, RemoteOp.SCATTER)
-
-#: Bits of the descriptor of a stitch, which are the first ones of a job's.
-STITCH_BITS = StitchDescriptor.as_shape().size
-
-#: Bytes of a sum, and fields that are whole sums for ACCUMULATE.
-SUM_BYTES = 4
-DISTANCES = ("remote_pitch", "row_bytes", "offset")
-
-
-def _is_one_of(opcode, opcodes):
-    return Cat(opcode == item.value for item in opcodes).any()
-
-
-class _Work:
-    """What is being cut.
-
-    Members
-    -------
-    opcode, context : Signal
-        Of the job.
-    stitches : Value
-        It has a list.
-    record : Signal
-        The transfer. What was cut of it has left its offsets.
-    offset : Value
-        That at the other side, with all its bits.
-    rows, remote_pitch, local_pitch : Signal
-        What is said of the transfer elsewhere.
-    left, row : Signal
-        Bytes to the end of the row, and rows before that.
-    base : Signal
-        Where local addresses count from.
-    count : Signal
-        Records that are to come.
-    """
-
-    def __init__(self, job):
-        self.opcode = Signal.like(job.opcode, name="opcode", reset_less=True)
-        self.context = Signal.like(job.context, name="context", reset_less=True)
-        self.stitches = _is_one_of(self.opcode, STITCHES)
-        self.record = Signal(StitchRecord, name="record", reset_less=True)
-        self.beyond = Signal(
-            Shape.cast(OFFSET).width - len(self.record.offset), name="beyond", reset_less=True
-        )
-        self.offset = Cat(self.record.offset, self.beyond)
-        names = ("rows", "remote_pitch", "local_pitch", "left", "row", "base", "count")
-        (
-            self.rows,
-            self.remote_pitch,
-            self.local_pitch,
-            self.left,
-            self.row,
-            self.base,
-            self.count,
-        ) = (Signal(LOCAL, name=name, reset_less=True) for name in names)
 
 
 class Cutter(wiring.Component):
@@ -141,20 +85,21 @@ class Cutter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        work = _Work(self.job.p)
+        work = Work(self.job.p)
         record = work.record
 
         m.submodules.lister = lister = Lister(config=self.config)
         wiring.connect(m, lister.read, wiring.flipped(self.read))
-        listing = data.View(StitchDescriptor, self.job.p.descriptor.as_value()[:STITCH_BITS])
+        listing = as_stitch(self.job.p.descriptor)
         m.d.comb += [
             lister.address.eq(listing.records.offset),
             lister.context.eq(work.context),
         ]
-        faulty, code, word = self._judge(m, listing)
+        m.submodules.check = check = JobCheck()
+        m.d.comb += check.job.eq(self.job.p)
         wrong, wrong_code, wrong_word = (
             Signal.like(value, name=f"wrong_{n}", reset_less=True)
-            for n, value in enumerate((faulty, code, word))
+            for n, value in enumerate((check.faulty, check.code, check.word))
         )
         damaged = Signal(reset_less=True)
         cutting = Signal()
@@ -195,13 +140,13 @@ class Cutter(wiring.Component):
                             for name in ("rows", "remote_pitch", "local_pitch")
                         ),
                         work.count.eq(listing.count),
-                        wrong.eq(faulty),
-                        wrong_code.eq(code),
-                        wrong_word.eq(word),
+                        wrong.eq(check.faulty),
+                        wrong_code.eq(check.code),
+                        wrong_word.eq(check.word),
                         damaged.eq(0),
                     ]
                     m.next = "CUT"
-                    with m.If(_is_one_of(job.opcode, STITCHES) & ~faulty):
+                    with m.If(is_one_of(job.opcode, STITCHES) & ~check.faulty):
                         m.next = "FETCH"
             with m.State("FETCH"):
                 m.d.comb += lister.fetch.eq(1)
@@ -249,36 +194,6 @@ class Cutter(wiring.Component):
                 m.next = "IDLE"
 
         return m
-
-    def _judge(self, m, listing):
-        """Whether the job on offer is wrong; code and word of the fault."""
-        job = self.job.p
-        m.submodules.transfer_check = in_transfer = DescriptorCheck(
-            RemoteDescriptor, nonzero=("row_bytes", "rows")
-        )
-        m.submodules.stitch_check = in_stitch = DescriptorCheck(
-            StitchDescriptor, nonzero=("count", "rows")
-        )
-        faulty = Signal()
-        code = Signal(FaultCode)
-        word = Signal(range(RemoteDescriptor.as_shape().size // WORD))
-        m.d.comb += [
-            in_transfer.descriptor.eq(job.descriptor),
-            in_stitch.descriptor.eq(listing),
-            code.eq(FaultCode.DESCRIPTOR),
-        ]
-        with m.If(_is_one_of(job.opcode, STITCHES)):
-            m.d.comb += [faulty.eq(in_stitch.faulty), word.eq(in_stitch.word)]
-        with m.Elif(~_is_one_of(job.opcode, RemoteOp)):
-            m.d.comb += [faulty.eq(1), code.eq(FaultCode.PROGRAM)]
-        with m.Elif(in_transfer.faulty):
-            m.d.comb += [faulty.eq(1), word.eq(in_transfer.word)]
-        with m.Elif(job.opcode == RemoteOp.ACCUMULATE.value):
-            for name in DISTANCES:
-                with m.If(job.descriptor[name][: exact_log2(SUM_BYTES)].any()):
-                    place = RemoteDescriptor.as_shape()[name].offset // WORD
-                    m.d.comb += [faulty.eq(1), word.eq(place)]
-        return faulty, code, word
 
     def _cut(self, m, work, cutting):
         """Goes on by a row, or a part of it, while `cutting`, and offers requests.

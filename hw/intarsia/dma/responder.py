@@ -4,11 +4,12 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from intarsia.common.lookup import AccessCheck, Lookup, LookupResult
+from intarsia.common.lookup import Lookup, LookupResult
 from intarsia.common.ports import MemoryRead, MemoryWrite, PacketBeat
+from intarsia.dma.adder import Adder
 from intarsia.dma.framing import Deframer, Framer
 from intarsia.dma.gather import Gather
-from intarsia.dma.performed import Performed
+from intarsia.dma.judge import KINDS, Judge
 from intarsia.dma.replies import Replies
 from intarsia.dma.scatter import Scatter
 from intarsia.isa.address import NODE, LogicalAddress
@@ -18,12 +19,6 @@ from intarsia.isa.packet import PacketHeader, PacketKind
 from intarsia.isa.registers import FenceWord
 
 __all__ = ["Responder"]
-
-#: Bytes of a sum.
-SUM_BYTES = 4
-
-#: What is answered.
-KINDS = (PacketKind.READ, PacketKind.WRITE, PacketKind.ACCUMULATE)
 
 
 class Responder(wiring.Component):
@@ -44,8 +39,7 @@ class Responder(wiring.Component):
 
     ACCUMULATE adds int32 to what is there, modulo 2^32, at one beat per cycle; it waits until
     earlier READs have been read, and nothing else is written meanwhile. One that was performed
-    before is acknowledged, and adds nothing; see :class:`~intarsia.dma.performed.Performed`. Those
-    that are not aligned to 4 bytes are refused (BOUNDS).
+    before is acknowledged, and adds nothing. What is not aligned to 4 bytes is refused (BOUNDS).
 
     Relies on the link for packets that are as long as their header says. Anything else is reported
     as LINK_PROTOCOL and dropped. Bytes that can't be read are reported as PARITY: a reply that they
@@ -70,9 +64,8 @@ class Responder(wiring.Component):
     read : Out(MemoryRead(lanes))
     write : Out(MemoryWrite(lanes))
     quiet : Out(1)
-        No byte of a fragment that was found in the map is still to be read or written: what moves
-        later is looked up later. Low from the cycle in which a result comes; a look-up that has no
-        result yet counts for nothing.
+        No byte of a fragment that was found in the map is still to be read or written. Low from the
+        cycle in which a result comes; a look-up that has no result yet counts for nothing.
     fault : Out(stream.Signature(FaultReport, always_ready=True))
     activity : Out(Activity)
     """
@@ -99,13 +92,13 @@ class Responder(wiring.Component):
         m.submodules.scatter = scatter = Scatter(config=self.config, rows=False)
         m.submodules.gather = gather = Gather(config=self.config, rows=False, eager=True)
         m.submodules.framer = framer = Framer(link_bytes=self.config.link_bytes)
-        m.submodules.check = check = AccessCheck()
-        m.submodules.performed = performed = Performed()
+        m.submodules.judge = judge = Judge()
+        m.submodules.adder = adder = Adder(link_bytes=self.config.link_bytes)
         m.submodules.replies = replies = Replies()
         wiring.connect(m, wiring.flipped(self.request), deframer.packet)
         wiring.connect(m, scatter.write, wiring.flipped(self.write))
         wiring.connect(m, gather.read, wiring.flipped(self.read))
-        wiring.connect(m, wiring.flipped(self.fence), performed.fence)
+        wiring.connect(m, wiring.flipped(self.fence), judge.fence)
         wiring.connect(m, replies.head, framer.head)
         wiring.connect(m, framer.packet, wiring.flipped(self.reply))
 
@@ -117,43 +110,24 @@ class Responder(wiring.Component):
         entry = Signal(LookupResult, reset_less=True)
         elsewhere = Signal()
         known = Signal()
-        reads = Signal()
-        sums = Signal()
+        reads, sums, refusal = judge.reads, judge.sums, judge.refusal
         m.d.comb += [
             there.as_value().eq(deframer.head.p.extension),
             known.eq(Cat(head.kind == kind for kind in KINDS).any()),
             self.lookup.request.p.data_id.eq(there.data_id),
             self.lookup.request.p.fragment.eq(there.fragment),
-            reads.eq(asked.kind == PacketKind.READ),
-            sums.eq(asked.kind == PacketKind.ACCUMULATE),
-            check.entry.eq(entry),
-            check.access.write.eq(~reads),
-            check.access.accumulate.eq(sums),
-            check.access.holder.eq(asked.source == self.node),
-            check.access.elsewhere.eq(elsewhere),
-            check.access.version.eq(address.version),
-            check.access.offset.eq(address.offset),
-            check.access.length.eq(asked.length),
-            performed.source.eq(asked.source),
-            performed.number.as_value().eq(asked.transaction),
+            judge.node.eq(self.node),
+            judge.asked.eq(asked),
+            judge.address.eq(address),
+            judge.entry.eq(entry),
+            judge.elsewhere.eq(elsewhere),
         ]
-        misfit = Signal()
-        refusal = Signal(FaultCode)
-        m.d.comb += [
-            misfit.eq(sums & ((address.offset | asked.length) & (SUM_BYTES - 1)).any()),
-            refusal.eq(check.fault),
-        ]
-        with m.If(check.fault == FaultCode.NONE):
-            with m.If(misfit):
-                m.d.comb += refusal.eq(FaultCode.BOUNDS)
 
-        place = Signal.like(gather.span.p)
-        m.d.comb += [
-            place.address.eq(entry.base + address.offset),
-            place.length.eq(asked.length),
-            gather.span.p.eq(place),
-            scatter.span.p.eq(place),
-        ]
+        for span in (gather.span.p, scatter.span.p):
+            m.d.comb += [
+                span.address.eq(entry.base + address.offset),
+                span.length.eq(asked.length),
+            ]
 
         # Payload is written, or added to what is there, or else sunk. What is read is added, or
         # sent.
@@ -162,7 +136,10 @@ class Responder(wiring.Component):
         spoiled = Signal()  # Some bytes that were to be added to were damaged.
         payload = deframer.payload
         m.d.comb += [
-            scatter.beat.p.eq(payload.p.data),
+            adder.adds.eq(adding),
+            adder.beat.eq(payload.p.data),
+            adder.there.eq(gather.beat.p),
+            scatter.beat.p.eq(adder.total),
             scatter.void.eq(adding & (spoiled | gather.spoiled)),
             framer.payload.p.eq(gather.beat.p),
         ]
@@ -174,19 +151,7 @@ class Responder(wiring.Component):
                 payload.ready.eq(scatter.beat.ready & (~adding | gather.beat.valid)),
             ]
         with m.If(adding):
-            width = 8 * SUM_BYTES
-            m.d.comb += [
-                gather.beat.ready.eq(scatter.beat.ready & payload.valid),
-                scatter.beat.p.eq(
-                    Cat(
-                        (
-                            payload.p.data.word_select(n, width)
-                            + gather.beat.p.word_select(n, width)
-                        )[:width]
-                        for n in range(self.config.link_bytes // SUM_BYTES)
-                    )
-                ),
-            ]
+            m.d.comb += gather.beat.ready.eq(scatter.beat.ready & payload.valid)
             with m.If(gather.beat.valid & gather.beat.ready):
                 m.d.sync += spoiled.eq(spoiled | gather.spoiled)
         with m.Else():
@@ -197,26 +162,20 @@ class Responder(wiring.Component):
 
         # What is replied.
         reply = replies.reply
-        kind = reply.p.plain.kind
         refused = Signal()
         acknowledges = Signal()
+        outcome = Signal(FaultCode)
+        with m.If(~acknowledges):
+            m.d.comb += outcome.eq(refusal)
+        with m.Elif(spoiled):
+            m.d.comb += outcome.eq(FaultCode.PARITY)
         m.d.comb += [
             replies.node.eq(self.node),
             refused.eq(refusal != FaultCode.NONE),
-            reply.p.plain.destination.eq(asked.source),
-            reply.p.plain.length.eq(Mux(kind == PacketKind.READ_REPLY, asked.length, 0)),
-            reply.p.plain.transaction.eq(asked.transaction),
-            reply.p.detail.data_id.eq(address.data_id),
-            reply.p.detail.fragment.eq(address.fragment),
-            reply.p.detail.offset.eq(address.offset),
-            reply.p.detail.fault.eq(Mux(acknowledges, FaultCode.PARITY, refusal)),
+            reply.p.asked.eq(asked),
+            reply.p.address.eq(address),
+            reply.p.outcome.eq(outcome),
         ]
-        with m.If(Mux(acknowledges, spoiled, refused)):
-            m.d.comb += kind.eq(PacketKind.ERROR)
-        with m.Elif(acknowledges):
-            m.d.comb += kind.eq(PacketKind.WRITE_ACK)
-        with m.Else():
-            m.d.comb += kind.eq(PacketKind.READ_REPLY)
 
         # A refused request is reported in the cycle in which it is; damage can wait.
         fault = self.fault
@@ -264,8 +223,8 @@ class Responder(wiring.Component):
                     ]
                     m.next = "JUDGE"
             with m.State("JUDGE"):
-                m.d.comb += performed.asks.eq(sums)
-                with m.If(sums & ~performed.answered):
+                m.d.comb += judge.judges.eq(1)
+                with m.If(~judge.settled):
                     pass
                 with m.Elif(refused):
                     m.d.comb += [
@@ -285,17 +244,17 @@ class Responder(wiring.Component):
                         scatter.span.valid.eq(1),
                         deframer.head.ready.eq(scatter.span.ready),
                     ]
-                with m.Elif(performed.repeated):
+                with m.Elif(judge.repeated):
                     m.d.comb += deframer.head.ready.eq(1)
                 with m.Elif(gather.empty):
                     m.d.comb += [
                         gather.span.valid.eq(1),
                         scatter.span.valid.eq(1),
-                        performed.record.eq(1),
+                        judge.record.eq(1),
                         deframer.head.ready.eq(1),
                     ]
                 with m.If(deframer.head.ready):
-                    m.d.sync += [storing.eq(scatter.span.valid), adding.eq(performed.record)]
+                    m.d.sync += [storing.eq(scatter.span.valid), adding.eq(judge.record)]
                     with m.If(scatter.span.valid):
                         m.next = "STORE"
                     with m.Elif(sums & ~refused):

@@ -1,30 +1,20 @@
 """Requests to packets."""
 
 from amaranth import *
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from intarsia.common.lookup import AccessCheck, Lookup
 from intarsia.common.ports import MemoryRead, PacketBeat
 from intarsia.dma.checker import Note
-from intarsia.dma.framing import Framer, PacketHead
-from intarsia.dma.gather import Gather
+from intarsia.dma.packer import Packer, Place
 from intarsia.dma.transactions import JOBS, PLACE, TRIES, Request, Sending, Target
-from intarsia.isa.address import NODE, LogicalAddress
+from intarsia.isa.address import NODE
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import Stream
-from intarsia.isa.packet import LINK_FORMAT, PacketKind, TransactionNumber
+from intarsia.isa.packet import PacketKind
 
 __all__ = ["Sender"]
-
-
-class _Place(data.Struct):
-    """Where a request goes, and whether to another node after that."""
-
-    node: NODE
-    version: 16
-    more: 1
-    repeated: 1
 
 
 class Sender(wiring.Component):
@@ -45,10 +35,8 @@ class Sender(wiring.Component):
     NODE_DEAD. One to a fragment that is being copied is put off; after `TRIES` it is refused as
     VERSION.
 
-    A look-up takes place while the packet before it is sent: of packets with 8 beats or more, one
-    follows another at once. The first beat comes 2 cycles after the request was due, if it hits;
-    the first beat of payload comes no more than 4 cycles after that of its packet. Payload that
-    can't be read is reported as PARITY; the packet that it belongs to leaves all the same.
+    A look-up takes place while the packet before it is sent. The first beat comes 2 cycles after
+    the request was due, if it hits; see :class:`~intarsia.dma.packer.Packer`.
 
     Parameters
     ----------
@@ -111,17 +99,16 @@ class Sender(wiring.Component):
         refused = Signal(JOBS)
         damaged = Signal(JOBS)
         m.d.comb += self.fails.eq(refused | damaged)
-        free = Signal()
-        loads, request, going = self._locate(m, free, refused)
-        self._pack(m, free, loads, request, going, damaged)
+        m.submodules.packer = packer = Packer(config=self.config)
+        wiring.connect(m, packer.read, wiring.flipped(self.read))
+        wiring.connect(m, packer.packet, wiring.flipped(self.packet))
+        wiring.connect(m, packer.damage, wiring.flipped(self.damage))
+        m.d.comb += [packer.node.eq(self.node), damaged.eq(packer.damaged)]
+        self._locate(m, packer.order, refused)
         return m
 
-    def _locate(self, m, free, refused):
-        """Finds out whom to ask.
-
-        Returns whether a request is handed on, which is so only if the next stage is `free`; the
-        request; and where it goes.
-        """
+    def _locate(self, m, order, refused):
+        """Finds out whom to ask, and orders the packet."""
         request = Signal(Request, reset_less=True)
         target = Signal(Target, reset_less=True)
         place = Signal(PLACE, reset_less=True)
@@ -216,18 +203,22 @@ class Sender(wiring.Component):
         # The result is there for one cycle; what was found out is held until the packet can leave.
         leaves = Signal()
         keeps = Signal()
-        held = Signal(_Place, reset_less=True)
-        going = Signal(_Place)
+        held = Signal(Place, reset_less=True)
+        held_more = Signal()
+        going = order.p.going
+        free = order.ready
         m.d.comb += [
+            order.valid.eq(leaves),
+            order.p.place.eq(place),
+            order.p.request.eq(request),
             going.node.eq(Mux(keeps, held.node, chosen)),
             going.version.eq(Mux(keeps, held.version, found.version)),
-            going.more.eq(Mux(keeps, held.more, more)),
             going.repeated.eq(
                 Mux(keeps, held.repeated, silent & Mux(other, was_replica, was_holder))
             ),
             self.send.p.place.eq(place),
             self.send.p.target.node.eq(going.node),
-            self.send.p.target.more.eq(going.more),
+            self.send.p.target.more.eq(Mux(keeps, held_more, more)),
             self.send.p.target.tries.eq(
                 Mux(again, Mux(target.tries == TRIES, TRIES, target.tries + 1), 1)
             ),
@@ -276,7 +267,7 @@ class Sender(wiring.Component):
                     m.d.sync += [
                         held.node.eq(chosen),
                         held.version.eq(found.version),
-                        held.more.eq(more),
+                        held_more.eq(more),
                         held.repeated.eq(going.repeated),
                     ]
                     m.next = "TAKE"
@@ -303,64 +294,3 @@ class Sender(wiring.Component):
                 with m.If(self.fault.ready):
                     m.d.comb += self.drop.valid.eq(1)
                     m.next = "TAKE"
-
-        loads = Signal()
-        m.d.comb += loads.eq(self.send.valid & leaves)
-        return loads, request, going
-
-    def _pack(self, m, free, loads, request, going, damaged):
-        """Makes the packet of `request`, which it `loads` when it is `free`."""
-        m.submodules.gather = gather = Gather(config=self.config)
-        m.submodules.framer = framer = Framer(link_bytes=self.config.link_bytes)
-        wiring.connect(m, gather.beat, framer.payload)
-        wiring.connect(m, gather.read, wiring.flipped(self.read))
-        wiring.connect(m, framer.packet, wiring.flipped(self.packet))
-
-        # The packet is accepted as a whole. By its end all of its payload was read, so `gather` is
-        # free.
-        head = Signal(PacketHead, reset_less=True)
-        job = Signal.like(request.job, reset_less=True)
-        sending = Signal()
-        address = Signal(LogicalAddress)
-        number = Signal(TransactionNumber)
-        m.d.comb += [
-            number.place.eq(self.send.p.place),
-            number.count.eq(request.count),
-            number.repeated.eq(going.repeated),
-            framer.head.valid.eq(sending),
-            framer.head.p.eq(head),
-            free.eq(~sending | framer.head.ready),
-            gather.span.valid.eq(loads & (request.kind != PacketKind.READ.value)),
-            gather.span.p.eq(request.span),
-            address.data_id.eq(request.data_id),
-            address.fragment.eq(request.fragment),
-            address.offset.eq(request.offset),
-            address.version.eq(going.version),
-        ]
-        with m.If(framer.head.ready):
-            m.d.sync += sending.eq(0)
-        with m.If(loads):
-            m.d.sync += [
-                sending.eq(1),
-                job.eq(request.job),
-                head.extension.eq(address),
-                head.header.destination.eq(going.node),
-                head.header.source.eq(self.node),
-                head.header.kind.eq(request.kind),
-                head.header.length.eq(request.span.length),
-                head.header.transaction.eq(number),
-                head.header.link_format.eq(LINK_FORMAT),
-            ]
-
-        # A report may have to wait, while the next packet begins.
-        reported = Signal()
-        m.d.sync += reported.eq(gather.damage.valid & ~self.damage.ready)
-        m.d.comb += [
-            self.damage.valid.eq(gather.damage.valid),
-            gather.damage.ready.eq(self.damage.ready),
-            self.damage.p.code.eq(FaultCode.PARITY),
-            self.damage.p.engine.eq(Stream.REMOTE.value),
-            self.damage.p.context.eq(gather.damage.p.context),
-            self.damage.p.address.eq(gather.damage.p.address),
-            damaged.eq(Mux(gather.damage.valid & ~reported, 1 << job, 0)),
-        ]

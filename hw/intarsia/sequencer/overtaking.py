@@ -121,9 +121,7 @@ class OvertakingFlights(wiring.Component):
             self.give.p.mask.eq(self.first.signal),
             leaves.eq(ready.any() & (self.give.ready | ~self.give.valid)),
             self.ended.eq(leaves & engine),
-            self.began.eq(
-                Mux(self.flying, ~ready.any() & fresh.any(), self.offered & ~early)
-            ),
+            self.began.eq(Mux(self.flying, ~ready.any() & fresh.any(), self.offered & ~early)),
             ranks.leave.eq(Mux(leaves, mark, 0)),
         ]
         with m.If(self.began & ~self.flying & ~starts):

@@ -58,7 +58,7 @@ class EngineDriver:
             self.cycles[Activity(activity.value.to_unsigned())] += 1
             if done.value == 1:
                 self.finished += 1
-                self.whose.append(self._whose.value.to_unsigned())
+                self.whose.append(int(self._whose.value))
                 self.when_done(self.whose[-1])
                 self._done.put_nowait(None)
             await RisingEdge(self._dut.clk)

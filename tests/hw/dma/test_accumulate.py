@@ -13,7 +13,7 @@ from intarsia.dma.performed import SOURCES
 from intarsia.dma.responder import Responder
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import decode, encode
-from intarsia.isa.faults import RESPONDER, FaultCode
+from intarsia.isa.faults import FaultCode
 from intarsia.isa.packet import ErrorDetail, PacketKind, TransactionNumber, beats
 from intarsia.isa.registers import FenceWord
 from tests.hw.dma.packets import Packet

@@ -9,9 +9,9 @@ from cocotb.triggers import ClockCycles, FallingEdge
 from intarsia.bench import start
 from intarsia.dma.remote import RemoteQueue
 from intarsia.driver.checksum import checksum
+from intarsia.isa.faults import FaultCode
 from intarsia.isa.fragment import CHECKED_MAX
 from intarsia.isa.instruction import RemoteOp, Stream
-from intarsia.isa.faults import FaultCode
 from tests.hw.dma.remotes import FRAGMENTS, SIZE, Bench
 
 KEY, OTHER = FRAGMENTS
@@ -61,7 +61,7 @@ async def heals(dut, size, pause):
         good = bytes(bench.stores[KEY, HOLDER])
         spoil(bench, HOLDER, size)
 
-        def far(packet, good=good):
+        def far(packet, good=good, replica=replica):
             reply = bench.answer(packet)
             if replica is None:
                 bench.stores[KEY, HOLDER][:] = good
@@ -154,9 +154,9 @@ async def gathers(dut, pause):
         return reply
 
     bench.far = far
-    for number in range(3):
-        records = [(key, 0, 160 * n, size) for n, (key, size) in enumerate(zip(keys, sizes))]
-        pitch = dict(remote_pitch=0, local_pitch=0)
+    pitch = dict(remote_pitch=0, local_pitch=0)
+    records = [(key, 0, 160 * n, sizes[n]) for n, key in enumerate(keys)]
+    for _ in range(3):
         bench.stitch(RemoteOp.GATHER, 8192, 0, records, rows=1, **pitch)
         for n, (key, size) in enumerate(zip(keys, sizes, strict=True)):
             spread = rows(size // 4, 4, pitch=1)

@@ -37,7 +37,7 @@ ALL = dict(read=1, write=1, accumulate=1)
 
 #: What a transfer of one beat takes besides two latencies of the link: request, look-up at both
 #: ends, reply. Each further beat costs three: it is collected, crosses the link, and is written.
-CYCLES = {RemoteOp.READ: 23, RemoteOp.WRITE: 26, RemoteOp.ACCUMULATE: 29}
+CYCLES = {RemoteOp.READ: 22, RemoteOp.WRITE: 25, RemoteOp.ACCUMULATE: 28}
 
 
 class FarNode(wiring.Component):

@@ -66,6 +66,7 @@ class Node(wiring.Component):
             remote.node.eq(self.node),
             responder.node.eq(self.node),
             remote.owners.eq(self.owners),
+            atu.node.eq(self.node),
             atu.tick.eq(self.tick),
             remote.tick.eq(self.tick),
         ]
@@ -230,6 +231,25 @@ async def local_work_passes_remote(dut):
     assert bench.remote.finished == 0
     assert bench.memory.dump(512, 320) == bench.memory.dump(0, 64) * 5
     await bench.remote.done()
+
+
+@cocotb.test(timeout_time=400, timeout_unit="us")
+async def remote_work_passes_local(dut):
+    """The remote queue goes on while the local one has long to do."""
+    await start(dut)
+    bench = Bench(dut)
+    bench.enter(1, 0, 64)
+    rows = dict(row_bytes=4, rows=2000, source_pitch=0, destination_pitch=0)
+    bench.local.send(
+        LocalOp.COPY, dict(source=dict(offset=256), destination=dict(offset=512)) | rows
+    )
+    await ClockCycles(dut.clk, 30)
+    for number in range(5):
+        bench.send(RemoteOp.READ, 1, 0, 1024 + 64 * number, row_bytes=64, rows=1, local_pitch=64)
+    await bench.remote.done(5)
+    assert bench.local.finished == 0
+    assert bench.memory.dump(1024, 320) == bench.memory.dump(0, 64) * 5
+    await bench.local.done()
 
 
 @pytest.mark.parametrize("config", ["tiny", "large"])
