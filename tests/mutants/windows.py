@@ -1,10 +1,11 @@
-"""Mutants of depthwise windows that slide, and of what must be there when a block begins."""
+"""Mutants of windows that slide or are packed, and of what must be there when a block begins."""
 
 from tests.mutants.runner import Mutant
 
 __all__ = ["WINDOWS"]
 
 CONV = "tests/hw/conv/test_engine.py::test_larger_engine[large]"
+SMALL = "tests/hw/conv/test_engine.py::test_engine[tiny]"
 
 WINDOWS = (
     Mutant(
@@ -57,17 +58,45 @@ WINDOWS = (
         CONV,
     ),
     Mutant(
+        "packed windows: their rows are taken for dense",
+        "hw/intarsia/conv/packing.py",
+        "row_distance.eq(row_distance + job.tap_row_step)",
+        "row_distance.eq(row_distance + job.run)",
+        SMALL,
+    ),
+    Mutant(
+        "packed windows: all rows of a vector are padding if the first is",
+        "hw/intarsia/conv/walker.py",
+        "rows.bit_select(lane.far, 1)",
+        "rows[0]",
+        SMALL,
+    ),
+    Mutant(
+        "packed windows: bytes of which there are none are read",
+        "hw/intarsia/conv/packing.py",
+        "found.used.eq(row != job.row_taps)",
+        "found.used.eq(1)",
+        SMALL,
+    ),
+    Mutant(
+        "memory: bytes that are far are looked for in the lanes of the request",
+        "hw/intarsia/memory/memory.py",
+        "turned.eq((Cat(far, far) << (offset << 1))[2 * lanes :])",
+        "turned.eq(far)",
+        "tests/hw/memory/test_memory.py::test_memory[tiny]",
+    ),
+    Mutant(
         "conv: records are changed under the last row",
         "hw/intarsia/conv/drain.py",
         "with m.If(records.ready & ~pending):",
         "with m.If(records.ready):",
-        "tests/hw/conv/test_engine.py::test_engine[tiny]",
+        SMALL,
     ),
     Mutant(
         "conv: weights of a block of pixels are asked for twice",
         "hw/intarsia/conv/passes.py",
         "offer_weights.eq(~weights_offered)",
         "offer_weights.eq(1)",
-        "tests/hw/conv/test_engine.py::test_engine[tiny]",
+        SMALL,
     ),
 )
