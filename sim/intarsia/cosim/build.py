@@ -36,6 +36,7 @@ CORE = Path(__file__).with_name("core")
 #: Sources that belong to the core, and not to a chip's library.
 CORE_SOURCES = (
     "api",
+    "api_nodes",
     "chip",
     "endpoint",
     "errands",

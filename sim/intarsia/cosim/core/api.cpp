@@ -1,33 +1,15 @@
-// The C interface that Python calls through ctypes: once per transaction or event, never per cycle.
-
-#include <cstring>
+// The C interface that Python calls through ctypes, once per transaction or event, never per cycle:
+// fabric and chips. See also api_nodes.cpp.
 
 #include "fabric.hpp"
+#include "guarded.hpp"
 
 using cosim::Fabric;
+using cosim::guarded;
 
 namespace {
 
-thread_local std::string error;
 thread_local std::string text;
-
-/// Runs `body`; on an exception keeps its message for `cosim_error`, and returns `failed`.
-template <class Body, class Result>
-Result guarded(Result failed, Body body) {
-    try {
-        error.clear();
-        return body();
-    } catch (const std::exception& exception) {
-        error = exception.what();
-        return failed;
-    }
-}
-
-/// Throws if bytes at `address` do not lie in `memory`.
-void check(const std::vector<uint8_t>& memory, uint64_t address, uint64_t size) {
-    if (address > memory.size() || size > memory.size() - address)
-        throw std::runtime_error("beyond the node's memory");
-}
 
 /// Why `cosim_run` came back.
 enum Reason : int { ENDED = 0, INTERRUPT = 1, ACCESSED = 2, TRANSFERRED = 3, FAULT = 4 };
@@ -39,9 +21,7 @@ enum Wanted : unsigned { WANT_INTERRUPT = 1, WANT_ACCESS = 2, WANT_TRANSFERS = 4
 
 extern "C" {
 
-#define API __attribute__((visibility("default")))
-
-API const char* cosim_error() { return error.c_str(); }
+API const char* cosim_error() { return cosim::error.c_str(); }
 
 API Fabric* cosim_create(unsigned latency) {
     return guarded<>(static_cast<Fabric*>(nullptr), [&] { return new Fabric(latency); });
@@ -51,14 +31,6 @@ API void cosim_destroy(Fabric* fabric) { delete fabric; }
 
 API int cosim_add_chip(Fabric* fabric, const char* library) {
     return guarded(-1, [&] { return static_cast<int>(fabric->add_chip(library)); });
-}
-
-API int cosim_add_memory(Fabric* fabric, uint16_t node, uint64_t size, unsigned link_bytes,
-                         unsigned latency) {
-    return guarded(-1, [&] {
-        fabric->add_endpoint(node, size, link_bytes, latency);
-        return 0;
-    });
 }
 
 /// Links two ports. The hub is node 0xFFFF; its ports are joined in order.
@@ -125,14 +97,6 @@ API void cosim_heed(Fabric* fabric) { fabric->heed(); }
 
 /// What is reported of `node` ends no run any more.
 API void cosim_write_off(Fabric* fabric, uint16_t node) { fabric->write_off(node); }
-
-/// Forgets all transfers of `node`, whether or not they have begun.
-API int cosim_abandon(Fabric* fabric, uint16_t node) {
-    return guarded(-1, [&] {
-        fabric->endpoint(node).abandon();
-        return 0;
-    });
-}
 
 API uint64_t cosim_now(const Fabric* fabric) { return fabric->now(); }
 
@@ -203,117 +167,6 @@ API int cosim_forget_events(Fabric* fabric, uint16_t chip) {
         target.interface().forget_events(target.model());
         return 0;
     });
-}
-
-API int cosim_place(Fabric* fabric, uint16_t node, uint64_t data_id, uint16_t fragment,
-                    uint64_t base, uint64_t size, uint16_t version, uint8_t permissions) {
-    return guarded(-1, [&] {
-        auto& endpoint = fabric->endpoint(node);
-        const uint64_t room = endpoint.memory().size();
-        if (base > room || size > room - base)
-            throw std::runtime_error("a fragment leaves the memory of node " +
-                                     std::to_string(node));
-        endpoint.place(data_id, fragment, {base, size, version, permissions});
-        return 0;
-    });
-}
-
-/// Keeps a map entry of 32 bytes at its home.
-API int cosim_keep(Fabric* fabric, uint16_t node, const uint8_t* entry) {
-    return guarded(-1, [&] {
-        fabric->endpoint(node).home().keep(entry);
-        return 0;
-    });
-}
-
-/// The home waits for `node` no more, or again.
-API int cosim_fence(Fabric* fabric, uint16_t home, uint16_t node, int fenced) {
-    return guarded(-1, [&] {
-        fabric->endpoint(home).home().fence(node, fenced != 0);
-        return 0;
-    });
-}
-
-/// Queues an operation of `from`; see `Errand`. Returns its number.
-API int64_t cosim_errand(Fabric* fabric, uint16_t from, int kind, unsigned lane, unsigned group,
-                         uint64_t earliest, uint16_t node, uint16_t backup, const uint8_t* address,
-                         uint64_t local, uint64_t size, int gentle, const uint8_t* entry) {
-    return guarded(int64_t{-1}, [&] {
-        cosim::Errand errand{static_cast<cosim::Errand::Kind>(kind)};
-        errand.lane = lane;
-        errand.group = group;
-        errand.earliest = earliest;
-        errand.node = node;
-        errand.backup = backup;
-        std::memcpy(errand.address.data(), address, errand.address.size());
-        errand.local = local;
-        errand.size = size;
-        errand.gentle = gentle != 0;
-        errand.entry.assign(entry, entry + cosim::ENTRY_BYTES);
-        return static_cast<int64_t>(fabric->endpoint(from).send(std::move(errand)));
-    });
-}
-
-/// Queues for `from` that a fragment is put on the map of `node`, as `cosim_place` does; or is marked
-/// as one that lies elsewhere now.
-API int64_t cosim_errand_place(Fabric* fabric, uint16_t from, unsigned lane, unsigned group,
-                               uint64_t earliest, uint16_t node, uint64_t data_id, uint16_t fragment, uint64_t base, uint64_t size,
-                               uint16_t version, uint8_t permissions, int gone) {
-    return guarded(int64_t{-1}, [&] {
-        auto& holder = fabric->endpoint(node);
-        check(holder.memory(), base, size);
-        cosim::Errand errand{cosim::Errand::CALL};
-        errand.lane = lane;
-        errand.group = group;
-        errand.earliest = earliest;
-        errand.call = [&holder, data_id, fragment,
-                       region = cosim::Region{base, size, version, permissions, gone != 0}] {
-            holder.place(data_id, fragment, region);
-        };
-        return static_cast<int64_t>(fabric->endpoint(from).send(std::move(errand)));
-    });
-}
-
-/// How an operation of `from` stands: 0 waits, 1 done, 2 failed; since which cycle, and why.
-API int cosim_errand_standing(Fabric* fabric, uint16_t from, uint64_t number, uint64_t* cycle,
-                              const char** what) {
-    return guarded(-1, [&] {
-        const auto& standing = fabric->endpoint(from).errands().standing(number);
-        *cycle = standing.cycle;
-        *what = standing.what.c_str();
-        return static_cast<int>(standing.state);
-    });
-}
-
-API int cosim_transfer(Fabric* fabric, uint16_t from, int write, uint16_t node,
-                       const uint8_t* logical_address, uint64_t local, uint64_t size) {
-    return guarded(-1, [&] {
-        fabric->endpoint(from).transfer(write != 0, node, logical_address, local, size);
-        return 0;
-    });
-}
-
-API int cosim_store(Fabric* fabric, uint16_t node, uint64_t address, const uint8_t* bytes,
-                    uint64_t size) {
-    return guarded(-1, [&] {
-        auto& memory = fabric->endpoint(node).memory();
-        check(memory, address, size);
-        std::memcpy(&memory[address], bytes, size);
-        return 0;
-    });
-}
-
-API int cosim_load(Fabric* fabric, uint16_t node, uint64_t address, uint8_t* bytes, uint64_t size) {
-    return guarded(-1, [&] {
-        auto& memory = fabric->endpoint(node).memory();
-        check(memory, address, size);
-        std::memcpy(bytes, &memory[address], size);
-        return 0;
-    });
-}
-
-API uint64_t cosim_last_commit(Fabric* fabric, uint16_t node) {
-    return guarded(uint64_t{0}, [&] { return fabric->endpoint(node).last_commit(); });
 }
 
 /// Bytes that crossed links, both ways, headers included.
