@@ -7,7 +7,58 @@ __all__ = ["SURVIVAL"]
 OPERATION = "tests/sw/runtime/test_operation.py"
 ROLL_CALL = "tests/sw/driver/test_roll_call.py"
 
+REMAP = "tests/sw/driver/test_remap.py"
+
 SURVIVAL = (
+    Mutant(
+        "errands: what comes next does not wait",
+        "sim/intarsia/cosim/core/errands.cpp",
+        "while (lane.left == 0 && !lane.queue.empty()) {",
+        "while (!lane.queue.empty()) {",
+        REMAP,
+    ),
+    Mutant(
+        "remap: all moves are made one after another",
+        "sw/intarsia/driver/remap.py",
+        "return loads.index(min(loads))",
+        "return 0",
+        f"{REMAP}::test_moves_are_made_at_once",
+    ),
+    Mutant(
+        "remap: the new place is told before the copy is there",
+        "sw/intarsia/driver/steps.py",
+        "        self._copy(before, copy, scratch)\n        self.know({**after, **held})\n",
+        "        self.know({**after, **held})\n        self._copy(before, copy, scratch)\n",
+        "tests/sw/driver/test_steps.py",
+    ),
+    Mutant(
+        "remap: a replica keeps the version that it had",
+        "sw/intarsia/driver/steps.py",
+        'for copy in (entry, replica) if entry["replica"] != entry["node"] else (entry,):',
+        "for copy in (entry,):",
+        "tests/sw/driver/test_steps.py",
+    ),
+    Mutant(
+        "homes: the dead stay homes",
+        "hw/intarsia/isa/topology.py",
+        "if dead not in old:",
+        "if dead in old:",
+        "tests/hw/isa/test_topology.py",
+    ),
+    Mutant(
+        "tables: a chip's room is used twice",
+        "sw/intarsia/runtime/tables.py",
+        "found += [(start, base), (end, stop)]",
+        "found += [(start, base), (base, stop)]",
+        "tests/sw/runtime/test_tables.py",
+    ),
+    Mutant(
+        "recovery: lost replicas are not made up for",
+        "sw/intarsia/runtime/deployment.py",
+        "if HOST_NODE not in self.stores:",
+        "if self.stores is None:",
+        "tests/system/test_survival.py::test_replicas_are_made_anew",
+    ),
     Mutant(
         "sync: absent nodes are released too",
         "hw/intarsia/sync/port.py",

@@ -4,6 +4,7 @@ import numpy as np
 
 from intarsia.graph.ops import MaxPool, Pad, Window
 from intarsia.importer.builder import Builder
+from intarsia.importer.concat import concatenated
 from intarsia.importer.errors import ModelError
 from intarsia.importer.layout import View, identity
 from intarsia.importer.onnx_reader import Node
@@ -134,9 +135,9 @@ def _concat(builder: Builder, node: Node, values: Values) -> Value:
     if rank in (3, 4) and axis > 0:
         stored = (3, 1, 2)[axis - 1] if rank == 4 else (3, 2)[axis - 1]
         images = [channels_last(view, node) for view in views]
-        view = builder.concatenated(images, stored, name, output, node.label)
+        view = concatenated(builder, images, stored, name, output, node.label)
         return _like(parts[0], View(view.root, channels_first(view.index, rank)))
-    return _like(parts[0], builder.concatenated(views, axis, name, output, node.label))
+    return _like(parts[0], concatenated(builder, views, axis, name, output, node.label))
 
 
 def _pad(builder: Builder, node: Node, values: Values) -> Value:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from intarsia.graph.ops import Pad
+from intarsia.importer.concat import concatenated
 from intarsia.importer.errors import ModelError
 from intarsia.importer.layout import View
 from intarsia.importer.quantization import signed
@@ -93,7 +94,7 @@ def _concatenation(scope: Scope, op: Operator) -> None:
     for view in views:
         scope.same_scale(op, view)
     name = scope.name(op)
-    scope.define(op, scope.builder.concatenated(views, axis, name, name, op.label))
+    scope.define(op, concatenated(scope.builder, views, axis, name, name, op.label))
 
 
 def _shape(scope: Scope, op: Operator) -> None:

@@ -276,13 +276,8 @@ class Deployment:
         if self._on_chips:
             self.tables = laid_out(self.plan, self.placement, self._stock.entries, nodes)
         for device in self._devices:
-            if device.chip in self.tables:
-                keep_map(
-                    self.transport,
-                    device,
-                    *self.tables[device.chip],
-                    scratch=self._stock.free,
-                )
+            if table := self.tables.get(device.chip):
+                keep_map(self.transport, device, *table, scratch=self._stock.free)
         programs = max(len(program) for _, program in self._stock.programs())
         self._atlas = Atlas(
             self.transport,

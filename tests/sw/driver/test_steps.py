@@ -96,5 +96,5 @@ def test_dead_homes_are_left_out():
     [told], [left] = both.errands, alone.errands
     assert (told.node, told.backup, told.below) == (primary, backup, 0)
     assert (left.node, left.backup, left.below) == (backup, backup, CHIPS)
-    with pytest.raises(RemapError, match="Fragment 2 of data ID .* has no home that lives"):
+    with pytest.raises(RemapError, match=r"Fragment 2 of data ID .* has no home that lives"):
         steps([primary, backup]).update(entry(2))
