@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from amaranth import Cat, Const, Mux, Signal
-from amaranth.hdl import Assert, Assume
+from amaranth.hdl import Assert
 
 from intarsia.dma.local import LocalQueue
 from intarsia.dma.remote import RemoteQueue
@@ -17,57 +17,60 @@ SMALL = replace(config("tiny"), lanes=16, link_bytes=16)
 
 #: Cycles that a job of one vector may take: for the local queue, which may lose every other grant;
 #: and for the remote one, whose far side answers at once.
-LOCAL_CYCLES, REMOTE_CYCLES = 8, 15
+LOCAL_CYCLES, REMOTE_CYCLES = 8, 12
+
+#: Cycles after a reset in which no node can be asked.
+FORGETTING = 18
 
 
-class _Queues(Proof):
-    """Both queues, and a memory that grants one read and one write a cycle, in turn."""
-
-    def build(self, m):
-        """Returns the queues; what comes from the memory is anything."""
-        m.submodules.local = local = LocalQueue(config=SMALL)
-        m.submodules.remote = remote = RemoteQueue(config=SMALL)
-        for kind in ("read", "write"):
-            ports = [getattr(queue, kind) for queue in (local, remote)]
-            m.submodules[f"{kind}_turns"] = turns = RoundRobin(clients=len(ports))
-            m.d.comb += turns.requests.eq(Cat(port.request.valid for port in ports))
-            for n, port in enumerate(ports):
-                m.d.comb += port.request.ready.eq(turns.grants[n])
-                if kind == "read":
-                    asked = Signal(2, name=f"asked{n}")
-                    granted = port.request.valid & port.request.ready
-                    m.d.sync += asked.eq(Cat(granted, asked))
-                    m.d.comb += [
-                        port.data.valid.eq(asked[1]),
-                        port.data.p.bytes.eq(self.anything(8 * SMALL.lanes, f"bytes{n}")),
-                    ]
-        return local, remote
-
-    def send(self, m, engine, opcode, **fields):
-        """Gives one job to an engine, at any time; returns the cycles that it takes."""
-        begun, over = Signal(), Signal()
-        age = Signal(5)
-        m.d.comb += [
-            engine.job.valid.eq(~begun & self.anything(1, "begins")),
-            engine.job.p.opcode.eq(opcode),
-            *(engine.job.p.descriptor[name].eq(value) for name, value in fields.items()),
-        ]
-        with m.If(engine.job.valid & engine.job.ready):
-            m.d.sync += begun.eq(1)
-        with m.Elif(begun & ~over):
-            m.d.sync += [age.eq(age + 1), over.eq(engine.done)]
-        return age
+def _share(proof, m, clients):
+    """A memory that grants one read and one write a cycle, in turn, and says anything."""
+    for kind in ("read", "write"):
+        ports = [client[kind] for client in clients]
+        m.submodules[f"{kind}_turns"] = turns = RoundRobin(clients=len(ports))
+        m.d.comb += turns.requests.eq(Cat(port.request.valid for port in ports))
+        for n, port in enumerate(ports):
+            m.d.comb += port.request.ready.eq(turns.grants[n])
+            if kind == "read":
+                asked = Signal(2, name=f"asked{n}")
+                m.d.sync += asked.eq(Cat(port.request.valid & port.request.ready, asked))
+                m.d.comb += [
+                    port.data.valid.eq(asked[1]),
+                    port.data.p.bytes.eq(proof.anything(8 * SMALL.lanes, f"bytes{n}")),
+                ]
 
 
-class LocalWaitsForNoRemote(_Queues):
+def _ports(queue):
+    return {"read": queue.read, "write": queue.write}
+
+
+def _send(m, engine, begins, opcode, **fields):
+    """Gives one job to an engine, when it `begins`; returns the cycles that it takes."""
+    begun, over = Signal(), Signal()
+    age = Signal(5)
+    m.d.comb += [
+        engine.job.valid.eq(~begun & begins),
+        engine.job.p.opcode.eq(opcode),
+        *(engine.job.p.descriptor[name].eq(value) for name, value in fields.items()),
+    ]
+    with m.If(engine.job.valid & engine.job.ready):
+        m.d.sync += begun.eq(1)
+    with m.Elif(begun & ~over):
+        m.d.sync += [age.eq(age + 1), over.eq(engine.done)]
+    return age
+
+
+class LocalWaitsForNoRemote(Proof):
     """A local job takes few cycles, whatever the remote queue does, and the nodes that it asks."""
 
     depth = 13
 
     def describe(self, m):
-        local, remote = self.build(m)
+        m.submodules.local = local = LocalQueue(config=SMALL)
+        m.submodules.remote = remote = RemoteQueue(config=SMALL)
+        _share(self, m, [_ports(local), _ports(remote)])
         rows = dict(row_bytes=4, rows=1, source_pitch=0, destination_pitch=0)
-        age = self.send(m, local.engine, LocalOp.COPY.value, **rows)
+        age = _send(m, local.engine, self.anything(1, "begins"), LocalOp.COPY.value, **rows)
         for port, names in (
             (remote.engine.job, ("valid", "payload")),
             (remote.lookup.request, ("ready",)),
@@ -82,27 +85,24 @@ class LocalWaitsForNoRemote(_Queues):
         m.d.comb += Assert(age <= LOCAL_CYCLES)
 
 
-class RemoteWaitsForNoLocal(_Queues):
-    """A remote job takes few cycles, whatever the local queue does, as long as nodes answer."""
+class RemoteWaitsForNoLocal(Proof):
+    """A remote job takes few cycles, whatever the local queue wants, as long as nodes answer."""
 
     depth = 34
 
     def describe(self, m):
-        local, remote = self.build(m)
-        job = local.engine.job
-        work = self.anything(job.payload.shape(), "work")
-        m.d.comb += [
-            job.valid.eq(self.anything(1, "works")),
-            job.p.eq(work),
-            # Nodes may be asked for once none is taken for dead.
-            Assume(~remote.engine.job.valid | remote.engine.job.ready),
-        ]
+        m.submodules.remote = remote = RemoteQueue(config=SMALL)
+        local = {kind: port.signature.create() for kind, port in _ports(remote).items()}
+        for kind, port in local.items():
+            m.d.comb += port.request.valid.eq(self.anything(1, f"local_{kind}s"))
+        _share(self, m, [local, _ports(remote)])
+
+        # Nodes can be asked once it is forgotten who was dead.
+        cycle = Signal(range(FORGETTING + 1))
+        with m.If(cycle != FORGETTING):
+            m.d.sync += cycle.eq(cycle + 1)
         rows = dict(row_bytes=4, rows=1, remote_pitch=4, local_pitch=4)
-        age = self.send(m, remote.engine, RemoteOp.READ.value, **rows)
-        started = Signal(range(20))
-        with m.If(started != 18):
-            m.d.sync += started.eq(started + 1)
-            m.d.comb += Assume(~remote.engine.job.valid)
+        age = _send(m, remote.engine, cycle == FORGETTING, RemoteOp.READ.value, **rows)
 
         # The far side: a look-up hits, a request is taken, and answered by a head and a beat.
         looked, asked, step = Signal(), Signal(), Signal(2)
