@@ -65,7 +65,7 @@ class Chunks(wiring.Component):
             last_run.eq(run <= self._lanes),
             last_tap.eq(taps == 1),
             last_row.eq(rows == 1),
-            self.final.eq(last_run & last_tap & last_row),
+            self.final.eq(last_run & last_tap & last_row | job.sliding),
         ]
 
         with m.If(self.advance):
