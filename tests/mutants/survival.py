@@ -11,11 +11,11 @@ REMAP = "tests/sw/driver/test_remap.py"
 
 SURVIVAL = (
     Mutant(
-        "errands: what comes next does not wait",
+        "errands: a group goes on when one of it has failed",
         "sim/intarsia/cosim/core/errands.cpp",
-        "while (lane.left == 0 && !lane.queue.empty()) {",
-        "while (!lane.queue.empty()) {",
-        REMAP,
+        "if (failed && group != 0) failed_.push_back(group);",
+        "if (failed && group == 0) failed_.push_back(group);",
+        f"{REMAP}::test_a_move_that_fails_leaves_the_fragment",
     ),
     Mutant(
         "remap: all moves are made one after another",
