@@ -11,11 +11,11 @@ REMAP = "tests/sw/driver/test_remap.py"
 
 SURVIVAL = (
     Mutant(
-        "errands: a group goes on when one of it has failed",
-        "sim/intarsia/cosim/core/errands.cpp",
-        "if (failed && group != 0) failed_.push_back(group);",
-        "if (failed && group == 0) failed_.push_back(group);",
-        f"{REMAP}::test_a_move_that_fails_leaves_the_fragment",
+        "remap: who writes is not held off",
+        "sw/intarsia/driver/steps.py",
+        "writers = writable(before)",
+        "writers = False",
+        "tests/sw/driver/test_steps.py",
     ),
     Mutant(
         "remap: all moves are made one after another",
