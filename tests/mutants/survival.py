@@ -11,11 +11,11 @@ REMAP = "tests/sw/driver/test_remap.py"
 
 SURVIVAL = (
     Mutant(
-        "errands: what comes next does not wait",
-        "sim/intarsia/cosim/core/errands.cpp",
-        "while (lane.left == 0 && !lane.queue.empty()) {",
-        "while (!lane.queue.empty()) {",
-        REMAP,
+        "remap: who writes is not held off",
+        "sw/intarsia/driver/steps.py",
+        "writers = writable(before)",
+        "writers = False",
+        "tests/sw/driver/test_steps.py",
     ),
     Mutant(
         "remap: all moves are made one after another",
