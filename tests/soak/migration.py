@@ -8,26 +8,27 @@ from tests.system.wandering import CYCLES, migrate
 
 __all__ = ["migration"]
 
-#: Ways to run the network: what it is called, how it is done, cycles of an inference, and what of
-#: the throughput moves may cost. Weights that stay in chips are fewer and larger fragments: at one
-#: move per 2,000 cycles and chip, they fill the link of the host.
+#: Of throughput, that moves may cost; of the digits, which take 5,000 cycles, they cost more.
+LOSS = 0.10
+
+#: Ways to run the network: what it is called, how it is done, cycles of an inference.
 WAYS = (
-    ("weights read in each inference", {"streamed": True, "partition": "channels"}, 53_000, 0.10),
-    ("weights stay in chips", {}, 19_600, 0.15),
+    ("weights read in each inference", {"streamed": True, "partition": "channels"}, 53_000),
+    ("weights stay in chips", {}, 19_600),
 )
 
 
 def migration(moves: int, seed: int, only: int | None = None) -> Findings:
     """The section: at least `moves` of them, in each way."""
     folder = inputs_folder()
-    for run, (name, how, cycles, most) in enumerate(WAYS):
+    for run, (name, how, cycles) in enumerate(WAYS):
         if only not in (None, run):
             continue
         images = 1 + -(-moves * CYCLES // CHIPS // (cycles if folder else 5_000))
         found = migrate(case(folder, images).model, case(folder, images).inputs, seed, **how)
         passed = found.wrong == found.restarts == 0 and found.moves >= moves
         if folder is not None:
-            passed = passed and found.loss <= most
+            passed = passed and found.loss <= LOSS
         figures = {
             "moves": found.moves,
             "late": found.late,

@@ -13,7 +13,7 @@ from intarsia.runtime.stock import Stock
 __all__ = ["Atlas"]
 
 #: Moves and copies that are made at once.
-LANES = 8
+LANES = 16
 
 ENTRY_BYTES = FragmentEntry.as_shape().size // 8
 
