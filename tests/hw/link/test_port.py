@@ -91,6 +91,25 @@ async def an_idle_link_only_says_that_it_is_there(dut):
     assert bench.faults == []
 
 
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def sleep_costs_no_time(dut):
+    """To and from the port that sleeps, a packet takes as long as the other way round."""
+    await start(dut)
+    bench = Bench(dut)
+    took = {}
+    for end in ("near", "far"):
+        for name in KINDS:
+            times = []
+            for _ in range(4):  # Some meet a notice on their way.
+                await ClockCycles(dut.clk, 200)
+                begin = get_sim_time("ns")
+                bench.send(end, name, KINDS[name][0], 0)
+                await bench.expect(end, name)
+                times.append(get_sim_time("ns") - begin)
+            took[end, name] = min(times)
+    assert all(took["near", name] == took["far", name] for name in KINDS), took
+
+
 @pytest.mark.parametrize("link_bytes", [4, 16])
 def test_port(simulate, link_bytes):
     simulate(LinkPair, link_bytes=link_bytes, latency=32, timebase=1024)
