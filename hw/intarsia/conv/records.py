@@ -1,7 +1,7 @@
 """Channel records: what the requantizer needs to know of each output channel."""
 
 from amaranth import *
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from intarsia.conv.sharing import Lookup
@@ -33,9 +33,8 @@ class RecordLoader(wiring.Component):
     done : Out(1)
         All records are there after this cycle.
     read : Out(Lookup(lanes))
-    part : In(range(max(columns // requant_lanes, 2)))
-    records : Out(data.ArrayLayout(ChannelRecord, requant_lanes))
-        Those of a part of the columns, in the same cycle. Columns without a channel have any.
+    records : Out(data.ArrayLayout(ChannelRecord, columns))
+        Those of columns without a channel hold anything.
     """
 
     def __init__(self, *, config):
@@ -49,8 +48,7 @@ class RecordLoader(wiring.Component):
             "context": In(CONTEXT),
             "done": Out(1),
             "read": Out(Lookup(config.lanes)),
-            "part": In(range(max(config.columns // config.requant_lanes, 2))),
-            "records": Out(data.ArrayLayout(ChannelRecord, config.requant_lanes)),
+            "records": Out(data.ArrayLayout(ChannelRecord, config.columns)),
         })
 
     def elaborate(self, platform):
@@ -78,25 +76,18 @@ class RecordLoader(wiring.Component):
         with m.If(self.start):
             m.d.sync += [asking.eq(1), asked.eq(0)]
 
-        # Receiving. The words of a part are kept side by side, to be seen at once.
+        # Receiving.
         received = Signal(range(words))
-        beside = self._config.requant_lanes * per_record
-        m.d.comb += self.done.eq(arrived.valid & arrived.p.last)
+        parts = [Signal(8 * lanes, name=f"part_{n}", reset_less=True) for n in range(words)]
+        m.d.comb += [
+            self.records.eq(Cat(parts)),
+            self.done.eq(arrived.valid & arrived.p.last),
+        ]
         with m.If(arrived.valid):
             m.d.sync += received.eq(Mux(arrived.p.last, 0, received + 1))
-        row = []
-        for n in range(beside):
-            m.submodules[f"words_{n}"] = kept = memory.Memory(
-                shape=8 * lanes, depth=max(words // beside, 2), init=[]
-            )
-            write, read = kept.write_port(), kept.read_port(domain="comb")
-            m.d.comb += [
-                write.en.eq(arrived.valid & (received % beside == n)),
-                write.addr.eq(received // beside),
-                write.data.eq(arrived.p.vector.bytes),
-                read.addr.eq(self.part),
-            ]
-            row.append(read.data)
-        m.d.comb += self.records.eq(Cat(row))
+            with m.Switch(received):
+                for n, part in enumerate(parts):
+                    with m.Case(n):
+                        m.d.sync += part.eq(arrived.p.vector.bytes)
 
         return m
