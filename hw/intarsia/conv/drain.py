@@ -93,7 +93,6 @@ class Drain(wiring.Component):
             self.context.eq(held.context),
             finisher.descriptor.eq(job),
             finisher.accumulators.eq(self.accumulators),
-            records.part.eq(finisher.part),
             finisher.records.eq(records.records),
             writer.suppress.eq(self.suppress),
         ]

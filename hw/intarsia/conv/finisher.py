@@ -34,10 +34,7 @@ class Finisher(wiring.Component):
     valid : In(1)
         Finish the next part of a row, which begins after `parts` parts.
     accumulators : In(data.ArrayLayout(signed(32), columns))
-    part : Out(range(max(parts, 2)))
-        The part that is next.
-    records : In(data.ArrayLayout(ChannelRecord, requant_lanes))
-        Of its columns.
+    records : In(data.ArrayLayout(ChannelRecord, columns))
     o : Out(stream.Signature(data.ArrayLayout(8, columns), always_ready=True))
         Bytes of a row.
     """
@@ -56,8 +53,7 @@ class Finisher(wiring.Component):
             "descriptor": In(ConvDescriptor),
             "valid": In(1),
             "accumulators": In(data.ArrayLayout(ACCUMULATOR, config.columns)),
-            "part": Out(range(max(self.parts, 2))),
-            "records": In(data.ArrayLayout(ChannelRecord, self._lanes)),
+            "records": In(data.ArrayLayout(ChannelRecord, config.columns)),
             "o": Out(stream.Signature(data.ArrayLayout(8, config.columns), always_ready=True)),
         })
 
@@ -65,10 +61,11 @@ class Finisher(wiring.Component):
         m = Module()
         m.submodules.requantizer = requantizer = self._requantizer
 
-        part = self.part
-        group = data.ArrayLayout(ACCUMULATOR, self._lanes)
-        sums = data.View(data.ArrayLayout(group, self.parts), self.accumulators)[part]
-        records = self.records
+        # The part that is next.
+        index = range(max(self.parts, 2))
+        part = Signal(index)
+        sums = self._part(self.accumulators, part)
+        records = self._part(self.records, part)
         with m.If(self.valid):
             m.d.sync += part.eq(Mux(part == self.parts - 1, 0, part + 1))
 
@@ -104,7 +101,7 @@ class Finisher(wiring.Component):
         values = Value.cast(requantizer.values)
         gathered = Signal(len(values) * self.parts, reset_less=True)
         whole = Cat(gathered[len(values) :], values)
-        arrived = Signal.like(part)
+        arrived = Signal(index)
         with m.If(requantizer.valid_o):
             m.d.sync += [
                 gathered.eq(whole),
@@ -115,3 +112,8 @@ class Finisher(wiring.Component):
             self.o.valid.eq(requantizer.valid_o & (arrived == self.parts - 1)),
         ]
         return m
+
+    def _part(self, row, part):
+        """The elements of `row` that belong to `part`."""
+        group = data.ArrayLayout(row.shape().elem_shape, self._lanes)
+        return data.View(data.ArrayLayout(group, self.parts), row)[part]

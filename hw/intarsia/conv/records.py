@@ -1,9 +1,8 @@
 """Channel records: what the requantizer needs to know of each output channel."""
 
 from amaranth import *
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
 
 from intarsia.conv.sharing import Lookup
 from intarsia.isa.address import CONTEXT, LOCAL
@@ -37,9 +36,8 @@ class RecordLoader(wiring.Component):
     take : In(1)
         From the next cycle on, it is in ``records``. Only if ``ready``; ``start`` may come with it.
     read : Out(Lookup(lanes))
-    part : In(range(max(columns // requant_lanes, 2)))
-    records : Out(data.ArrayLayout(ChannelRecord, requant_lanes))
-        Those of a part of the columns, in the same cycle. Columns without a channel have any.
+    records : Out(data.ArrayLayout(ChannelRecord, columns))
+        Those of columns without a channel hold anything.
     """
 
     def __init__(self, *, config):
@@ -54,8 +52,7 @@ class RecordLoader(wiring.Component):
             "ready": Out(1),
             "take": In(1),
             "read": Out(Lookup(config.lanes)),
-            "part": In(range(max(config.columns // config.requant_lanes, 2))),
-            "records": Out(data.ArrayLayout(ChannelRecord, config.requant_lanes)),
+            "records": Out(data.ArrayLayout(ChannelRecord, config.columns)),
         })
 
     def elaborate(self, platform):
@@ -83,29 +80,22 @@ class RecordLoader(wiring.Component):
             block = Mux(self.channels < columns, self.channels, columns)
             m.d.sync += [asking.eq(1), left.eq(block * per_record), address.eq(self.address)]
 
-        # Receiving. The words of a part are kept side by side, to be seen at once.
+        # Receiving.
         received = Signal(range(words))
-        beside = self._config.requant_lanes * per_record
-        part_bits = ceil_log2(words // beside)
-        used = Signal()  # of two sets, the one that is seen
+        parts, used = (
+            [Signal(8 * lanes, name=f"{name}_{n}", reset_less=True) for n in range(words)]
+            for name in ("part", "used")
+        )
+        m.d.comb += self.records.eq(Cat(used))
         with m.If(self.take):
-            m.d.sync += [self.ready.eq(0), used.eq(~used)]
+            m.d.sync += self.ready.eq(0)
+            m.d.sync += [use.eq(part) for use, part in zip(used, parts, strict=True)]
         with m.If(arrived.valid):
             m.d.sync += self.ready.eq(arrived.p.last)
             m.d.sync += received.eq(Mux(arrived.p.last, 0, received + 1))
-        row = []
-        for n in range(beside):
-            m.submodules[f"words_{n}"] = kept = memory.Memory(
-                shape=8 * lanes, depth=2 << part_bits, init=[]
-            )
-            write, read = kept.write_port(), kept.read_port(domain="comb")
-            m.d.comb += [
-                write.en.eq(arrived.valid & (received % beside == n)),
-                write.addr.eq(Cat((received // beside)[:part_bits], ~used)),
-                write.data.eq(arrived.p.vector.bytes),
-                read.addr.eq(Cat(self.part[:part_bits], used)),
-            ]
-            row.append(read.data)
-        m.d.comb += self.records.eq(Cat(row))
+            with m.Switch(received):
+                for n, part in enumerate(parts):
+                    with m.Case(n):
+                        m.d.sync += part.eq(arrived.p.vector.bytes)
 
         return m
