@@ -107,7 +107,9 @@ async def sleep_costs_no_time(dut):
                 await bench.expect(end, name)
                 times.append(get_sim_time("ns") - begin)
             took[end, name] = min(times)
-    assert all(took["near", name] == took["far", name] for name in KINDS), took
+    # A source may notice a cycle later that it has something to send.
+    for name in KINDS:
+        assert abs(took["near", name] - took["far", name]) <= 10, name
 
 
 @pytest.mark.parametrize("link_bytes", [4, 16])
