@@ -9,7 +9,7 @@ from intarsia.atu.cache import Atu
 from intarsia.common.lookup import AccessCheck, MapCommand, MapOperation
 from intarsia.dma.descriptor import DescriptorCheck
 from intarsia.dma.transactions import IN_FLIGHT, Request, Transactions
-from intarsia.isa.address import PAYLOAD_MAX
+from intarsia.isa.address import LOCAL, PAYLOAD_MAX
 from intarsia.isa.config import config
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.packet import TransactionNumber
@@ -176,8 +176,9 @@ class NoStaleTranslation(Proof):
         with m.If(held):
             m.d.comb += Assume(dut.command.valid)
             m.d.comb += Assume(Value.cast(command) == Value.cast(before))
-        # No replica lies at this node, 0.
+        # No replica lies at this node, 0; fragments are not larger than may be.
         m.d.comb += Assume(command.entry.replica == 1)
+        m.d.comb += Assume(command.entry.size < 1 << LOCAL.width)
 
         # What the map may still say of the key, and whether anything.
         entry = command.entry
@@ -205,9 +206,18 @@ class NoStaleTranslation(Proof):
             ]
             with m.If(asked & asker.result.p.hit):
                 m.d.comb += Assert(may_hit)
-                for field in ("node", "base", "size", "version"):
-                    found = Value.cast(asker.result.p[field])
+                result = asker.result.p
+                for field in ("node", "size", "version"):
+                    found = Value.cast(result[field])
                     m.d.comb += Assert(found == expected[field][: len(found)])
+                # Of what lies elsewhere, it is not the place that counts, but the checksum.
+                with m.If(expected.node == 0):
+                    m.d.comb += Assert(result.base == expected.base[: len(result.base)])
+                with m.Else():
+                    m.d.comb += Assert(result.checked == expected.checked)
+                with m.If(result.checked):
+                    m.d.comb += Assert((expected.node != 0) & expected.checked)
+                    m.d.comb += Assert(result.checksum == expected.checksum)
 
 
 class AccessesStayInside(Proof):

@@ -4,10 +4,9 @@ import pytest
 
 from intarsia.cosim.transport import SimulatedTransport
 from intarsia.digits import MODEL, data
-from intarsia.isa.bits import decode
-from intarsia.isa.fragment import FragmentEntry
 from intarsia.isa.topology import MEMORY_NODE
 from intarsia.runtime import Session
+from intarsia.runtime.stock import Stock
 
 pytestmark = pytest.mark.system
 
@@ -15,13 +14,11 @@ pytestmark = pytest.mark.system
 @pytest.fixture
 def spoilt(monkeypatch):
     """A bit of each fragment with a checksum flips at the first memory node, once."""
-    keep, store, known, seen = SimulatedTransport.keep, SimulatedTransport.store, {}, set()
+    fill, store, known, seen = Stock.fill, SimulatedTransport.store, {}, set()
 
-    def notice(self, node, entry):
-        fields = decode(FragmentEntry, int.from_bytes(entry, "little"))
-        if fields["checked"]:
-            known[fields["base"]] = fields["size"]
-        keep(self, node, entry)
+    def notice(self, transport):
+        known.update((item["base"], item["size"]) for item in self.entries if "checked" in item)
+        fill(self, transport)
 
     def spoil(self, node, address, content):
         if node == MEMORY_NODE and known.get(address) == len(content) and address not in seen:
@@ -30,7 +27,7 @@ def spoilt(monkeypatch):
             content = content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :]
         store(self, node, address, content)
 
-    monkeypatch.setattr(SimulatedTransport, "keep", notice)
+    monkeypatch.setattr(Stock, "fill", notice)
     monkeypatch.setattr(SimulatedTransport, "store", spoil)
     return seen
 

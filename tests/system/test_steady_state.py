@@ -98,6 +98,7 @@ def test_layers_take_the_time_that_they_need():
     images, _ = data.held_out()
     with Session(MODEL, chips=1, config="large") as session:
         session.run(images[:1])
+        loading = session.report["cycles"]
         session.run(images[:1])
         report, network = session.report, session.network
     lanes = session.plan.config.lanes
@@ -107,4 +108,5 @@ def test_layers_take_the_time_that_they_need():
         assert layer["cycles"] >= size / lanes
         assert 0 <= layer["utilization"] <= 1
     spent = sum(layer["cycles"] for layer in report["layers"])
-    assert 0.5 * report["cycles"] <= 2 * spent <= report["cycles"]
+    cycles = report["cycles"] - loading
+    assert 0.8 * cycles <= spent <= cycles

@@ -164,17 +164,15 @@ class PixelWalker(wiring.Component):
         m.d.comb += mask.eq(Cat((lane >= begin) & (lane < end) for lane in range(lanes)))
         if self._config.packs:
             with m.If(job.packed):
-                m.d.comb += mask.eq(self._packed_lanes(m, current))
+                m.d.comb += mask.eq(self._packed_lanes(m, current, left))
         return mask
 
-    def _packed_lanes(self, m, current):
+    def _packed_lanes(self, m, current, left):
         """The same, where lanes are bytes of several rows; positions are those of the window."""
         job, walk = self.descriptor, current.start
         begin = Signal(range(PACKED_RUN + 2))
         end = Signal(range(PACKED_RUN + 2))
-        left = Signal(signed(len(walk.position) + 1))
         rows = Signal(PACKED_ROWS)
-        m.d.comb += left.eq(job.row_bytes - walk.position)
         with m.If(walk.position < 0):
             m.d.comb += begin.eq(Mux(walk.position < -PACKED_RUN, PACKED_RUN + 1, -walk.position))
         with m.If(left > 0):
