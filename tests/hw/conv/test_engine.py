@@ -227,6 +227,14 @@ class Bench:
             convolve(memory, work, self.config)
         return memory
 
+    async def refuse(self, work, **report):
+        """Have a descriptor refused, with a report of this, before anything is written."""
+        before = bytearray(self.memory.bytes)
+        self.send(work, context=report.get("context", 0))
+        await self.finish()
+        assert self.faults == [(0, fault(FaultCode.DESCRIPTOR, **report))]
+        assert self.memory.bytes == before
+
     async def check(self, layer):
         """Execute a layer alone."""
         work = self.load(layer)
@@ -263,11 +271,7 @@ async def slides(dut, layer, pause):
         await bench.check(layer)
         return
     work = bench.load(Layer(size=(3, 3), channels=2, out_channels=2, sliding=True))
-    before = bytearray(bench.memory.bytes)
-    bench.send(work)
-    await bench.finish()
-    assert bench.faults == [(0, fault(FaultCode.DESCRIPTOR, info=11))]
-    assert bench.memory.bytes == before
+    await bench.refuse(work, info=11)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -281,12 +285,7 @@ async def packs(dut, layer, pause):
     if bench.config.packs:
         await bench.check(layer)
         return
-    work = bench.load(layer)
-    before = bytearray(bench.memory.bytes)
-    bench.send(work)
-    await bench.finish()
-    assert bench.faults == [(0, fault(FaultCode.DESCRIPTOR, info=11))]
-    assert bench.memory.bytes == before
+    await bench.refuse(bench.load(layer), info=11)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -298,12 +297,8 @@ async def refuses_packing(dut, field):
     if not bench.config.packs:
         return
     work = bench.load(packed(PACKED["across"], bench.config))
-    before = bytearray(bench.memory.bytes)
     name, value, word = REFUSED_PACKING[field]
-    bench.send(damage(work, name, value), context=2)
-    await bench.finish()
-    assert bench.faults == [(0, fault(FaultCode.DESCRIPTOR, context=2, info=word))]
-    assert bench.memory.bytes == before
+    await bench.refuse(damage(work, name, value), context=2, info=word)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -328,12 +323,8 @@ async def refuses_windows(dut, field):
     if not bench.config.line_pixels:
         return
     work = bench.load(replace(SLIDING["same"], sliding=True))
-    before = bytearray(bench.memory.bytes)
     name, value, word = REFUSED_WINDOWS[field]
-    bench.send(damage(work, name, value), context=2)
-    await bench.finish()
-    assert bench.faults == [(0, fault(FaultCode.DESCRIPTOR, context=2, info=word))]
-    assert bench.memory.bytes == before
+    await bench.refuse(damage(work, name, value), context=2, info=word)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
