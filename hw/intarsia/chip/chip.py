@@ -192,6 +192,7 @@ class Chip(wiring.Component):
     def _connect_packets(self, m, *, router, dma_remote, dma_responder, sync, **blocks):
         self._connect_map(m, router=router, responder=dma_responder, **blocks)
         connect(m, remote=dma_remote.lookup, atu=blocks["atu"].requester)
+        connect(m, remote=dma_remote.ahead, atu=blocks["atu"].ahead)
         connect(m, remote=dma_remote.request, router=router.source_request)
         connect(m, sync=sync.send, router=router.source_control)
         connect(m, router=router.sink_control, sync=sync.take)

@@ -39,6 +39,8 @@ class ChipConfig:
         Slots of a context.
     atu_sets, atu_ways : int
         Shape of the fragment-map cache.
+    atu_ahead : int
+        Fragments whose homes may be asked ahead of the look-up.
     """
 
     name: str
@@ -56,6 +58,7 @@ class ChipConfig:
     slots: int
     atu_sets: int
     atu_ways: int
+    atu_ahead: int
 
     @property
     def bank_bytes(self) -> int:
@@ -87,6 +90,7 @@ CONFIGS = {
             slots=64,
             atu_sets=8,
             atu_ways=2,
+            atu_ahead=2,
         ),
         ChipConfig(
             name="ecp5-85k",
@@ -104,6 +108,7 @@ CONFIGS = {
             slots=64,
             atu_sets=32,
             atu_ways=4,
+            atu_ahead=2,
         ),
         ChipConfig(
             name="large",
@@ -121,6 +126,7 @@ CONFIGS = {
             slots=64,
             atu_sets=64,
             atu_ways=4,
+            atu_ahead=8,
         ),
     )
 }
