@@ -167,7 +167,7 @@ class NoStaleTranslation(Proof):
     depth = 6
 
     def describe(self, m):
-        m.submodules.dut = dut = Atu(config=replace(TINY, atu_sets=2, atu_ways=2))
+        m.submodules.dut = dut = Atu(config=replace(TINY, atu_sets=2, atu_ways=2, atu_ahead=1))
         key = self.something(m, dut.requester.request.payload.shape(), "key")
         command = self.anything(MapCommand, "command")
         m.d.comb += [dut.command.p.eq(command), dut.command.valid.eq(self.anything(1, "commands"))]
@@ -191,6 +191,10 @@ class NoStaleTranslation(Proof):
                 m.d.sync += kept.eq(0)
             with m.Elif(ours & (command.operation == MapOperation.FILL)):
                 m.d.sync += [kept.eq(1), known.eq(entry)]
+        m.d.comb += [
+            dut.ahead.p.eq(self.anything(dut.ahead.payload.shape(), "ahead")),
+            dut.ahead.valid.eq(self.anything(1, "names")),
+        ]
         for n, asker in enumerate((dut.requester, dut.responder)):
             request = self.anything(key.shape(), f"request{n}")
             m.d.comb += [
