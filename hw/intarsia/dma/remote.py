@@ -112,9 +112,8 @@ class RemoteQueue(wiring.Component):
         wiring.connect(m, receiver.write, wiring.flipped(self.write))
         m.d.comb += [
             cutter.owners.eq(self.owners),
-            scout.sees.eq(cutter.request.valid & ~cutter.request.p.foreign),
-            scout.key.data_id.eq(cutter.request.p.data_id),
-            scout.key.fragment.eq(cutter.request.p.fragment),
+            scout.sees.eq(cutter.sees),
+            scout.key.eq(cutter.key),
             sender.node.eq(self.node),
             transactions.tick.eq(self.tick),
             *(

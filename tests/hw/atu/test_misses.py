@@ -133,8 +133,7 @@ async def nothing_old_is_kept(dut, way, joins):
 
 @cocotb.test(timeout_time=400, timeout_unit="us")
 async def silence_is_waited_out_once(dut):
-    """Who takes a question over waits for what is left; the backup home; then nobody's is dropped.
-    """
+    """Who takes a question over waits for what is left; nobody waits for what is not wanted."""
     bench = await begin(dut)
     bench.home.table = {(5, 2): entry(), (6, 2): entry()}
     bench.home.silent = True
