@@ -191,10 +191,6 @@ class NoStaleTranslation(Proof):
                 m.d.sync += kept.eq(0)
             with m.Elif(ours & (command.operation == MapOperation.FILL)):
                 m.d.sync += [kept.eq(1), known.eq(entry)]
-        m.d.comb += [
-            dut.ahead.p.eq(self.anything(dut.ahead.payload.shape(), "ahead")),
-            dut.ahead.valid.eq(self.anything(1, "names")),
-        ]
         for n, asker in enumerate((dut.requester, dut.responder)):
             request = self.anything(key.shape(), f"request{n}")
             m.d.comb += [
