@@ -127,7 +127,8 @@ class InstructionHeader(data.Struct):
     """Units of the instruction, this one included."""
 
     operands: 4
-    """Number of leading words of the body that are operands, to be replaced by addresses; at most 8."""
+    """Number of leading words of the body that are operands, to be replaced by addresses: up to
+    8."""
 
     flags: 4
     """Bit 0 (patient; DOORBELL and SYNC): waiting here counts as idle, and the watchdog leaves the

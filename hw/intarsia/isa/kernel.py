@@ -47,7 +47,7 @@ from amaranth.lib import data
 from intarsia.isa.address import Operand
 from intarsia.isa.numerics import Rounding
 
-__all__ = ["PACKED_ROWS", "PACKED_RUN", "WINDOW", "ConvDescriptor"]
+__all__ = ["PACKED_ROWS", "PACKED_RUN", "WEIGHTS", "WINDOW", "ConvDescriptor"]
 
 #: Rows of the window that a vector may have bytes of, with `ConvDescriptor.packed`.
 PACKED_ROWS = 4
@@ -55,12 +55,15 @@ PACKED_ROWS = 4
 #: Bytes of the longest row of a window that is `packed`.
 PACKED_RUN = 255
 
+#: Operands that pieces of weights begin at, in order.
+WEIGHTS = "weights", "weights1", "weights2", "weights3"
+
 #: Rows and columns of the largest window with `ConvDescriptor.sliding`.
 WINDOW = 3
 
 
 class ConvDescriptor(data.Struct):
-    """Body of CONV: 80 bytes, of which 7 operands. Those that are not in use must resolve as well."""
+    """Body of CONV: 80 bytes, of which 7 operands. Those not in use are looked up as well."""
 
     input: Operand
     """First stored byte of the input rows that this chip holds."""

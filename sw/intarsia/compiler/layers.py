@@ -17,6 +17,7 @@ from intarsia.compiler.workload import Workload
 from intarsia.graph import Add, AveragePool, Concat, Conv, MaxPool, Mean, Mode, Op, Pad, Tensor
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.instruction import ConvOp, LocalOp, Stream, VectorOp
+from intarsia.isa.kernel import WEIGHTS
 
 __all__ = ["Site", "copies"]
 
@@ -84,8 +85,7 @@ class Site:
             run = conv_run(op.window, job, grid.pixel_step)
             fields = dict(
                 input=Address(taken.buffer, grid.offset),
-                weights=Address(blob.buffer, piece.weights),
-                records=Address(blob.buffer, piece.records),
+                records=Address(blob.buffers[-1], piece.records),
                 output=Address(part.buffer, out.offset),
                 out_height=own.rows,
                 out_width=target.shape[1],
@@ -93,14 +93,19 @@ class Site:
                 diagonal=int(job.diagonal),
                 sliding=int(job.sliding),
                 packed=int(job.packed),
+                striped=int(len(blob.buffers) > 1),
                 out_pixel_step=out.pixel_step,
                 out_row_step=out.row_step,
             )
             fields |= conv_geometry(op.window, source.shape, box, grid, first) | run
             fields |= records.conv_fields(op, source, target, self.mode)
-            weights = Access(blob.buffer, None, write=False)
+            stripes = zip(blob.buffers, piece.weights, strict=True)
+            fields |= {
+                name: Address(*stripe) for name, stripe in zip(WEIGHTS, stripes, strict=False)
+            }
+            weights = (Access(buffer, None, write=False) for buffer in blob.buffers)
             write = Access(part.buffer, box, write=True)
-            yield Work(Stream.CONV, ConvOp.CONV, layer, fields, (taken.read, weights, write))
+            yield Work(Stream.CONV, ConvOp.CONV, layer, fields, (taken.read, *weights, write))
 
     def other(self, layer: int, op: Op) -> Iterator[Work]:
         """Any operator that has no weights."""
