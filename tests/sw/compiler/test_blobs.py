@@ -1,4 +1,4 @@
-"""Stripes of weights hold every column once; each lies where its blob says, apart from the others."""
+"""Stripes of weights hold every column once, and lie apart from one another."""
 
 from dataclasses import replace
 
