@@ -7,9 +7,10 @@ import numpy as np
 
 from intarsia.compiler.errors import MemoryShortageError
 from intarsia.compiler.kernels import Job, pack, tiles
-from intarsia.compiler.work import Buffer
+from intarsia.compiler.work import Address, Buffer
 from intarsia.graph import Conv
 from intarsia.isa.config import ChipConfig
+from intarsia.isa.kernel import WEIGHTS
 
 __all__ = ["Blob", "Piece", "cut"]
 
@@ -47,6 +48,13 @@ class Blob:
     pieces: tuple[Piece, ...]
     stripes: tuple[bytes, ...] = field(repr=False)
     buffers: tuple[Buffer, ...]
+
+    def operands(self, piece: Piece) -> dict[str, Address | int]:
+        """Fields of the descriptor of `piece`."""
+        stripes = map(Address, self.buffers, piece.weights)
+        records = Address(self.buffers[-1], piece.records)
+        striped = int(len(self.buffers) > 1)
+        return dict(zip(WEIGHTS, stripes, strict=False)) | dict(records=records, striped=striped)
 
 
 def cut(

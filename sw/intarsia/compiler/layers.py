@@ -17,7 +17,6 @@ from intarsia.compiler.workload import Workload
 from intarsia.graph import Add, AveragePool, Concat, Conv, MaxPool, Mean, Mode, Op, Pad, Tensor
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.instruction import ConvOp, LocalOp, Stream, VectorOp
-from intarsia.isa.kernel import WEIGHTS
 
 __all__ = ["Site", "copies"]
 
@@ -85,7 +84,6 @@ class Site:
             run = conv_run(op.window, job, grid.pixel_step)
             fields = dict(
                 input=Address(taken.buffer, grid.offset),
-                records=Address(blob.buffers[-1], piece.records),
                 output=Address(part.buffer, out.offset),
                 out_height=own.rows,
                 out_width=target.shape[1],
@@ -93,16 +91,12 @@ class Site:
                 diagonal=int(job.diagonal),
                 sliding=int(job.sliding),
                 packed=int(job.packed),
-                striped=int(len(blob.buffers) > 1),
                 out_pixel_step=out.pixel_step,
                 out_row_step=out.row_step,
             )
             fields |= conv_geometry(op.window, source.shape, box, grid, first) | run
             fields |= records.conv_fields(op, source, target, self.mode)
-            stripes = zip(blob.buffers, piece.weights, strict=True)
-            fields |= {
-                name: Address(*stripe) for name, stripe in zip(WEIGHTS, stripes, strict=False)
-            }
+            fields |= blob.operands(piece)
             weights = (Access(buffer, None, write=False) for buffer in blob.buffers)
             write = Access(part.buffer, box, write=True)
             yield Work(Stream.CONV, ConvOp.CONV, layer, fields, (taken.read, *weights, write))

@@ -158,7 +158,7 @@ def supply(
     for index, op in work:
         known = weights.setdefault(index, [])
         for site, chip in zip(sites, supplies, strict=True):
-            striped = strategy.kept == ALL
+            striped = strategy.kept == ALL and _bound_by_weights(op, site)
             jobs = site.conv_jobs(op)
             blobs = cut(op, jobs, records[index], strategy.blob_bytes, config, striped=striped)
             content = tuple(
@@ -181,3 +181,10 @@ def supply(
             for buffer in item.blob.buffers:
                 buffer.resident = True
     return supplies, weights
+
+
+def _bound_by_weights(op: Conv, site: Site) -> bool:
+    """Whether the array is done with some weights before others are there, one vector a cycle."""
+    rows = site.holdings[op.output].own.rows
+    width = site.workload.network.tensors[op.output].shape[1]
+    return rows * width < site.config.columns
