@@ -5,6 +5,7 @@ from tests.mutants.packets import PACKETS
 from tests.mutants.proofs import PROOFS
 from tests.mutants.remote import REMOTE
 from tests.mutants.runner import Mutant
+from tests.mutants.stripes import STRIPES
 from tests.mutants.sums import SUMS
 from tests.mutants.survival import SURVIVAL
 from tests.mutants.windows import WINDOWS
@@ -305,4 +306,5 @@ MUTANTS = (
     *PROOFS,
     *SURVIVAL,
     *WINDOWS,
+    *STRIPES,
 )

@@ -311,7 +311,7 @@ def _clients(blocks):
     """Clients of the memory."""
     conv, vector = blocks["conv"], blocks["vector"]
     movers = [blocks[name] for name in ("dma_local", "dma_remote")]
-    reads = [conv.input_read, conv.weight_read, vector.a_read, vector.b_read]
+    reads = [conv.input_read, *conv.weight_reads, vector.a_read, vector.b_read]
     reads += [blocks["sequencer"].port, *(mover.read for mover in movers)]
     reads += [blocks["read_share"].port]
     writes = [conv.output_write, vector.output_write, *(mover.write for mover in movers)]

@@ -28,6 +28,9 @@ class ChipConfig:
         that slide. A power of two, or 0 where there are none. Takes at least 9 lanes.
     packs : bool
         Whether vectors of the convolution engine may consist of bytes of several rows of a window.
+    weight_ports : int
+        Vectors of weights that the convolution engine reads per cycle, where they lie in pieces: 1,
+        2 or 4.
     requant_lanes : int
         Values requantized per cycle, in the convolution engine and in the vector engine each.
     link_ports : int
@@ -51,6 +54,7 @@ class ChipConfig:
     accumulators: int
     line_pixels: int
     packs: bool
+    weight_ports: int
     requant_lanes: int
     link_ports: int
     link_bytes: int
@@ -83,6 +87,7 @@ CONFIGS = {
             accumulators=64,
             line_pixels=0,
             packs=True,
+            weight_ports=1,
             requant_lanes=1,
             link_ports=2,
             link_bytes=4,
@@ -101,6 +106,7 @@ CONFIGS = {
             accumulators=256,
             line_pixels=0,
             packs=False,
+            weight_ports=1,
             requant_lanes=2,
             link_ports=2,
             link_bytes=4,
@@ -119,6 +125,7 @@ CONFIGS = {
             accumulators=256,
             line_pixels=256,
             packs=True,
+            weight_ports=4,
             requant_lanes=16,
             link_ports=4,
             link_bytes=16,

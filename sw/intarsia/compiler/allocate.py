@@ -61,7 +61,8 @@ def allocate(
 ) -> Allocation:
     """Places for all buffers of a chip, largest first.
 
-    Buffers that one instruction reads lie in different banks where there is room.
+    Buffers that one instruction reads lie in different banks where there is room. What it writes
+    may lie in one of those: banks read and write at the same time.
 
     Raises
     ------
@@ -107,7 +108,7 @@ def _rivals(works: Sequence[Work]) -> dict[Buffer, dict[Buffer, int]]:
     """For each buffer, those that are read by the same instructions, and how often."""
     rivals: dict[Buffer, dict[Buffer, int]] = defaultdict(lambda: defaultdict(int))
     for work in works:
-        buffers = dict.fromkeys(access.buffer for access in work.accesses)
+        buffers = dict.fromkeys(access.buffer for access in work.accesses if not access.write)
         for one in buffers:
             for other in buffers:
                 if one is not other:
