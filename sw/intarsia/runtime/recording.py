@@ -12,6 +12,7 @@ from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.instruction import ControlOp, RemoteOp, Stream
 from intarsia.isa.transfer import StitchRecord
 from intarsia.model.program import Instruction, read_program
+from intarsia.runtime.stalls import Stall
 from intarsia.runtime.timeline import Event
 
 __all__ = ["Recorder", "Recording", "Span", "counted", "traced", "transfers"]
@@ -64,6 +65,8 @@ class Recording:
         For each chip, cycles since reset by engine and activity; idle ones make up the total.
     cycles : int
         The total: cycles since reset.
+    stalls : tuple of Stall
+        Of the last inference: those of a chip's stream sum to its cycles.
     """
 
     report: Mapping[str, Any]
@@ -73,6 +76,7 @@ class Recording:
     inferences: tuple[tuple[int, int], ...]
     counters: tuple[Mapping[CounterBank, Mapping[Activity, int]], ...] = field(repr=False)
     cycles: int
+    stalls: tuple[Stall, ...] = field(repr=False)
 
 
 class Recorder:
@@ -104,7 +108,7 @@ class Recorder:
         :exc:`RuntimeError`
             If that is not what its program says.
         """
-        for cycle, number, _, layer, done in events:
+        for cycle, number, _, layer, done, _ in events:
             stream = Stream(number)
             running = self._running[chip, stream]
             if done:

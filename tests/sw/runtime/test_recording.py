@@ -13,11 +13,11 @@ CONTROL, CONV, REMOTE = Stream.CONTROL, Stream.CONV, Stream.REMOTE
 
 
 def begin(cycle, stream, layer=0):
-    return (cycle, stream.value, 0, layer, False)
+    return (cycle, stream.value, 0, layer, False, ())
 
 
 def done(cycle, stream):
-    return (cycle, stream.value, 0, 0, True)
+    return (cycle, stream.value, 0, 0, True, ())
 
 
 def conv(layer):
