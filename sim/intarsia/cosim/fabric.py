@@ -17,7 +17,8 @@ from intarsia.isa.bits import encode
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.counters import ACTIVITIES
 from intarsia.isa.instruction import Stream
-from intarsia.isa.topologies import HUB, Topology
+from intarsia.isa.routes import HUB
+from intarsia.isa.topologies import Topology
 from intarsia.isa.topologies import topology as build_topology
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODES
 
