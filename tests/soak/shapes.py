@@ -6,7 +6,7 @@ to its last write; the bytes are those of the golden model.
 
 from functools import partial
 
-from tests.performance.cases import Case, Span
+from tests.performance.case import Case, Span
 from tests.performance.measure import measure
 from tests.performance.shapes import single
 from tests.soak.findings import Finding, Findings
