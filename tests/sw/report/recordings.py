@@ -61,7 +61,7 @@ SPANS = (
     Span(0, Stream.CONV, "CONV", 0, 410, 460),
     Span(0, Stream.CONV, "CONV", 0, 1010, 1060),
     Span(0, Stream.CONV, "CONV", 0, 1060, 1090),
-    Span(0, Stream.VECTOR, "ADD", 1, 1080, 1100),
+    Span(0, Stream.VECTOR, "ADD", 1, 1080, 1100, spent=(0, 15, 0, 5, 0, 0, 0, 0)),
     Span(0, Stream.REMOTE, "READ", 1, 1050, 1130, 256),
     Span(1, Stream.CONV, "CONV", 0, 1020, 1080),
     Span(1, Stream.LOCAL, "COPY", 1, 1090, 1095),
