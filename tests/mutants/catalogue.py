@@ -1,5 +1,6 @@
 """The mutants, by the part of the project that they break."""
 
+from tests.mutants.accounts import ACCOUNTS
 from tests.mutants.coherence import COHERENCE
 from tests.mutants.packets import PACKETS
 from tests.mutants.proofs import PROOFS
@@ -305,6 +306,7 @@ MUTANTS = (
     *DIGITS,
     *PROOFS,
     *SURVIVAL,
+    *ACCOUNTS,
     *WINDOWS,
     *STRIPES,
 )

@@ -1,7 +1,7 @@
 """The chip."""
 
 from amaranth import *
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.atu.cache import Atu
@@ -72,6 +72,8 @@ class Chip(wiring.Component):
         By stream: an instruction starts, is done. Never both in one cycle.
     trace_layer0, trace_context0, trace_layer1, … : Out(16), Out(CONTEXT)
         By stream: layer and context of the instruction that starts.
+    trace_activity : Out(data.ArrayLayout(Activity, len(Stream)))
+        By stream: what is counted in this cycle.
     awake : Out(len(sleepers))
         By sleeper: where it is low, the block needs no clock, unless for `tick` or, in a link port,
         a beat that comes in.
@@ -92,6 +94,7 @@ class Chip(wiring.Component):
             "trace_done": Out(len(Stream)),
             **{f"trace_layer{of.value}": Out(16) for of in Stream},
             **{f"trace_context{of.value}": Out(CONTEXT) for of in Stream},
+            "trace_activity": Out(data.ArrayLayout(Activity, len(Stream))),
             "awake": Out(len(self.sleepers)),
         })
 
@@ -176,6 +179,7 @@ class Chip(wiring.Component):
                 self.trace_done[n].eq(sequencer.trace_done[n]),
                 getattr(self, f"trace_layer{n}").eq(sequencer.trace_layer[n]),
                 getattr(self, f"trace_context{n}").eq(sequencer.trace_context[n]),
+                self.trace_activity[n].eq(sequencer.activity[n]),
             ]
 
     def _connect_memory(self, m, *, memory, home, dma_responder, **blocks):

@@ -19,6 +19,7 @@ from intarsia.runtime.deployment import Deployment, Meanwhile
 from intarsia.runtime.operation import Operation
 from intarsia.runtime.recording import Recording, counted
 from intarsia.runtime.setup import HOMES, Setup
+from intarsia.runtime.stalls import stalls
 from intarsia.runtime.tally import Tally
 from intarsia.runtime.translation import Meters
 from intarsia.runtime.watch import Watch
@@ -239,9 +240,9 @@ class Session:
             raise RuntimeError("The session has no recording: make it with `record=True`")
         self._watched.take()
         done = recorder.spans(now), tuple(self._watched.spells)
-        return Recording(
-            self.report, self.network, self.plan, *done, *counted(self.counters(), now)
-        )
+        about = self.report, self.network, self.plan
+        booked = stalls(self._watched.booked) if self._watched.spells else ()
+        return Recording(*about, *done, *counted(self.counters(), now), booked)
 
     @property
     def plan(self) -> Plan:
@@ -279,6 +280,7 @@ class Session:
             "links": self.links(),
             "atu": self.translation(),
             "layers": self._tally.layers(self.plan, setup.chips),
+            "rest": self._tally.rest(),
         }
 
     def _do(self, step: Callable[[Deployment], Result]) -> Result:
@@ -307,10 +309,15 @@ class Session:
         with self._tally.measured(self._transport):
             found, spell = self._do(
                 lambda deployment: deployment.infer(
-                    inputs, limit=limit, moved=self._watched.moved, meanwhile=meanwhile
+                    inputs,
+                    limit=limit,
+                    moved=self._watched.moved,
+                    mark=self._watched.mark,
+                    meanwhile=meanwhile,
                 )
             )
-        self._tally.add_inference(spell, self._watched.ended(spell))
+        layers = self._watched.ended(spell)
+        self._tally.add_inference(spell, layers, self._watched.booked)
         self._meters.read_packets(self.fabric)
         if self._tally.inferences == 1:
             self._do(self._meters.read_first)
