@@ -1,10 +1,10 @@
 """The convolution engine."""
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import Out, connect, flipped
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
-from intarsia.common.ports import Engine, MemoryRead, MemoryWrite
+from intarsia.common.ports import ChainVector, Engine, MemoryRead, MemoryWrite
 from intarsia.conv.accumulator import AccumulatorMemory
 from intarsia.conv.array import MacArray
 from intarsia.conv.check import DescriptorCheck
@@ -16,6 +16,7 @@ from intarsia.conv.passes import PassGenerator
 from intarsia.conv.reports import DamageReports
 from intarsia.conv.sharing import SharedRead
 from intarsia.conv.weights import WeightLoader, WeightRegisters
+from intarsia.isa.address import CONTEXT
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.instruction import Stream
@@ -33,6 +34,8 @@ class ConvEngine(wiring.Component):
 
     A job with a damaged vector runs to its end, but writes no more from when it was noticed.
 
+    What a chained job computes leaves by `chain`. The array goes on until its accumulators are full.
+
     Parameters
     ----------
     config : ChipConfig
@@ -46,6 +49,14 @@ class ConvEngine(wiring.Component):
     weight_read : Out(MemoryRead(lanes))
         For weights and channel records.
     output_write : Out(MemoryWrite(lanes))
+    chain : Out(stream.Signature(ChainVector(lanes)))
+        The output of chained jobs. Withdrawn only by `forsaken`.
+    delivers : Out(1)
+        A chained job is on its way out. Low for at least a cycle between jobs.
+    deliverer : Out(CONTEXT)
+        Its context.
+    forsaken : In(1)
+        Nobody will take its output: it is dropped.
     """
 
     def __init__(self, *, config):
@@ -62,6 +73,10 @@ class ConvEngine(wiring.Component):
             "input_read": Out(MemoryRead(config.lanes, spread=config.packs)),
             "weight_read": Out(MemoryRead(config.lanes)),
             "output_write": Out(MemoryWrite(config.lanes)),
+            "chain": Out(stream.Signature(ChainVector(config.lanes))),
+            "delivers": Out(1),
+            "deliverer": Out(CONTEXT),
+            "forsaken": In(1),
         })
 
     def elaborate(self, platform):
@@ -114,6 +129,12 @@ class ConvEngine(wiring.Component):
         connect(m, flipped(self.input_read), inputs.read)
         connect(m, flipped(self.weight_read), sharing.read)
         connect(m, flipped(self.output_write), drain.write)
+        connect(m, flipped(self.chain), drain.chain)
+        m.d.comb += [
+            self.delivers.eq(drain.delivers),
+            self.deliverer.eq(drain.context),
+            drain.forsaken.eq(self.forsaken),
+        ]
 
         # The job that is computed.
         held = Signal.like(self.engine.job.p, reset_less=True)

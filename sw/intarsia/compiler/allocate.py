@@ -97,7 +97,7 @@ def _lifetimes(prologue: Sequence[Work], works: Sequence[Work]) -> dict[Buffer, 
         for access in work.accesses:
             lives[access.buffer] = (-1, len(works))
     for index, work in enumerate(works):
-        for access in work.accesses:
+        for access in work.used:
             first, last = lives.get(access.buffer, (index, index))
             lives[access.buffer] = (first, max(last, index))
     return lives
@@ -107,7 +107,7 @@ def _rivals(works: Sequence[Work]) -> dict[Buffer, dict[Buffer, int]]:
     """For each buffer, those that are read by the same instructions, and how often."""
     rivals: dict[Buffer, dict[Buffer, int]] = defaultdict(lambda: defaultdict(int))
     for work in works:
-        buffers = dict.fromkeys(access.buffer for access in work.accesses)
+        buffers = dict.fromkeys(access.buffer for access in work.used)
         for one in buffers:
             for other in buffers:
                 if one is not other:
