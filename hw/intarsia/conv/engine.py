@@ -34,7 +34,8 @@ class ConvEngine(wiring.Component):
 
     A job with a damaged vector runs to its end, but writes no more from when it was noticed.
 
-    What a chained job computes leaves by `chain`. The array goes on until its accumulators are full.
+    What a chained job computes leaves by `chain`. If that is held up, the array goes on until its
+    accumulators are full.
 
     Parameters
     ----------

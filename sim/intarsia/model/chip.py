@@ -298,7 +298,8 @@ class Chip:
 
 def _chained(instruction: Instruction) -> bool:
     """Whether an engine hands its output to another one, or takes its input from there."""
-    return instruction.opcode in (*ConvOp, *VectorOp) and bool(instruction.body.chained)
+    body = instruction.body
+    return instruction.opcode in (*ConvOp, *VectorOp) and body is not None and bool(body.chained)
 
 
 def _extents(

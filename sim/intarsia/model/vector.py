@@ -38,8 +38,9 @@ def combine(
     match opcode:
         case VectorOp.ADD:
             a = stored[_a(work)] if chain is None else _chained(chain, _b(work).shape)
-            terms = a, stored[_b(work)]
-            y = add_integers(*(terms[::-1] if work.swapped else terms), _addition(work))
+            b = stored[_b(work)]
+            first, second = (b, a) if work.swapped else (a, b)
+            y = add_integers(first, second, _addition(work))
         case VectorOp.POOL_MAX:
             y = np.clip(_taps(stored, work, chain).max(axis=(2, 3)), work.low, work.high)
         case VectorOp.POOL_SUM:

@@ -131,6 +131,7 @@ def chained(site: Site, follower: Follower, conv: Work) -> tuple[Work, Work]:
     """
     *reads, written = conv.accesses
     part, own = site.target(follower.op)
+    assert written.box is not None, "A convolution writes a box"
     box = Box(own.top, own.bottom, written.box.first, written.box.last)
     out = part.grid(box)
     output = Address(part.buffer, out.offset)

@@ -52,11 +52,14 @@ class Lowered:
         By root and chip: stores, and the boxes in them that others read. Named ``("part", root,
         chip)``. Inputs and outputs of the network are named ``("input", root)`` and ``("output",
         root)``.
+    fused : dict of int to int
+        For operators that follow a convolution in its chain: that one, both by their index.
     """
 
     chips: list[ChipWork]
     weights: Mapping[int, list[tuple[bytes, ...]]]
     parts: dict[tuple[str, int], tuple[Stored, Box]]
+    fused: dict[int, int] = field(default_factory=dict)
 
 
 def lower(
@@ -122,9 +125,9 @@ class _Lowering:
             for chip in self._chips
         ]
         self._followers = followers(workload, self._holdings, len(self._chips))
-        self._following = {follower.index for follower in self._followers.values()}
         self._supplies, weights = supply(workload, records, self._sites, config, strategy)
-        self._lowered = Lowered([ChipWork() for _ in self._chips], weights, {})
+        fused = {follower.index: maker for maker, follower in self._followers.items()}
+        self._lowered = Lowered([ChipWork() for _ in self._chips], weights, {}, fused)
         self._pending: list[str] = []
         self._exported: list[list[Access]] = [[] for _ in self._chips]
         self._fetches: list[list[Work]] = [[] for _ in self._chips]
@@ -221,7 +224,7 @@ class _Lowering:
 
     def _compute(self, chip: int, index: int, op: Op) -> Iterator[Work]:
         site = self._sites[chip]
-        if index in self._following:
+        if index in self._lowered.fused:
             return
         if not isinstance(op, Conv):
             yield from site.other(index, op)

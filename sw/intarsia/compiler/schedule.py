@@ -2,8 +2,9 @@
 
 Streams run ahead of each other as far as tokens let them. Two instructions that touch the same
 bytes, one of them writing, keep their order. Of two that are chained, the first one waits for what
-the second one needs, too, so that it does not keep its engine waiting. A dependency that others imply is dropped; so the rest
-of a pair of streams match one to one, and a counter is enough for them.
+the second one needs, too, so that it does not keep its engine waiting. A dependency that others
+imply is dropped; so the rest of a pair of streams match one to one, and a counter is enough for
+them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -137,12 +138,8 @@ def _waits(work: Work, earlier: Work, places: Mapping[Buffer, Place]) -> bool:
     return _meet(work.used if leads else work.accesses, earlier.accesses, places)
 
 
-def _meet(
-    some: Sequence[Access], others: Sequence[Access], places: Mapping[Buffer, Place]
-) -> bool:
-    return any(
-        (a.write or b.write) and _overlap(a, b, places) for a in some for b in others
-    )
+def _meet(some: Sequence[Access], others: Sequence[Access], places: Mapping[Buffer, Place]) -> bool:
+    return any((a.write or b.write) and _overlap(a, b, places) for a in some for b in others)
 
 
 def _overlap(a: Access, b: Access, places: Mapping[Buffer, Place]) -> bool:

@@ -144,6 +144,7 @@ class Tally:
                 "macs": macs,
                 "utilization": macs / (mean * peak) if mean else 0.0,
                 "chips": list(layer.macs),
+                "fused": layer.fused,
             })
         return found
 

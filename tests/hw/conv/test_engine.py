@@ -251,6 +251,7 @@ class Bench:
     async def check_chained(self, work):
         """Take what `work` hands on, all that comes for it, and compare."""
         expected = convolve(bytearray(self.memory.bytes), work, self.config)
+        assert expected is not None
         columns = self.config.columns
         for first in range(0, work.out_channels, columns):
             block = expected[:, first : first + columns]

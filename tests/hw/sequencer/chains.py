@@ -45,9 +45,7 @@ async def chains_meet(dut, pause):
     bench = await Bench.create(dut, pause=pause)
     await prepare(bench)
     for context in (0, 1):
-        await bench.run(
-            context, {Stream.VECTOR: [*chained(bench, 12), end()]}, base=BASES[context]
-        )
+        await bench.run(context, {Stream.VECTOR: [*chained(bench, 12), end()]}, base=BASES[context])
     await bench.settle()
     assert not bench.of("job")
     order = random.Random(cocotb.RANDOM_SEED).sample([0, 1] * 12, 24)
@@ -75,6 +73,7 @@ async def chains_wait_for_their_context(dut):
     bench.engines[Stream.LOCAL].frozen = True
     await bench.run(0, own, base=BASES[0])
     await bench.run(1, {Stream.VECTOR: [*chained(bench, 1), end()]}, base=BASES[1])
+    await bench.settle()
     delivery = cocotb.start_soon(deliver(bench, 0))
     await bench.settle()
     assert not bench.of("job", Stream.VECTOR)
@@ -109,6 +108,7 @@ async def nobody_waits_for_the_forsaken(dut):
     assert dut.forsaken.value == 0
 
     await bench.run(1, program, base=BASES[1])
+    await bench.until("done", 2, stream=Stream.CONV)
     await deliver(bench, 1)
     await bench.finish(1)
     dut.delivers.value = 1
