@@ -1,5 +1,6 @@
 """The mutants, by the part of the project that they break."""
 
+from tests.mutants.chains import CHAINS
 from tests.mutants.coherence import COHERENCE
 from tests.mutants.packets import PACKETS
 from tests.mutants.proofs import PROOFS
@@ -305,4 +306,5 @@ MUTANTS = (
     *PROOFS,
     *SURVIVAL,
     *WINDOWS,
+    *CHAINS,
 )

@@ -149,8 +149,7 @@ class Layer:
     replicated : bool
         Every chip computes all of it, where others could have taken a share.
     fused : str
-        Name of the convolution whose output it takes on its way out, if it does; its cycles are
-        that layer's.
+        Name of the convolution whose output it takes on its way out, if it does.
     """
 
     name: str
