@@ -1,6 +1,7 @@
 """The mutants, by the part of the project that they break."""
 
 from tests.mutants.accounts import ACCOUNTS
+from tests.mutants.chains import CHAINS
 from tests.mutants.coherence import COHERENCE
 from tests.mutants.packets import PACKETS
 from tests.mutants.proofs import PROOFS
@@ -309,4 +310,5 @@ MUTANTS = (
     *ACCOUNTS,
     *WINDOWS,
     *STRIPES,
+    *CHAINS,
 )

@@ -167,6 +167,12 @@ class Chip(wiring.Component):
     def _connect_engines(self, m, *, sequencer, conv, vector, dma_local, dma_remote, sync, **_):
         connect(m, sequencer=sequencer.conv, conv=conv.engine)
         connect(m, sequencer=sequencer.vector, vector=vector.engine)
+        connect(m, conv=conv.chain, vector=vector.chain)
+        m.d.comb += [
+            sequencer.delivers.eq(conv.delivers),
+            sequencer.deliverer.eq(conv.deliverer),
+            conv.forsaken.eq(sequencer.forsaken),
+        ]
         connect(m, sequencer=sequencer.local, local=dma_local.engine)
         connect(m, sequencer=sequencer.remote, remote=dma_remote.engine)
         connect(m, sequencer=sequencer.sync, port=sync.sync)

@@ -1,10 +1,10 @@
 """The convolution engine."""
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import Out, connect, flipped
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
-from intarsia.common.ports import Engine, MemoryRead, MemoryWrite
+from intarsia.common.ports import ChainVector, Engine, MemoryRead, MemoryWrite
 from intarsia.conv.accumulator import AccumulatorMemory
 from intarsia.conv.array import MacArray
 from intarsia.conv.check import DescriptorCheck
@@ -16,6 +16,7 @@ from intarsia.conv.passes import PassGenerator
 from intarsia.conv.reports import DamageReports
 from intarsia.conv.sharing import SharedRead
 from intarsia.conv.weights import WeightLoader, WeightRegisters
+from intarsia.isa.address import CONTEXT
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.instruction import Stream
@@ -36,6 +37,9 @@ class ConvEngine(wiring.Component):
 
     A job with a damaged vector runs to its end, but writes no more from when it was noticed.
 
+    What a chained job computes leaves by `chain`. If that is held up, the array goes on until its
+    accumulators are full.
+
     Parameters
     ----------
     config : ChipConfig
@@ -49,6 +53,14 @@ class ConvEngine(wiring.Component):
     weight_read0, weight_read1, … : Out(MemoryRead(lanes))
         For weights; the last one for channel records as well.
     output_write : Out(MemoryWrite(lanes))
+    chain : Out(stream.Signature(ChainVector(lanes)))
+        The output of chained jobs. Withdrawn only by `forsaken`.
+    delivers : Out(1)
+        A chained job is on its way out. Low for at least a cycle between jobs.
+    deliverer : Out(CONTEXT)
+        Its context.
+    forsaken : In(1)
+        Nobody will take its output: it is dropped.
     """
 
     def __init__(self, *, config):
@@ -68,6 +80,10 @@ class ConvEngine(wiring.Component):
             "input_read": Out(MemoryRead(config.lanes, spread=config.packs)),
             **{f"weight_read{n}": Out(MemoryRead(config.lanes)) for n in range(ports)},
             "output_write": Out(MemoryWrite(config.lanes)),
+            "chain": Out(stream.Signature(ChainVector(config.lanes))),
+            "delivers": Out(1),
+            "deliverer": Out(CONTEXT),
+            "forsaken": In(1),
         })
         self.weight_reads = [getattr(self, f"weight_read{n}") for n in range(ports)]
 
@@ -126,6 +142,12 @@ class ConvEngine(wiring.Component):
         connect(m, drain=drain.lookup, sharing=sharing.other)
         connect(m, flipped(self.input_read), inputs.read)
         connect(m, flipped(self.output_write), drain.write)
+        connect(m, flipped(self.chain), drain.chain)
+        m.d.comb += [
+            self.delivers.eq(drain.delivers),
+            self.deliverer.eq(drain.context),
+            drain.forsaken.eq(self.forsaken),
+        ]
 
         # The job that is computed.
         held = Signal.like(self.engine.job.p, reset_less=True)

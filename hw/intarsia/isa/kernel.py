@@ -39,6 +39,12 @@ last column. Weights are ``[block][column][lane]``, zero in all other lanes.
 
 Channel records are stored in order of output channels, 16 bytes each. Output pixel (oy, ox) of
 channel k goes to ``output + oy * out_row_step + ox * out_pixel_step + k``.
+
+With ``chained``, nothing is written: the vectors go to the vector engine, in the order in which
+they would be written. That is, for each block of `columns` output channels, for each output pixel
+in raster order. The next chained instruction of the same context for the vector engine takes them,
+and begins when the engine has turned to this one's output. ``output`` is ignored, but must be an
+operand in use. If there is no such instruction in the context any more, the vectors are lost.
 """
 
 from amaranth import *
@@ -174,5 +180,8 @@ class ConvDescriptor(data.Struct):
     out_row_step: 24
     """Bytes from one output row to the next."""
 
-    reserved1: 8
+    reserved1: 7
     """Must be zero."""
+
+    chained: 1
+    """The output goes to the vector engine, and not to memory."""

@@ -22,8 +22,10 @@ __all__ = [
 RECORD_BYTES = ChannelRecord.as_shape().size // 8
 
 
-def convolve(memory: Memory, work: data.Const, config: ChipConfig) -> None:
+def convolve(memory: Memory, work: data.Const, config: ChipConfig) -> np.ndarray | None:
     """Executes `work`: reads inputs, weights and records from `memory`, writes the output there.
+
+    If it is chained, returns the output instead: int8, ``(pixels, channels)``.
 
     Parameters
     ----------
@@ -39,7 +41,11 @@ def convolve(memory: Memory, work: data.Const, config: ChipConfig) -> None:
     bias, multiplier, shift = _records(stored, work)
     by = Requantization(work.rounding, multiplier, shift, work.out_zero_point, work.low, work.high)
     biased = (acc.astype(np.int64) + bias).astype(np.int32)
-    stored[_output_addresses(work)] = requantize(biased, by)
+    output = requantize(biased, by)
+    if work.chained:
+        return output.reshape(-1, work.out_channels)
+    stored[_output_addresses(work)] = output
+    return None
 
 
 def accumulate(memory: Memory, work: data.Const, config: ChipConfig) -> np.ndarray:
@@ -124,6 +130,8 @@ def read_extents(work: data.Const, config: ChipConfig) -> dict[str, tuple[int, i
 
 def write_extents(work: data.Const) -> dict[str, tuple[int, int]]:
     """For each operand written, addresses of its first byte and of the first after its last."""
+    if work.chained:
+        return {}
     addresses = _output_addresses(work)
     return {"output": (int(addresses.min()), int(addresses.max()) + 1)}
 

@@ -98,7 +98,7 @@ def _lifetimes(prologue: Sequence[Work], works: Sequence[Work]) -> dict[Buffer, 
         for access in work.accesses:
             lives[access.buffer] = (-1, len(works))
     for index, work in enumerate(works):
-        for access in work.accesses:
+        for access in work.used:
             first, last = lives.get(access.buffer, (index, index))
             lives[access.buffer] = (first, max(last, index))
     return lives
@@ -108,7 +108,7 @@ def _rivals(works: Sequence[Work]) -> dict[Buffer, dict[Buffer, int]]:
     """For each buffer, those that are read by the same instructions, and how often."""
     rivals: dict[Buffer, dict[Buffer, int]] = defaultdict(lambda: defaultdict(int))
     for work in works:
-        buffers = dict.fromkeys(access.buffer for access in work.accesses if not access.write)
+        buffers = dict.fromkeys(access.buffer for access in work.used if not access.write)
         for one in buffers:
             for other in buffers:
                 if one is not other:

@@ -112,7 +112,7 @@ def compile_network(
         outputs=tuple(
             End(name, naming.places["output", workload.roots[name]][0]) for name in workload.results
         ),
-        layers=tuple(_layers(workload, shares, chips)),
+        layers=tuple(_layers(workload, shares, chips, lowered.fused)),
         resident=strategy.kept == ALL,
     )
 
@@ -175,10 +175,16 @@ def _program(code: ChipWork, allocation: Allocation, naming: Naming) -> bytes:
     return emit(code.prologue, code.works, tokens.masks, allocation.places, naming.resolve)
 
 
-def _layers(workload: Workload, shares: Mapping[str, Sequence[Box]], chips: int) -> Iterator[Layer]:
+def _layers(
+    workload: Workload,
+    shares: Mapping[str, Sequence[Box]],
+    chips: int,
+    fused: Mapping[int, int],
+) -> Iterator[Layer]:
     for index, op in enumerate(workload.network.ops):
         boxes = shares.get(op.output, [Box.nothing()] * chips)
         done = tuple(macs(op, box, workload.network) if box else 0 for box in boxes)
         device = Device.HOST if index in workload.host else Device.CHIP
         replicated = chips > 1 and bool(boxes[1]) and boxes[0] == boxes[1]
-        yield Layer(op.name, type(op).__name__, device, done, replicated)
+        into = workload.network.ops[fused[index]].name if index in fused else ""
+        yield Layer(op.name, type(op).__name__, device, done, replicated, into)

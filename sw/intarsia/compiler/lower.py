@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from intarsia.compiler.boxes import Box
+from intarsia.compiler.fusion import chained, followers
 from intarsia.compiler.layers import Site, copies
 from intarsia.compiler.stitch import stitched
 from intarsia.compiler.storage import Stored, hold
@@ -51,11 +52,14 @@ class Lowered:
         By root and chip: stores, and the boxes in them that others read. Named ``("part", root,
         chip)``. Inputs and outputs of the network are named ``("input", root)`` and ``("output",
         root)``.
+    fused : dict of int to int
+        For operators that follow a convolution in its chain: that one, both by their index.
     """
 
     chips: list[ChipWork]
     weights: Mapping[int, list[tuple[bytes, ...]]]
     parts: dict[tuple[str, int], tuple[Stored, Box]]
+    fused: dict[int, int] = field(default_factory=dict)
 
 
 def lower(
@@ -120,8 +124,10 @@ class _Lowering:
             )
             for chip in self._chips
         ]
+        self._followers = followers(workload, self._holdings, len(self._chips))
         self._supplies, weights = supply(workload, records, self._sites, config, strategy)
-        self._lowered = Lowered([ChipWork() for _ in self._chips], weights, {})
+        fused = {follower.index: maker for maker, follower in self._followers.items()}
+        self._lowered = Lowered([ChipWork() for _ in self._chips], weights, {}, fused)
         self._pending: list[str] = []
         self._exported: list[list[Access]] = [[] for _ in self._chips]
         self._fetches: list[list[Work]] = [[] for _ in self._chips]
@@ -133,7 +139,9 @@ class _Lowering:
             self._lowered.chips[chip].prologue += self._prepare(chip)
         self._begin()
         for index, op in self._workload.ops:
-            if any(self._workload.roots[name] in self._pending for name in op.inputs):
+            follower = self._followers.get(index)
+            names = (*op.inputs, *(follower.others if follower else ()))
+            if any(self._workload.roots[name] in self._pending for name in names):
                 self._exchange(index)
             for chip in self._chips:
                 self._lowered.chips[chip].works += self._compute(chip, index, op)
@@ -216,12 +224,16 @@ class _Lowering:
 
     def _compute(self, chip: int, index: int, op: Op) -> Iterator[Work]:
         site = self._sites[chip]
+        if index in self._lowered.fused:
+            return
         if not isinstance(op, Conv):
             yield from site.other(index, op)
             return
+        follower = self._followers.get(index)
         for loads, blob in self._supplies[chip].use(index):
             yield from loads
-            yield from site.conv(index, op, blob)
+            for work in site.conv(index, op, blob):
+                yield from chained(site, follower, work) if follower else (work,)
 
     def _gather_own(self, chip: int, index: int, root: str) -> Iterator[Work]:
         """Copies what this chip has computed to where it gathers all it needs."""

@@ -148,6 +148,8 @@ class Layer:
         Multiplications by weights, padding included, on each chip.
     replicated : bool
         Every chip computes all of it, where others could have taken a share.
+    fused : str
+        Name of the convolution whose output it takes on its way out, if it does.
     """
 
     name: str
@@ -155,6 +157,7 @@ class Layer:
     device: Device
     macs: tuple[int, ...]
     replicated: bool = False
+    fused: str = ""
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,9 @@ class Work:
     patient : bool
     pieces : tuple of Piece
         What a GATHER consists of.
+    partner : Work or None
+        The other one of two chained instructions, of streams CONV and VECTOR, which are executed
+        together. The one of stream VECTOR comes right after that of stream CONV.
     """
 
     stream: Stream
@@ -117,6 +120,12 @@ class Work:
     after: list["Work"] = field(default_factory=list)
     patient: bool = False
     pieces: tuple[Piece, ...] = ()
+    partner: "Work | None" = None
+
+    @property
+    def used(self) -> tuple[Access, ...]:
+        """What it and its partner do with buffers while it is executed."""
+        return (*self.accesses, *(self.partner.accesses if self.partner else ()))
 
     @property
     def remotes(self) -> tuple[Remote, ...]:

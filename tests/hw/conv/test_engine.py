@@ -9,7 +9,7 @@ import pytest
 from amaranth.lib import data
 from cocotb.triggers import FallingEdge
 
-from intarsia.bench import MemoryServer, StreamSource, parameters, start
+from intarsia.bench import MemoryServer, StreamSink, StreamSource, parameters, start
 from intarsia.conv.engine import ConvEngine
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.config import config
@@ -130,7 +130,7 @@ REFUSED = {
     "rounding": ("rounding", 4, 15),
     "unknown": ("rounding", 15, 15),
     "reserved": ("reserved", 1 << 31, 7),
-    "reserved1": ("reserved1", 0x80, 19),
+    "reserved1": ("reserved1", 0x40, 19),
 }
 
 #: The same, of SLIDING["same"]. Its pixels are of 16 bytes, 7 a row.
@@ -194,6 +194,8 @@ class Bench:
             pause=pause,
         )
         self.rng = np.random.default_rng(cocotb.RANDOM_SEED)
+        self.chain = StreamSink(dut, engine.chain, pause=pause)
+        self.dut.forsaken.value = 0
         self.sent = 0
         self.done = 0
         self.faults = []
@@ -255,6 +257,20 @@ class Bench:
         assert not self.faults
         assert self.memory.bytes == expected, f"{layer}, seed {cocotb.RANDOM_SEED}"
         assert self.cycles[Activity.BUSY] - busy == self.passes(work)
+
+    async def check_chained(self, work):
+        """Take what `work` hands on, all that comes for it, and compare."""
+        expected = convolve(bytearray(self.memory.bytes), work, self.config)
+        assert expected is not None
+        columns = self.config.columns
+        for first in range(0, work.out_channels, columns):
+            block = expected[:, first : first + columns]
+            for number, pixel in enumerate(block):
+                vector = await self.chain.receive()
+                found = np.array(vector.bytes[: len(pixel)], np.uint8).view(np.int8)
+                assert (found == pixel).all(), f"{number}, {first}; seed {cocotb.RANDOM_SEED}"
+                final = number == len(block) - 1 and first + columns >= work.out_channels
+                assert (vector.last, vector.void) == (final, 0)
 
     def passes(self, work):
         """Vectors that the array takes for `work`."""
@@ -554,6 +570,81 @@ async def keeps_the_array_busy(dut):
     cycles = sum(bench.cycles.values()) - bench.cycles[Activity.IDLE]
     assert bench.cycles[Activity.BUSY] == 3 * bench.passes(work)
     assert bench.cycles[Activity.BUSY] >= 0.85 * cycles
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.parametrize(pause=PAUSES)
+async def hands_on(dut, pause):
+    """The output of chained jobs, in order, instead of writing it; other jobs come in between."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    for _ in range(6):
+        layer = random_layer(bench.config, bench.rng)
+        work = bench.load(layer)
+        chained = change(work, chained=1)
+        expected = bench.expect(work)
+        works = [chained, chained, work, chained] if bench.rng.random() < 0.5 else [chained, work]
+        for each in works:
+            bench.send(each)
+        for each in works:
+            if each.chained:
+                await bench.check_chained(each)
+        await bench.finish()
+        assert not bench.faults
+        assert bench.memory.bytes == expected, f"{layer}, seed {cocotb.RANDOM_SEED}"
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def says_who_delivers(dut):
+    """While a chained job is on its way out, and not while any other one is."""
+    await start(dut)
+    bench = Bench(dut)
+    work = bench.load(LAYERS["corners"])
+    seen = []
+
+    async def watch():
+        while True:
+            await FallingEdge(dut.clk)
+            state = dut.deliverer.value.to_unsigned() if dut.delivers.value == 1 else None
+            seen.extend([state] if seen[-1:] != [state] else [])
+
+    cocotb.start_soon(watch())
+    for context, chained in enumerate((0, 1, 1, 0)):
+        bench.send(change(work, chained=chained), context=context)
+    for _ in "ab":
+        await bench.check_chained(change(work, chained=1))
+    await bench.finish()
+    assert seen == [None, 1, None, 2, None]
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def drops_what_nobody_takes(dut):
+    """With `forsaken`, a chained job comes to its end, and nothing is handed on."""
+    await start(dut)
+    bench = Bench(dut)
+    dut.forsaken.value = 1
+    work = bench.load(LAYERS["blocks"])
+    before = bytearray(bench.memory.bytes)
+    bench.send(change(work, chained=1))
+    await bench.finish()
+    assert not bench.faults
+    assert bench.memory.bytes == before
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(operand=["input", "weights", "records"])
+async def hands_on_void_vectors_after_damage(dut, operand):
+    """As many as without it, the last one marked, so that who takes them comes to an end."""
+    await start(dut)
+    bench = Bench(dut)
+    work = change(bench.load(LAYERS["corners"]), chained=1)
+    bench.memory.damaged.add(work[operand].offset)
+    bench.send(work)
+    vectors = [await bench.chain.receive() for _ in range(work.out_height * work.out_width)]
+    await bench.finish()
+    assert [vector.last for vector in vectors] == [0] * (len(vectors) - 1) + [1]
+    assert vectors[-1].void
+    assert len(bench.faults) == 1
 
 
 @pytest.mark.parametrize("config", ["tiny"])

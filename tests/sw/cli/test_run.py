@@ -44,7 +44,7 @@ KEYS = [
     "atu",
     "layers",
 ]
-LAYER_KEYS = ["name", "op", "device", "cycles", "macs", "utilization", "chips"]
+LAYER_KEYS = ["name", "op", "device", "cycles", "macs", "utilization", "chips", "fused"]
 
 
 def leave(*arguments):
