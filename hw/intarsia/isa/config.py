@@ -39,6 +39,9 @@ class ChipConfig:
         Slots of a context.
     atu_sets, atu_ways : int
         Shape of the fragment-map cache.
+    relays : bool
+        Whether packets and look-ups take a cycle from block to block. Where logic is slow, that
+        lets the clock be faster.
     """
 
     name: str
@@ -56,6 +59,7 @@ class ChipConfig:
     slots: int
     atu_sets: int
     atu_ways: int
+    relays: bool
 
     @property
     def bank_bytes(self) -> int:
@@ -87,6 +91,7 @@ CONFIGS = {
             slots=64,
             atu_sets=8,
             atu_ways=2,
+            relays=False,
         ),
         ChipConfig(
             name="ecp5-85k",
@@ -104,6 +109,7 @@ CONFIGS = {
             slots=64,
             atu_sets=32,
             atu_ways=4,
+            relays=True,
         ),
         ChipConfig(
             name="large",
@@ -121,6 +127,7 @@ CONFIGS = {
             slots=64,
             atu_sets=64,
             atu_ways=4,
+            relays=False,
         ),
     )
 }
