@@ -1,10 +1,11 @@
-"""Register accesses over a serial line: how a host without AXI4-Lite talks to a chip on a board.
+"""Register accesses over a serial line.
 
-The host sends a `SerialRequest`, low byte first, and waits for its `SerialReply`. Between them, and
-whenever no request is being answered, an INTERRUPT may come. The bytes of a message sum up to a
-multiple of 256; that is what `check` is for. A request that does not is answered with GARBLED, and
-so is one with an unknown command; nothing else happens. Bytes of a request that is not complete are
-forgotten after a pause of 16 bytes; so who waits that long begins anew.
+So a host without AXI4-Lite talks to a chip on a board: it sends a `SerialRequest`, low byte
+first, and waits for its `SerialReply`. Between them, and whenever no request is being answered, an
+INTERRUPT may come. The bytes of a message sum up to a multiple of 256; that is what `check` is for.
+A request whose bytes do not is answered with GARBLED, and so is one with an unknown command;
+nothing else happens. Bytes of a request that is not complete are forgotten after a pause of 16
+bytes; so who waits that long begins anew.
 """
 
 from amaranth import *

@@ -284,6 +284,17 @@ LAYOUTS = {
         "reserved": (4, 12),
         "node": (16, 16),
     },
+    "SerialRequest": {
+        "command": (0, 8),
+        "address": (8, 16),
+        "value": (24, 32),
+        "check": (56, 8),
+    },
+    "SerialReply": {
+        "status": (0, 8),
+        "value": (8, 32),
+        "check": (40, 8),
+    },
     "FaultReport": {
         "code": (0, 8),
         "engine": (8, 4),
@@ -326,6 +337,8 @@ SIZES = {
     "RouteWord": 32,
     "FenceWord": 32,
     "HomeWord": 32,
+    "SerialRequest": 64,
+    "SerialReply": 48,
     "FaultReport": 128,
 }
 
@@ -382,6 +395,16 @@ ENUMS = {
             "ACCUMULATE": 66,
             "GATHER": 67,
             "SCATTER": 68,
+        },
+    ),
+    "SerialCommand": (8, {"READ": 0x52, "WRITE": 0x57}),
+    "SerialStatus": (
+        8,
+        {
+            "OKAY": 0x4B,
+            "REFUSED": 0x45,
+            "GARBLED": 0x47,
+            "INTERRUPT": 0x49,
         },
     ),
     "Rounding": (
