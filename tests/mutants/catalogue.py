@@ -1,5 +1,6 @@
 """The mutants, by the part of the project that they break."""
 
+from tests.mutants.boards import BOARDS
 from tests.mutants.coherence import COHERENCE
 from tests.mutants.packets import PACKETS
 from tests.mutants.proofs import PROOFS
@@ -103,8 +104,8 @@ MEMORY = (
     Mutant(
         "memory: the arbiter favours the first client",
         "hw/intarsia/memory/arbiter.py",
-        "Mux(first.any(), first, self.requests)",
-        "self.requests",
+        "Mux(first.any(), _lowest(first), _lowest(self.requests))",
+        "_lowest(self.requests)",
         MEMORY_TEST,
     ),
     Mutant(
@@ -304,5 +305,6 @@ MUTANTS = (
     *DIGITS,
     *PROOFS,
     *SURVIVAL,
+    *BOARDS,
     *WINDOWS,
 )
