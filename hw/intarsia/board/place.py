@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,7 @@ from rich.table import Table
 from intarsia.board.paths import OUTSIDE, CriticalPath, fmax, worst_path
 from intarsia.board.ulx3s import Ulx3s
 from intarsia.chip.area import BUDGETS, GLUE, RESOURCES, Area, areas, total
-from intarsia.chip.synth import YOSYS, markdown, script, synthesize
+from intarsia.chip.synth import YOSYS, mapped, markdown, script, synthesize
 from intarsia.isa.config import CONFIGS
 
 __all__ = ["Placed", "Wanted", "main", "place"]
@@ -120,9 +121,13 @@ def place(
     pins: Path,
     blocks: Sequence[str],
     seed: int,
+    *,
+    resume: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Placed:
     """Place and route the ``netlist.json`` of `folder`; nextpnr's log and report stay there.
+
+    If it is to `resume` and there is a report of this seed, that counts.
 
     Raises
     ------
@@ -131,6 +136,15 @@ def place(
     :exc:`subprocess.CalledProcessError`
         If nextpnr fails; ``nextpnr{seed}.log`` says why.
     """
+    found = folder / f"report{seed}.json"
+    if not (resume and found.exists()):
+        _route(folder, pins, seed, progress)
+    report = json.loads(found.read_text())
+    return Placed(seed, fmax(report), worst_path(report, blocks))
+
+
+def _route(folder: Path, pins: Path, seed: int, progress: Callable[[str], None]) -> None:
+    """Run nextpnr."""
     nextpnr = Path(sys.executable).with_name(NEXTPNR)
     if not nextpnr.exists():
         raise FileNotFoundError(f"{nextpnr} is missing: pip install {NEXTPNR} brings it")
@@ -147,19 +161,24 @@ def place(
                 progress(f"nextpnr, seed {seed}: {step[1].strip().lower()}")
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    report = json.loads((folder / f"report{seed}.json").read_text())
-    return Placed(seed, fmax(report), worst_path(report, blocks))
 
 
 def netlist(
-    board: Ulx3s, folder: Path, progress: Callable[[str], None] = lambda step: None
+    board: Ulx3s,
+    folder: Path,
+    *,
+    resume: bool = False,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Area]:
     """Map `board` to the ``netlist.json`` of `folder`; gives areas by block, and of the MAC array.
 
-    Raises as :func:`~intarsia.chip.synth.synthesize`.
+    If it is to `resume` and there is one, it stays. Raises as
+    :func:`~intarsia.chip.synth.synthesize`.
     """
     blocks = blocks_of(board)
-    found = synthesize(board, "board", folder, blocks=blocks.values(), progress=progress)
+    if not (resume and (folder / "cells.json").exists()):
+        synthesize(board, "board", folder, blocks=blocks.values(), progress=progress)
+    found = mapped("board", folder, blocks=blocks.values())
     modules = json.loads((folder / "cells.json").read_text())["modules"]
     array = areas(modules, f"board.{blocks['conv']}")["array"]
     return found | {"array": array, "conv": found["conv"] - array}
@@ -294,6 +313,8 @@ def main() -> int:
     parser.add_argument("--seeds", default="1,2,3", help="of the placer, with commas between")
     parser.add_argument("--folder", type=Path, default=Path("build/synthesis/ulx3s"))
     parser.add_argument("--pins", type=Path, default=PINS, help="constraints of the board")
+    parser.add_argument("--jobs", type=int, default=1, help="seeds at a time; each takes a GB")
+    parser.add_argument("--resume", action="store_true", help="keep what the folder has already")
     parser.add_argument("--report", type=Path, help="Markdown file to write")
     parser.add_argument("--json", type=Path, help="JSON file to write")
     options = parser.parse_args()
@@ -306,21 +327,18 @@ def main() -> int:
     console.print("Mapping, placing and routing a chip on a ULX3S; this takes tens of minutes.")
     board = Ulx3s(config=CONFIGS[CONFIG])
     blocks = blocks_of(board)
-    runs = []
     with console.status("") as status:
+        known = {"resume": options.resume, "progress": status.update}
+
+        def run(seed: int) -> Placed:
+            placed = place(options.folder, options.pins, [*blocks.values()], seed, **known)
+            console.print(f"seed {seed}: {placed.fmax:.1f} MHz")
+            return placed
+
         try:
-            found = netlist(board, options.folder, progress=status.update)
-            for seed in seeds:
-                runs.append(
-                    place(
-                        options.folder,
-                        options.pins,
-                        [*blocks.values()],
-                        seed,
-                        progress=status.update,
-                    )
-                )
-                console.print(f"seed {seed}: {runs[-1].fmax:.1f} MHz")
+            found = netlist(board, options.folder, **known)
+            with ThreadPoolExecutor(options.jobs) as pool:
+                runs = [*pool.map(run, seeds)]
         except (FileNotFoundError, subprocess.CalledProcessError) as error:
             console.print(f"[red]{error}[/]; see what lies in {options.folder}")
             return 2
@@ -332,8 +350,7 @@ def main() -> int:
     _show(console, PATH_TITLES, path_rows(worst.path))
     _show(console, WANTED_TITLES, wanted_rows(holds))
     if options.report:
-        command = "make synth"
-        options.report.write_text(report(command, [*blocks.values()], found, runs))
+        options.report.write_text(report("make synth", [*blocks.values()], found, runs))
     if options.json:
         told = {
             "wanted": [asdict(each) for each in holds],

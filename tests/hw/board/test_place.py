@@ -9,7 +9,7 @@ import pytest
 
 from intarsia.board import place as module
 from intarsia.board.paths import CriticalPath, Stretch
-from intarsia.board.place import NEXTPNR, Placed, blocks_of, main, place, wanted
+from intarsia.board.place import NEXTPNR, Placed, blocks_of, main, netlist, place, wanted
 from intarsia.board.ulx3s import Ulx3s
 from intarsia.chip.area import GLUE, Area
 from intarsia.isa.config import CONFIGS
@@ -63,13 +63,13 @@ def command(monkeypatch, tmp_path):
     """Runs the command as if the tools had found that; gives the exit code."""
 
     def run_it(*options, clocks, found=FOUND):
-        def map_it(board, folder, progress):
+        def map_it(board, folder, *, resume, progress):
             progress("yosys: thinking")
             if isinstance(found, Exception):
                 raise found
             return found
 
-        def place_it(folder, pins, blocks, seed, progress):
+        def place_it(folder, pins, blocks, seed, *, resume, progress):
             progress(f"nextpnr, seed {seed}: running")
             return run(seed, clocks[seed])
 
@@ -135,13 +135,37 @@ def test_nextpnr_is_watched_and_its_report_read(nextpnr, tmp_path):
     (tmp_path / "source.json").write_text(json.dumps(REPORT))
     nextpnr("echo 'Info: Packing IOs..' >&2; echo \"$@\" > said; cp source.json report7.json")
     steps = []
-    placed = place(tmp_path, ROOT / "constraints" / "ulx3s.lpf", BLOCKS, 7, steps.append)
+    placed = place(tmp_path, ROOT / "constraints" / "ulx3s.lpf", BLOCKS, 7, progress=steps.append)
     assert (placed.seed, placed.fmax, placed.path.delay) == (7, 20.5, 4.75)
     assert steps == ["nextpnr, seed 7: packing ios"]
     assert (
         "--freq 80 --timing-allow-fail --seed 7 --lpf pins.lpf" in (tmp_path / "said").read_text()
     )
     assert "Packing" in (tmp_path / "nextpnr7.log").read_text()
+
+
+def test_who_resumes_keeps_what_is_there(nextpnr, tmp_path):
+    (tmp_path / "report2.json").write_text(json.dumps(REPORT))
+    nextpnr("exit 3")
+    pins = ROOT / "constraints" / "ulx3s.lpf"
+    assert place(tmp_path, pins, BLOCKS, 2, resume=True).fmax == 20.5
+    with pytest.raises(module.subprocess.CalledProcessError):
+        place(tmp_path, pins, BLOCKS, 3, resume=True)
+
+
+def test_areas_are_those_of_the_netlist(tmp_path):
+    conv = {"num_cells_by_type": {"LUT4": 7, "board.chip.chip.conv.array": 1}}
+    modules = {
+        "\\board": {"num_cells_by_type": {"LUT4": 2, "board.chip.chip.conv": 1}},
+        "\\board.chip.chip.conv": conv,
+        "\\board.chip.chip.conv.array": {"num_cells_by_type": {"MULT18X18D": 64, "LUT4": 1}},
+    }
+    (tmp_path / "cells.json").write_text(json.dumps({"modules": modules}))
+    found = netlist(Ulx3s(config=CONFIGS["ecp5-85k"]), tmp_path, resume=True)
+    assert found["array"] == Area(MULT18X18D=64, LUT4=1)
+    assert found["conv"] == Area(LUT4=7)
+    assert found["memory"] == Area()
+    assert found[GLUE] == Area(LUT4=2)
 
 
 def test_nextpnr_that_fails_is_no_result(nextpnr, tmp_path):
