@@ -1,6 +1,7 @@
 """The mutants, by the part of the project that they break."""
 
 from tests.mutants.accounts import ACCOUNTS
+from tests.mutants.boards import BOARDS
 from tests.mutants.chains import CHAINS
 from tests.mutants.coherence import COHERENCE
 from tests.mutants.packets import PACKETS
@@ -106,8 +107,8 @@ MEMORY = (
     Mutant(
         "memory: the arbiter favours the first client",
         "hw/intarsia/memory/arbiter.py",
-        "Mux(first.any(), first, self.requests)",
-        "self.requests",
+        "Mux(first.any(), _lowest(first), _lowest(self.requests))",
+        "_lowest(self.requests)",
         MEMORY_TEST,
     ),
     Mutant(
@@ -308,6 +309,7 @@ MUTANTS = (
     *PROOFS,
     *SURVIVAL,
     *ACCOUNTS,
+    *BOARDS,
     *WINDOWS,
     *STRIPES,
     *CHAINS,

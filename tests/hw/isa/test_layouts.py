@@ -210,6 +210,8 @@ SIZES = {
     "RouteWord": 32,
     "FenceWord": 32,
     "HomeWord": 32,
+    "SerialRequest": 64,
+    "SerialReply": 48,
     "FaultReport": 128,
 }
 
