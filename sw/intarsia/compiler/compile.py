@@ -14,7 +14,9 @@ from intarsia.compiler.partition import partition as split_network
 from intarsia.compiler.plan import ChipPlan, Device, End, FragmentKind, Layer, Plan
 from intarsia.compiler.records import channel_records
 from intarsia.compiler.schedule import schedule
+from intarsia.compiler.streaming import stream
 from intarsia.compiler.supply import ALL, Strategy
+from intarsia.compiler.tiling import Room, tile
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Mode, Network
 from intarsia.isa.config import ChipConfig
@@ -41,6 +43,7 @@ def compile_network(
     nodes: Sequence[int] | None = None,
     partition: str = "auto",
     streamed: bool = False,
+    tiled: bool = False,
     owner: int = OWNER,
 ) -> Plan:
     """Lays `network` over chips.
@@ -61,6 +64,9 @@ def compile_network(
         One of :data:`~intarsia.compiler.partition.PARTITIONS`.
     streamed : bool
         Load all weights in every inference, even where chips have room to keep them.
+    tiled : bool
+        Compute the network in stripes, which come from memory nodes and go there, even where the
+        only chip has room for it.
     owner : int
         Owner of all data IDs.
 
@@ -83,7 +89,7 @@ def compile_network(
         raise CompileError(f"Nodes {places} are not {chips} in ascending order, close together")
     workload = Workload.of(network)
     shares = split_network(workload, config, chips, partition)
-    strategy, lowered, allocations = _fitted(workload, shares, config, mode, places, streamed)
+    strategy, lowered, allocations = _fitted(workload, shares, config, mode, places, streamed, tiled)
     sizes = [_program_size(code) for code in lowered.chips]
     naming = name_fragments(workload, lowered, allocations, sizes, owner, config)
     programs = [
@@ -124,6 +130,7 @@ def _fitted(
     mode: Mode,
     nodes: Sequence[int],
     streamed: bool,
+    tiled: bool,
 ) -> tuple[Strategy, Lowered, list[Allocation]]:
     """The best strategy whose buffers fit into every chip."""
     records = channel_records(workload, mode)
@@ -137,7 +144,7 @@ def _fitted(
         return strategy, lowered, allocations
 
     shortage = None
-    for strategy in _strategies(config):
+    for strategy in () if tiled else _strategies(config):
         if streamed and strategy.kept:
             continue
         try:
@@ -154,7 +161,37 @@ def _fitted(
             except MemoryShortageError:
                 high = middle
         return found
+    if len(nodes) > 1:
+        raise CompileError(f"Network {workload.network.name!r}: {shortage}")
+    streamed_all = Strategy(kept=0, prefetch=1, blob_bytes=config.bank_bytes)
+    return streamed_all, *_tiled(workload, records, config, mode)
+
+
+def _tiled(
+    workload: Workload,
+    records: Mapping[int, Sequence[bytes]],
+    config: ChipConfig,
+    mode: Mode,
+) -> tuple[Lowered, list[Allocation]]:
+    """A network that is larger than a chip, stripe by stripe."""
+    shortage = None
+    for room in _rooms(config):
+        try:
+            tiling = tile(workload, config, room)
+            lowered = stream(tiling, records, config, mode, ahead=room.bytes // 4)
+            [code] = lowered.chips
+            size = _program_size(code)
+            return lowered, [allocate(0, size, code.prologue, code.works, config)]
+        except MemoryShortageError as error:
+            shortage = shortage or error
     raise CompileError(f"Network {workload.network.name!r}: {shortage}")
+
+
+def _rooms(config: ChipConfig) -> Iterator[Room]:
+    """What a plan may take of a chip that is too small for all, most first."""
+    for part in (13, 11, 9, 7, 5, 3, 2):
+        for resident in (config.bank_bytes, config.bank_bytes // 4, 0):
+            yield Room(part * config.memory_bytes // 16, resident, config.bank_bytes // 2)
 
 
 def _strategies(config: ChipConfig) -> Iterator[Strategy]:

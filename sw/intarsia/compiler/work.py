@@ -106,6 +106,8 @@ class Work:
     patient : bool
     pieces : tuple of Piece
         What a GATHER consists of.
+    holds : tuple of Buffer
+        Buffers whose bytes nobody else gets before it, though it does not touch them.
     """
 
     stream: Stream
@@ -117,6 +119,7 @@ class Work:
     after: list["Work"] = field(default_factory=list)
     patient: bool = False
     pieces: tuple[Piece, ...] = ()
+    holds: tuple[Buffer, ...] = ()
 
     @property
     def remotes(self) -> tuple[Remote, ...]:
