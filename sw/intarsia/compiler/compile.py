@@ -30,6 +30,9 @@ MOST_CHIPS = 32
 #: Nodes from the first to the last of a sync group, those that are absent included.
 NODES = DeclareGroup.as_shape()["absent"].width
 
+#: Prices of instructions, in cycles, that are tried until a program is short enough.
+PRICES = (0, 100, 300, 1_000, 3_000)
+
 #: Owner of the data IDs of a plan, if nobody says another.
 OWNER = 1
 
@@ -177,8 +180,7 @@ def _tiled(
     shortage = None
     for room in _rooms(config):
         try:
-            tiling = tile(workload, config, room)
-            lowered = stream(tiling, records, config, mode, ahead=room.bytes // 4)
+            lowered = _shortened(workload, records, config, mode, room)
             [code] = lowered.chips
             size = _program_size(code)
             return lowered, [allocate(0, size, code.prologue, code.works, config)]
@@ -187,11 +189,27 @@ def _tiled(
     raise CompileError(f"Network {workload.network.name!r}: {shortage}")
 
 
+def _shortened(
+    workload: Workload,
+    records: Mapping[int, Sequence[bytes]],
+    config: ChipConfig,
+    mode: Mode,
+    room: Room,
+) -> Lowered:
+    """Instructions that fit into a macro-bank, if `room` allows for any such."""
+    for price in PRICES:
+        tiling = tile(workload, config, replace(room, price=price))
+        lowered = stream(tiling, records, config, mode, ahead=room.bytes // 4)
+        if _program_size(lowered.chips[0]) <= config.bank_bytes:
+            break
+    return lowered
+
+
 def _rooms(config: ChipConfig) -> Iterator[Room]:
     """What a plan may take of a chip that is too small for all, most first."""
     for part in (13, 11, 9, 7, 5, 3, 2):
         for resident in (config.bank_bytes, config.bank_bytes // 4, 0):
-            yield Room(part * config.memory_bytes // 16, resident, config.bank_bytes // 2)
+            yield Room(part * config.memory_bytes // 16, resident, 5 * config.bank_bytes // 8)
 
 
 def _strategies(config: ChipConfig) -> Iterator[Strategy]:

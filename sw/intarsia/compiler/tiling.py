@@ -42,11 +42,14 @@ class Room:
         memory node.
     blob : int
         Of the weights that are loaded at a time, at most, if so few are possible.
+    price : int
+        Cycles that an instruction is taken to cost, so that programs are short.
     """
 
     bytes: int
     resident: int
     blob: int
+    price: int = 0
 
 
 @dataclass(frozen=True)
@@ -220,7 +223,7 @@ class _Planner:
         """Cycles, by estimate."""
         spans, network = self._spans, self._workload.network
         crossing = {*spans.crossing(segment.first, segment.last)}
-        conv = vector = read = written = begin = 0
+        conv = vector = read = written = begin = count = 0
         for stripe in range(segment.stripes):
             boxes = spans.boxes(segment.first, segment.last, segment.stripes, stripe)
             for at in range(segment.first, segment.last):
@@ -230,9 +233,12 @@ class _Planner:
                     size, blob = self._weights(at)
                     pieces = -(-size // blob)
                     conv += cycles + (NEXT if segment.skewed else DRAIN) * pieces
-                    read += size if stripe == 0 or at not in segment.kept else 0
+                    loaded = stripe == 0 or at not in segment.kept
+                    read += size if loaded else 0
+                    count += pieces * (1 + loaded)
                 else:
                     vector += cycles + DRAIN
+                    count += 1
             moved = sum(
                 self._bytes(root, boxes[root])
                 for root in spans.taken(segment.first, segment.last)
@@ -245,7 +251,8 @@ class _Planner:
                 written += self._tensors[root].size
         link = OVERHEAD / self._config.link_bytes
         compute = max(conv, vector) if segment.skewed else conv + vector
-        return max(compute, read * link, written * link) + begin * link / 2 + DRAIN * segment.skewed
+        most = max(compute, read * link, written * link)
+        return most + begin * link / 2 + DRAIN * segment.skewed + count * self._room.price
 
     def _bytes(self, root: str, box: Box) -> int:
         return box.rows * self._tensors[root].shape[1] * box.channels
