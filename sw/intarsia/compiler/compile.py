@@ -31,7 +31,7 @@ MOST_CHIPS = 32
 NODES = DeclareGroup.as_shape()["absent"].width
 
 #: Prices of instructions, in cycles, that are tried until a program is short enough.
-PRICES = (0, 100, 300, 1_000, 3_000)
+PRICES = (0, 1_500)
 
 #: Owner of the data IDs of a plan, if nobody says another.
 OWNER = 1
@@ -199,7 +199,7 @@ def _shortened(
     """Instructions that fit into a macro-bank, if `room` allows for any such."""
     for price in PRICES:
         tiling = tile(workload, config, replace(room, price=price))
-        lowered = stream(tiling, records, config, mode, ahead=room.bytes // 4)
+        lowered = stream(tiling, records, config, mode, ahead=config.memory_bytes // 8)
         if _program_size(lowered.chips[0]) <= config.bank_bytes:
             break
     return lowered
@@ -207,8 +207,8 @@ def _shortened(
 
 def _rooms(config: ChipConfig) -> Iterator[Room]:
     """What a plan may take of a chip that is too small for all, most first."""
-    for part in (13, 11, 9, 7, 5, 3, 2):
-        for resident in (config.bank_bytes, config.bank_bytes // 4, 0):
+    for part in (12, 10, 8, 6, 4, 2):
+        for resident in (config.bank_bytes // 2, 0):
             yield Room(part * config.memory_bytes // 16, resident, 5 * config.bank_bytes // 8)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from intarsia.compiler.boxes import Box
 from intarsia.compiler.needs import needed
@@ -60,12 +60,16 @@ class Spans:
     workload : Workload
     made : dict of str to int
         For each root, the operator that makes it, counted over those of chips; -1 for inputs.
+    boxes : callable
+        What a stripe computes, or reads, of each root, by root: ``boxes(first, last, stripes,
+        stripe)`` is for operators `first` to `last` - 1.
     """
 
     def __init__(self, workload: Workload):
         self.workload = workload
         self.made = {end.tensor: -1 for end in workload.network.inputs}
         self.made |= {op.output: at for at, (_, op) in enumerate(workload.ops)}
+        self.boxes = cache(self._boxes)
 
     @cached_property
     def users(self) -> Mapping[str, list[int]]:
@@ -114,8 +118,7 @@ class Spans:
         height, _, channels = self.workload.network.tensors[root].shape
         return Box(height * stripe // stripes, height * (stripe + 1) // stripes, 0, channels)
 
-    def boxes(self, first: int, last: int, stripes: int, stripe: int) -> dict[str, Box]:
-        """What a stripe of operators `first` to `last` - 1 computes, or reads, of each root."""
+    def _boxes(self, first: int, last: int, stripes: int, stripe: int) -> dict[str, Box]:
         boxes = {root: Box.nothing() for root in self.taken(first, last)}
         boxes |= {self.op(at).output: Box.nothing() for at in range(first, last)}
         for root in self.given(first, last):

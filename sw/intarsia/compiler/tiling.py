@@ -146,24 +146,23 @@ class _Planner:
         most = self._spans.most_stripes(first, last) if last - first <= LONGEST else 1
         found = 0
         for stripes in _counts(most):
-            boxes = self._spans.boxes(first, last, stripes, stripes // 2)
             for skewed in (True, False) if stripes > 1 else (False,):
-                segment = self._fitted(Segment(first, last, stripes, skewed), boxes)
+                segment = self._fitted(Segment(first, last, stripes, skewed))
                 if segment is not None:
                     found += 1
                     yield self._cost(segment), segment
             if found >= COMPARED:
                 return
 
-    def _fitted(self, segment: Segment, boxes: dict[str, Box]) -> Segment | None:
+    def _fitted(self, segment: Segment) -> Segment | None:
         """`segment`, with as many weights kept as there is room for; None if there is none."""
-        room = self._room.bytes - self._maps(segment, boxes)
+        room = self._room.bytes - self._maps(segment)
         weights = {
             at: self._weights(at)
             for at in range(segment.first, segment.last)
             if isinstance(self._spans.op(at), Conv)
         }
-        streaming = 3 * max((blob for _, blob in weights.values()), default=0)
+        streaming = 3 * max((self._taken(blob) for _, blob in weights.values()), default=0)
         sizes = sorted((size, at) for at, (size, _) in weights.items())
         if sum(size for size, _ in sizes) <= room and room >= 0:
             return replace(segment, kept=frozenset(weights))
@@ -177,25 +176,24 @@ class _Planner:
                 room -= size
         return replace(segment, kept=frozenset(kept))
 
-    def _maps(self, segment: Segment, boxes: dict[str, Box]) -> float:
+    def _maps(self, segment: Segment) -> float:
         """Bytes of maps that are in use at once; too many, if one is larger than a macro-bank."""
         spans, config = self._spans, self._config
         crossing = set(spans.crossing(segment.first, segment.last))
         total, sizes = 0, {}
         for root in crossing:
             if self._stays(root):
-                total += self._tensors[root].size
+                total += self._taken(self._tensors[root].size)
         given = {*spans.given(segment.first, segment.last)}
-        for root, box in boxes.items():
+        for root, size in self._largest(segment.first, segment.last, segment.stripes).items():
             if root in crossing and self._stays(root):
                 continue
-            size = box.rows * (self._tensors[root].shape[1] * box.channels + config.lanes)
             if size > config.bank_bytes:
                 return float("inf")
             users = [user for user in spans.users[root] if segment.first <= user < segment.last]
             made = spans.made[root]
             begin = made if made >= segment.first else min(users)
-            sizes[root] = size, begin, max(users, default=begin), root in given or made < begin
+            sizes[root] = self._taken(size), begin, max(users, default=begin), root in given or made < begin
         if segment.stripes > 1:
             for size, begin, end, moved in sizes.values():
                 span = end - begin if segment.skewed else 0
@@ -206,6 +204,20 @@ class _Planner:
             for at in range(segment.first, segment.last)
         ]
         return total + max(peaks)
+
+    def _taken(self, size: int) -> int:
+        """Bytes that a buffer takes where those of a macro-bank are alike."""
+        bank = self._config.bank_bytes
+        return bank // (bank // size) if size else 0
+
+    def _largest(self, first: int, last: int, stripes: int) -> dict[str, int]:
+        """Bytes of the largest stripe of each root, with room for a pitch."""
+        sizes: dict[str, int] = {}
+        for stripe in range(stripes):
+            for root, box in self._spans.boxes(first, last, stripes, stripe).items():
+                line = self._tensors[root].shape[1] * box.channels + self._config.lanes
+                sizes[root] = max(sizes.get(root, 0), box.rows * line)
+        return sizes
 
     def _weights_of(self, at: int) -> tuple[int, int]:
         """Bytes of the weights of a convolution, and of its largest blob."""
