@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
+from intarsia.compiler.blobs import parts
 from intarsia.compiler.boxes import Box
 from intarsia.compiler.costs import compute_cycles
 from intarsia.compiler.errors import MemoryShortageError
@@ -78,7 +79,8 @@ def tile(workload: Workload, config: ChipConfig, room: Room) -> Tiling:
     Raises
     ------
     :exc:`MemoryShortageError`
-        If some operator does not fit, however few rows are computed at a time.
+        If some operator does not fit, however few rows, or channels of weights, are in use at a
+        time.
     """
     return _Planner(workload, config, room).run()
 
@@ -224,8 +226,10 @@ class _Planner:
         op, config = self._spans.op(at), self._config
         assert isinstance(op, Conv)
         work = self._jobs(op)
-        total = sum(job.blob_bytes(config) for job in work)
-        return total, min(total, blob_limit(work, self._room, config))
+        total, limit = 0, blob_limit(work, self._room, config)
+        for job in work:
+            total += sum(part.blob_bytes(config) for part in parts(op, job, limit, config))
+        return total, min(total, limit)
 
     def _jobs(self, op: Conv) -> list[Job]:
         width = self._tensors[op.inputs[0]].shape[1]
