@@ -14,7 +14,9 @@ from intarsia.compiler.partition import partition as split_network
 from intarsia.compiler.plan import ChipPlan, Device, End, FragmentKind, Layer, Plan
 from intarsia.compiler.records import channel_records
 from intarsia.compiler.schedule import schedule
+from intarsia.compiler.streaming import stream
 from intarsia.compiler.supply import ALL, Strategy
+from intarsia.compiler.tiling import Room, tile
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Mode, Network
 from intarsia.isa.config import ChipConfig
@@ -27,6 +29,9 @@ MOST_CHIPS = 32
 
 #: Nodes from the first to the last of a sync group, those that are absent included.
 NODES = DeclareGroup.as_shape()["absent"].width
+
+#: Prices of instructions, in cycles, that are tried until a program is short enough.
+PRICES = (0, 1_500)
 
 #: Owner of the data IDs of a plan, if nobody says another.
 OWNER = 1
@@ -41,6 +46,7 @@ def compile_network(
     nodes: Sequence[int] | None = None,
     partition: str = "auto",
     streamed: bool = False,
+    tiled: bool = False,
     owner: int = OWNER,
 ) -> Plan:
     """Lays `network` over chips.
@@ -61,6 +67,9 @@ def compile_network(
         One of :data:`~intarsia.compiler.partition.PARTITIONS`.
     streamed : bool
         Load all weights in every inference, even where chips have room to keep them.
+    tiled : bool
+        Compute the network in stripes, which come from memory nodes and go there, even where the
+        only chip has room for it.
     owner : int
         Owner of all data IDs.
 
@@ -83,7 +92,9 @@ def compile_network(
         raise CompileError(f"Nodes {places} are not {chips} in ascending order, close together")
     workload = Workload.of(network)
     shares = split_network(workload, config, chips, partition)
-    strategy, lowered, allocations = _fitted(workload, shares, config, mode, places, streamed)
+    strategy, lowered, allocations = _fitted(
+        workload, shares, config, mode, places, streamed, tiled
+    )
     sizes = [_program_size(code) for code in lowered.chips]
     naming = name_fragments(workload, lowered, allocations, sizes, owner, config)
     programs = [
@@ -124,6 +135,7 @@ def _fitted(
     mode: Mode,
     nodes: Sequence[int],
     streamed: bool,
+    tiled: bool,
 ) -> tuple[Strategy, Lowered, list[Allocation]]:
     """The best strategy whose buffers fit into every chip."""
     records = channel_records(workload, mode)
@@ -137,7 +149,7 @@ def _fitted(
         return strategy, lowered, allocations
 
     shortage = None
-    for strategy in _strategies(config):
+    for strategy in () if tiled else _strategies(config):
         if streamed and strategy.kept:
             continue
         try:
@@ -154,7 +166,52 @@ def _fitted(
             except MemoryShortageError:
                 high = middle
         return found
+    if len(nodes) > 1:
+        raise CompileError(f"Network {workload.network.name!r}: {shortage}")
+    streamed_all = Strategy(kept=0, prefetch=1, blob_bytes=config.bank_bytes)
+    return streamed_all, *_tiled(workload, records, config, mode)
+
+
+def _tiled(
+    workload: Workload,
+    records: Mapping[int, Sequence[bytes]],
+    config: ChipConfig,
+    mode: Mode,
+) -> tuple[Lowered, list[Allocation]]:
+    """A network that is larger than a chip, stripe by stripe."""
+    shortage = None
+    for room in _rooms(config):
+        try:
+            lowered = _shortened(workload, records, config, mode, room)
+            [code] = lowered.chips
+            size = _program_size(code)
+            return lowered, [allocate(0, size, code.prologue, code.works, config)]
+        except MemoryShortageError as error:
+            shortage = shortage or error
     raise CompileError(f"Network {workload.network.name!r}: {shortage}")
+
+
+def _shortened(
+    workload: Workload,
+    records: Mapping[int, Sequence[bytes]],
+    config: ChipConfig,
+    mode: Mode,
+    room: Room,
+) -> Lowered:
+    """Instructions that fit into a macro-bank, if `room` allows for any such."""
+    for price in PRICES:
+        tiling = tile(workload, config, replace(room, price=price))
+        lowered = stream(tiling, records, config, mode, ahead=config.memory_bytes // 8)
+        if _program_size(lowered.chips[0]) <= config.bank_bytes:
+            break
+    return lowered
+
+
+def _rooms(config: ChipConfig) -> Iterator[Room]:
+    """What a plan may take of a chip that is too small for all, most first."""
+    for part in (12, 10, 8, 6, 4, 2):
+        for resident in (config.bank_bytes // 2, 0):
+            yield Room(part * config.memory_bytes // 16, resident, 5 * config.bank_bytes // 8)
 
 
 def _strategies(config: ChipConfig) -> Iterator[Strategy]:
