@@ -28,7 +28,7 @@ LINE = dict(rows=1, remote_pitch=0, local_pitch=0)
 HOME, FAR = 220, 330
 
 #: Part of the port's cycles that bring something, from the first reply to the last.
-LEAST = 0.92
+LEAST = 0.95
 
 
 class Loader(wiring.Component):
