@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from typing import Any
 
 import cocotb
 import numpy as np
@@ -113,7 +114,7 @@ class Bench:
         if pulse:
             cocotb.start_soon(self._pulse(pulse))
 
-    def map_of(self, queue, *, pause):
+    def map_of(self, queue, *, pause) -> Any:
         """Who says where fragments are."""
         return MapServer(self.dut, queue.lookup, pause=pause)
 

@@ -28,7 +28,7 @@ LINE = dict(rows=1, remote_pitch=0, local_pitch=0)
 HOME, FAR = 220, 330
 
 #: Part of the port's cycles that bring something, from the first reply to the last.
-LEAST = 0.92
+LEAST = 0.95
 
 
 class Loader(wiring.Component):
@@ -82,14 +82,15 @@ class Home:
     async def _run(self):
         while True:
             question = await self.questions.receive()
-            self.asked.append((question["data_id"], question["fragment"]))
-            cocotb.start_soon(self._answer(*self.asked[-1], question["number"]))
+            key = question["data_id"], question["fragment"]
+            self.asked.append(key)
+            cocotb.start_soon(self._answer(key, question["number"]))
 
-    async def _answer(self, tensor, fragment, number):
+    async def _answer(self, key, number):
         delay = self.delay if self.steady else random.randint(1, self.delay)
         await ClockCycles(self.clk, delay)
-        known = self.entries[tensor, fragment]
-        entry = dict(replica=known["node"], data_id=tensor, fragment=fragment) | known
+        known = self.entries[key]
+        entry = dict(replica=known["node"], data_id=key[0], fragment=key[1]) | known
         self.answers.send(dict(number=number, entry=entry | dict(entry_format=FRAGMENT_FORMAT)))
 
 
