@@ -6,7 +6,7 @@ from typing import Any
 from intarsia.driver.remap import Move, Mover
 from intarsia.driver.transport import Transport
 from intarsia.isa.bits import encode
-from intarsia.isa.fragment import FragmentEntry
+from intarsia.isa.fragment import ENTRY_BYTES, FragmentEntry
 from intarsia.isa.topology import HOST_NODE, Homes, home_index, homes, rehomed, survivors
 from intarsia.runtime.stock import Stock
 
@@ -14,8 +14,6 @@ __all__ = ["Atlas"]
 
 #: Moves and copies that are made at once.
 LANES = 16
-
-ENTRY_BYTES = FragmentEntry.as_shape().size // 8
 
 
 class Atlas:
