@@ -64,7 +64,7 @@ def cut(
     limit: int,
     config: ChipConfig,
     *,
-    striped: bool,
+    striped: bool = False,
 ) -> list[Blob]:
     """Blobs of at most `limit` bytes for the jobs `work` of `op`.
 
