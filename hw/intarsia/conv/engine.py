@@ -51,7 +51,7 @@ class ConvEngine(wiring.Component):
     engine : Out(Engine(ConvDescriptor))
     input_read : Out(MemoryRead(lanes, spread=…))
     weight_read0, weight_read1, … : Out(MemoryRead(lanes))
-        For weights; the last one for channel records as well.
+        For weights; the first one for channel records as well.
     output_write : Out(MemoryWrite(lanes))
     chain : Out(stream.Signature(ChainVector(lanes)))
         The output of chained jobs. Withdrawn only by `forsaken`.
@@ -138,7 +138,7 @@ class ConvEngine(wiring.Component):
             m.submodules[f"sharing{n}"] = share
             connect(m, loader=loader.reads[n], sharing=share.urgent)
             connect(m, flipped(self.weight_reads[n]), share.read)
-        sharing = shares[-1]
+        sharing = shares[0]
         connect(m, drain=drain.lookup, sharing=sharing.other)
         connect(m, flipped(self.input_read), inputs.read)
         connect(m, flipped(self.output_write), drain.write)

@@ -25,7 +25,7 @@ class Piece:
     weights : tuple of int
         In each stripe.
     records : int
-        In the last stripe.
+        In the first stripe.
     """
 
     job: Job
@@ -52,7 +52,7 @@ class Blob:
     def operands(self, piece: Piece) -> dict[str, Address | int]:
         """Fields of the descriptor of `piece`."""
         stripes = map(Address, self.buffers, piece.weights)
-        records = Address(self.buffers[-1], piece.records)
+        records = Address(self.buffers[0], piece.records)
         striped = int(len(self.buffers) > 1)
         return dict(zip(WEIGHTS, stripes, strict=False)) | dict(records=records, striped=striped)
 
@@ -64,7 +64,7 @@ def cut(
     limit: int,
     config: ChipConfig,
     *,
-    striped: bool,
+    striped: bool = False,
 ) -> list[Blob]:
     """Blobs of at most `limit` bytes for the jobs `work` of `op`.
 
@@ -125,8 +125,8 @@ def _blob(
         weights = pack(op, job, config)
         dealt = _dealt(weights, job, config) if count > 1 else [weights]
         stripes = [stripe + part for stripe, part in zip(stripes, dealt, strict=True)]
-        pieces.append(Piece(job, starts, len(stripes[-1])))
-        stripes[-1] += b"".join(records[job.first : job.last])
+        pieces.append(Piece(job, starts, len(stripes[0])))
+        stripes[0] += b"".join(records[job.first : job.last])
     name = f"weights of {op.name!r}, channels {group[0].first} to {group[-1].last - 1}"
     names = [name] if count == 1 else [f"{name}, stripe {number}" for number in range(count)]
     buffers = (Buffer(*pair) for pair in zip(names, map(len, stripes), strict=True))

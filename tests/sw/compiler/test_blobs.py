@@ -66,7 +66,7 @@ def test_columns_are_dealt_out(case, ports, limit):
                         assert (found == next(vectors)).all()
                     at = [start + rows for start in at]
             assert next(vectors, None) is None
-            records = blob.stripes[-1][piece.records :][: RECORD * job.channels]
+            records = blob.stripes[0][piece.records :][: RECORD * job.channels]
             assert records[::RECORD] == bytes(range(job.first, job.last))
 
 
