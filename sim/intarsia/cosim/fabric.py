@@ -337,8 +337,8 @@ class Fabric:
         count = self._core.events(self._fabric, chip, pointer)
         content = ctypes.string_at(pointer, count * ctypes.sizeof(TraceEvent)) if count else b""
         self._core.forget_events(self._fabric, chip)
-        events = np.frombuffer(content, np.dtype(TraceEvent))
-        columns = (events[field[0]].tolist() for field in TraceEvent._fields_)
+        events: np.ndarray = np.frombuffer(content, TraceEvent)
+        columns = (events[str(field[0])].tolist() for field in TraceEvent._fields_)
         return list(zip(*columns, strict=True))
 
     def activities(self, chip: int, cycle: int) -> np.ndarray:
