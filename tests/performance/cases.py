@@ -16,6 +16,12 @@ def _layer(name: str, size: tuple[int, int, int], channels: int, kernel: int, **
     return Case(name, span, partial(single, size, channels, kernel, **rest), **asked)
 
 
+def _streamed(depth: int, channels: int, most_cycles: int) -> Case:
+    name = f"fully connected, {depth} to {channels}, weights from off-chip"
+    model = partial(single, (1, 1, depth), channels, 1)
+    return Case(name, Span.NETWORK, model, most_cycles=most_cycles, streamed=True)
+
+
 def _some_channels() -> list[Case]:
     """3 x 3 on 16 x 16, for 64 pairs of channels."""
     cases = []
@@ -67,6 +73,9 @@ CASES = (
     # 90 % of 32 bytes of weights a cycle.
     _layer("fully connected, 640 to 128", (1, 1, 640), 128, 1, most_cycles=2844),
     _layer("fully connected, 256 to 128", (1, 1, 256), 128, 1, most_cycles=1137),
+    # 90 % of 16 bytes a cycle from off-chip, from the doorbell on.
+    _streamed(640, 128, most_cycles=5688),
+    _streamed(1024, 1024, most_cycles=72_817),
     *_some_channels(),
     *(peer.case for peer in PEERS),
 )  # fmt: skip

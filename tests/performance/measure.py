@@ -20,7 +20,7 @@ SEED = 0
 
 
 def measure(case: Case, folder: Path | None) -> Figure:
-    """Runs `case`: two inferences with different inputs.
+    """Runs `case`: two inferences with different inputs, or one that is cold.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def _models(case: Case, folder: Path | None) -> Iterator[tuple[Path | Network, i
 
 def _measured(case: Case, model: Path | Network) -> Figure:
     with Session(model, config=CONFIG, streamed=case.streamed) as session:
-        images = random_input(session.network, 2, SEED)
+        images = random_input(session.network, 1 if case.span is Span.COLD else 2, SEED)
         cycles: list[int] = []
         for image in images:
             session.run(image[np.newaxis], check=True)
@@ -75,4 +75,4 @@ def _measured(case: Case, model: Path | Network) -> Figure:
             taken = cycles[0]
         case Span.LAYER:
             [taken] = [layer["cycles"] for layer in report["layers"]]
-    return Figure(taken, report["macs"] // 2, limits(session.network))
+    return Figure(taken, report["macs"] // len(images), limits(session.network))

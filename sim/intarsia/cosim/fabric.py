@@ -337,7 +337,9 @@ class Fabric:
         count = self._core.events(self._fabric, chip, pointer)
         content = ctypes.string_at(pointer, count * ctypes.sizeof(TraceEvent)) if count else b""
         self._core.forget_events(self._fabric, chip)
-        return np.frombuffer(content, np.dtype(TraceEvent)).tolist()
+        events: np.ndarray = np.frombuffer(content, TraceEvent)
+        columns = (events[str(field[0])].tolist() for field in TraceEvent._fields_)
+        return list(zip(*columns, strict=True))
 
     def activities(self, chip: int, cycle: int) -> np.ndarray:
         """For how many cycles before `cycle` each stream of a chip was at each activity.
