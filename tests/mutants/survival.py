@@ -46,6 +46,13 @@ SURVIVAL = (
         "tests/hw/isa/test_topology.py",
     ),
     Mutant(
+        "homes: chips are not told of the dead before homes are",
+        "sw/intarsia/runtime/deployment.py",
+        "            self._fence(device)\n        self.atlas.rehome()\n",
+        "            pass\n        self.atlas.rehome()\n",
+        "tests/system/test_homes.py::test_a_memory_node_dies",
+    ),
+    Mutant(
         "tables: a chip's room is used twice",
         "sw/intarsia/runtime/tables.py",
         "found += [(start, base), (end, stop)]",

@@ -74,12 +74,15 @@ class Chips:
         mode: Mode,
         inputs: Sequence[Mapping[str, np.ndarray]],
         seed: int,
+        partition: str = "auto",
     ) -> list[dict[str, np.ndarray]]:
         """Outputs of `network`, by name and in their shapes, for each of `inputs`.
 
         Everything lies at places drawn from `seed`.
         """
-        plan = compile_network(network, config=self.config, chips=self.count, mode=mode)
+        plan = compile_network(
+            network, config=self.config, chips=self.count, mode=mode, partition=partition
+        )
         deployment = Deployment(self._transport, plan, place(plan, random.Random(seed)))
         self._deployment = deployment
         found = []

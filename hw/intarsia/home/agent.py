@@ -7,28 +7,18 @@ from amaranth.utils import exact_log2
 
 from intarsia.common.messages import Message
 from intarsia.common.ports import MemoryRead, MemoryWrite, PacketBeat
+from intarsia.home.keys import KeyMatch
 from intarsia.home.recall import GROUP_BITS, SHARERS, SLOT, Recall
+from intarsia.home.replies import ReplyHead
 from intarsia.isa.address import LOCAL, NODE, LogicalAddress
 from intarsia.isa.faults import HOME, FaultCode, FaultReport
-from intarsia.isa.fragment import HOME_WAYS, FragmentEntry, home_set
-from intarsia.isa.packet import (
-    EXTENSION_BYTES,
-    HEADER_BYTES,
-    LINK_FORMAT,
-    ErrorDetail,
-    PacketHeader,
-    PacketKind,
-)
+from intarsia.isa.fragment import ENTRY_BYTES, HOME_WAYS, home_set
 from intarsia.isa.registers import FenceWord
 
-__all__ = ["ENTRY_BYTES", "SHARER_BYTES", "Home"]
+__all__ = ["Home"]
 
-#: Bytes of an entry, and of those who share it.
-ENTRY_BYTES = FragmentEntry.as_shape().size // 8
+#: Bytes of those who share an entry.
 SHARER_BYTES = SHARERS // 8
-
-#: An entry's first bytes tell what it is of, and whether it is one.
-KEY_BITS = 64
 
 
 class Home(wiring.Component):
@@ -153,22 +143,14 @@ class Home(wiring.Component):
         ]
 
         # Of a key that comes in two words, the upper one is read first.
-        halves = max(1, KEY_BITS // len(content))
-        key = Signal(FragmentEntry)
-        upper = Signal()
-        lower = Signal()
-        empty = Signal()
-        m.d.comb += key.eq(Cat(content, content) if halves == 2 else content)
-        with m.If(coming):
-            m.d.comb += [
-                upper.eq(
-                    (key.fragment == asked.extension.fragment)
-                    & (key.data_id[32:] == asked.extension.data_id[32:])
-                    & (key.entry_format != 0)
-                ),
-                lower.eq(key.data_id[:32] == asked.extension.data_id[:32]),
-                empty.eq((key.entry_format == 0) & ~damaged),
-            ]
+        m.submodules.key = key = KeyMatch(link_bytes=width)
+        halves = key.halves
+        m.d.comb += [
+            key.asked.eq(asked.extension),
+            key.content.eq(content),
+            key.coming.eq(coming & ~damaged),
+            key.last.eq(place == 0),
+        ]
 
         change = recall.begin.p
         wrong = Signal(FaultCode)
@@ -192,14 +174,23 @@ class Home(wiring.Component):
         says = Signal()
         tells = Signal()
         last_word = place == entry_words - 1
-        head_ends = self._reply(m, recall.done.p, asked, closes, says, place)
+        m.submodules.head = head = ReplyHead(link_bytes=width)
+        m.d.comb += [
+            head.node.eq(self.node),
+            head.asked.eq(asked.header),
+            head.change.eq(recall.done.p),
+            head.closes.eq(closes),
+            head.place.eq(place),
+        ]
         self._report(m, recall, damaged, address)
         m.d.comb += self.reply.valid.eq(says | tells)
         with m.If(tells):
+            m.d.comb += [self.reply.p.data.eq(word), self.reply.p.last.eq(last_word)]
+        with m.Elif(says):
             m.d.comb += [
-                self.reply.p.data.eq(word),
-                self.reply.p.first.eq(0),
-                self.reply.p.last.eq(last_word),
+                self.reply.p.data.eq(head.data),
+                self.reply.p.first.eq(place == 0),
+                self.reply.p.last.eq(head.ends & closes),
             ]
 
         def advance():
@@ -251,15 +242,15 @@ class Home(wiring.Component):
                     m.next = "COMPARE"
             with m.State("COMPARE"):
                 with m.If(coming):
-                    with m.If((place == 0) & lower & (upper if halves == 1 else 1) & ~damaged):
+                    with m.If(key.found):
                         m.d.sync += found.eq(1)
                         m.next = "RESOLVE"
-                    with m.Elif((place != 0) & upper & ~damaged):
+                    with m.Elif(key.promising):
                         m.d.sync += place.eq(0)
                         m.next = "SCAN"
                     with m.Else():
                         advance()
-                    with m.If((place == halves - 1) & empty & ~room):
+                    with m.If(key.empty & ~room):
                         m.d.sync += [room.eq(1), free.eq(way)]
             with m.State("RESOLVE"):
                 m.d.sync += place.eq(0)
@@ -293,7 +284,7 @@ class Home(wiring.Component):
                 m.d.comb += says.eq(1)
                 with m.If(self.reply.ready):
                     m.d.sync += place.eq(place + 1)
-                    with m.If(head_ends):
+                    with m.If(head.ends):
                         m.d.sync += [place.eq(0), word.eq(0)]
                         m.d.comb += recall.done.ready.eq(closes)
                         with m.If(closes):
@@ -355,40 +346,6 @@ class Home(wiring.Component):
                     m.d.comb += recall.sharers.valid.eq(1)
                     m.next = "REST"
         return m
-
-    def _reply(self, m, change, asked, closes, says, place):
-        """Heads of replies, by `place`. Returns whether it is the head's last beat."""
-        width = self.config.link_bytes
-        header = Signal(PacketHeader)
-        detail = Signal(ErrorDetail)
-        failed = Signal()
-        plain = HEADER_BYTES // width
-        m.d.comb += [
-            failed.eq(change.fault != FaultCode.NONE),
-            header.destination.eq(Mux(closes, change.node, asked.header.source)),
-            header.transaction.eq(Mux(closes, change.transaction, asked.header.transaction)),
-            header.source.eq(self.node),
-            header.link_format.eq(LINK_FORMAT),
-            detail.data_id.eq(change.data_id),
-            detail.fragment.eq(change.fragment),
-            detail.fault.eq(change.fault),
-        ]
-        with m.If(~closes):
-            m.d.comb += [header.kind.eq(PacketKind.MAP_REPLY), header.length.eq(ENTRY_BYTES)]
-        with m.Elif(failed):
-            m.d.comb += header.kind.eq(PacketKind.ERROR)
-        with m.Else():
-            m.d.comb += header.kind.eq(PacketKind.MAP_UPDATED)
-        ends = Signal()
-        extended = plain + -(-EXTENSION_BYTES // width)
-        m.d.comb += [
-            ends.eq(place == Mux(closes & failed, extended, plain) - 1),
-            self.reply.p.first.eq(place == 0),
-            self.reply.p.last.eq(ends & closes),
-        ]
-        with m.If(says):
-            m.d.comb += self.reply.p.data.eq(Cat(header, detail).word_select(place, 8 * width))
-        return ends
 
     def _report(self, m, recall, damaged, address):
         """Damage, and sharers that are silent."""

@@ -8,6 +8,7 @@ from intarsia.isa.address import PAYLOAD_MAX
 __all__ = [
     "CHECKED_MAX",
     "CHECKED_UNIT",
+    "ENTRY_BYTES",
     "FRAGMENT_FORMAT",
     "HOME_WAYS",
     "FragmentEntry",
@@ -88,6 +89,10 @@ class FragmentEntry(data.Struct):
 
     reserved: 15
     """Must be zero."""
+
+
+#: Bytes of an entry.
+ENTRY_BYTES = FragmentEntry.as_shape().size // 8
 
 
 def atu_set(data_id: int, fragment: int, sets: int) -> int:

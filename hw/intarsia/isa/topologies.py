@@ -9,33 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-from typing import NamedTuple
 
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, MEMORY_NODES, ROUTES
+from intarsia.isa.routes import HUB, MOST_CHIPS, End, Link, up_and_down
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODES, ROUTES
 
-__all__ = ["HUB", "TOPOLOGIES", "End", "Topology", "TopologyError", "topology"]
-
-#: The hub, which packets pass. None is for it, so its number is no entry of a table.
-HUB = 0xFFFF
-
-#: Most chips of a system: what has a number below those of the nodes around it.
-MOST_CHIPS = MEMORY_NODE
+__all__ = ["TOPOLOGIES", "Topology", "TopologyError", "topology"]
 
 
 class TopologyError(ValueError):
     """Chips can't be wired in this way; the message says which, and why."""
-
-
-class End(NamedTuple):
-    """One end of a link."""
-
-    node: int
-    port: int
-
-
-#: A link, by its two ends.
-Link = tuple[End, End]
 
 
 @dataclass(frozen=True)
@@ -155,58 +138,11 @@ class Topology:
         gone = set(dead)
         links = tuple(link for link in self.links if not any(end.node in gone for end in link))
         name = f"{self.name} without {', '.join(map(str, sorted(gone)))}"
-        routes = _up_and_down(links)
+        routes = up_and_down(links)
         for node in set(range(self.chips)) - gone:
             if node not in routes:
                 raise TopologyError(f"Topology {name}: nothing leads to chip {node} any more")
         return Topology(name, self.chips, links, routes)
-
-
-def _up_and_down(links: Iterable[Link]) -> dict[int, dict[int, int]]:
-    """Shortest routes that go up, towards the hub, before they go down; of what is joined to it."""
-    ports: dict[int, dict[int, int]] = {}  # of each node, towards each neighbor
-    for link in links:
-        for end, other in (link, link[::-1]):
-            ports.setdefault(end.node, {}).setdefault(other.node, end.port)
-    rank = {node: (steps, node) for node, steps in _distances(ports, [HUB]).items()}
-    ports = {node: ports[node] for node in rank}
-    routes: dict[int, dict[int, int]] = {
-        node: {} for node in ports if node < MOST_CHIPS or node == HUB
-    }
-    for destination in sorted(ports.keys() - {HUB}):
-        downwards = _distances(ports, [destination], lambda node, other: rank[other] < rank[node])
-        ways = dict(downwards)
-        # What can't go down goes up, nodes nearer to the hub being settled first.
-        for node in sorted(rank.keys() - downwards.keys(), key=rank.__getitem__):
-            upper = [other for other in ports[node] if rank[other] < rank[node] and other in ways]
-            if upper:
-                ways[node] = 1 + min(ways[other] for other in upper)
-        for node in routes.keys() - {destination}:
-            if node in downwards:
-                options = [other for other in ports[node] if other in downwards]
-                options = [other for other in options if rank[other] > rank[node]]
-            else:
-                options = [other for other in ports[node] if rank[other] < rank[node]]
-            options = [other for other in options if ways.get(other) == ways.get(node, 0) - 1]
-            if options:
-                routes[node][destination] = ports[node][min(options)]
-    return routes
-
-
-def _distances(
-    ports: Mapping[int, Mapping[int, int]],
-    starts: Iterable[int],
-    allowed: Callable[[int, int], bool] = lambda node, other: True,
-) -> dict[int, int]:
-    """Steps from `starts` to the nodes that can be reached, over steps that are `allowed`."""
-    found = dict.fromkeys(starts, 0)
-    queue = list(found)
-    for node in queue:
-        for other in sorted(ports.get(node, {})):
-            if other not in found and allowed(node, other):
-                found[other] = found[node] + 1
-                queue.append(other)
-    return found
 
 
 @dataclass(frozen=True)

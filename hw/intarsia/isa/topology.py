@@ -13,6 +13,7 @@ __all__ = [
     "home_index",
     "homes",
     "rehomed",
+    "survivors",
 ]
 
 #: Entries of a node's routing table, found by the lower bits of the destination.
@@ -56,6 +57,19 @@ def homes(keepers: Sequence[int] = (MEMORY_NODE, HOST_NODE)) -> Homes:
         (keepers[index % len(keepers)], keepers[(index + 1) % len(keepers)])
         for index in range(HOME_ENTRIES)
     )
+
+
+def survivors(table: Homes, dead: int) -> Homes:
+    """Homes that know all entries when one of them has just died: the other one of each pair.
+
+    They are to be asked until :func:`rehomed` ones have been told. Pairs stay that have no other.
+    """
+
+    def pair(old: tuple[int, int]) -> tuple[int, int]:
+        first = next((node for node in old if node != dead), dead)
+        return (first, first) if dead in old else old
+
+    return tuple(pair(old) for old in table)
 
 
 def rehomed(table: Homes, dead: int) -> Homes:

@@ -13,7 +13,8 @@ from intarsia.driver.transport import Errand, ErrandKind, Standing, State
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.topologies import HUB, Topology
+from intarsia.isa.routes import HUB
+from intarsia.isa.topologies import Topology
 from intarsia.isa.topologies import topology as build_topology
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODES
 

@@ -8,15 +8,13 @@ from intarsia.driver.errors import DriverError
 from intarsia.driver.keeping import STAGING
 from intarsia.driver.transport import Errand, ErrandKind, Region
 from intarsia.isa.bits import encode
-from intarsia.isa.fragment import FRAGMENT_FORMAT, FragmentEntry, Permissions
+from intarsia.isa.fragment import ENTRY_BYTES, FRAGMENT_FORMAT, FragmentEntry, Permissions
 from intarsia.isa.topology import Homes, home_index
 
 __all__ = ["Entry", "RemapError", "Steps", "name_of", "writable"]
 
 #: Fields of a `FragmentEntry`.
 Entry = Mapping[str, Any]
-
-ENTRY_BYTES = FragmentEntry.as_shape().size // 8
 
 
 class RemapError(DriverError):

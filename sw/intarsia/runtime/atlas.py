@@ -6,16 +6,14 @@ from typing import Any
 from intarsia.driver.remap import Move, Mover
 from intarsia.driver.transport import Transport
 from intarsia.isa.bits import encode
-from intarsia.isa.fragment import FragmentEntry
-from intarsia.isa.topology import HOST_NODE, Homes, home_index, homes, rehomed
+from intarsia.isa.fragment import ENTRY_BYTES, FragmentEntry
+from intarsia.isa.topology import HOST_NODE, Homes, home_index, homes, rehomed, survivors
 from intarsia.runtime.stock import Stock
 
 __all__ = ["Atlas"]
 
 #: Moves and copies that are made at once.
 LANES = 16
-
-ENTRY_BYTES = FragmentEntry.as_shape().size // 8
 
 
 class Atlas:
@@ -53,6 +51,7 @@ class Atlas:
         self._transport, self._stock = transport, stock
         self.entries = stock.entries
         self.homes: Homes = homes(keepers)
+        self._rehomed = self.homes
         self._mover = Mover(
             transport,
             self.homes,
@@ -98,15 +97,23 @@ class Atlas:
         return not self.under_way() and all(_without(entry, node) for entry in self.entries)
 
     def lose(self, node: int) -> None:
-        """Do without a node: the map says that its fragments lie where their replicas are.
+        """Do without a node: what lies there lies where its replica is, and others keep the map.
 
-        Chips must be told to forget all entries, and who is asked now; :meth:`replicate` brings
-        more replicas.
+        Chips must be told who is asked now, which is who knows all entries; then comes
+        :meth:`rehome`. :meth:`replicate` brings more replicas.
         """
         left = [_without(entry, node) for entry in self.entries]
         self.entries = [entry for entry in left if entry is not None]
-        self.homes = rehomed(self.homes, node)
+        self._rehomed = rehomed(self.homes, node)
+        self.homes = survivors(self.homes, node)
         self._mover.fence(node)
+
+    def rehome(self) -> None:
+        """Tell all entries to homes, also to those that stand in for one that is lost.
+
+        Chips must be told to forget all entries, and who is asked now.
+        """
+        self.homes = self._rehomed
         self._mover.set_homes(self.homes)
         self._publish()
 

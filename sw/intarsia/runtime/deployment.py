@@ -230,9 +230,13 @@ class Deployment:
         self.stores = tuple(node for node in self.stores if node != store)
         self.lost[store] = self.transport.now
         self.transport.write_off(store)
+        # Chips learn of it before homes do, which may be chips that wait for this one.
         self.atlas.lose(store)
         for device in self._devices:
             self._fence(device)
+        self.atlas.rehome()
+        for device in self._devices:
+            device.set_homes(self.atlas.homes)
             device.remove_entries()
         if HOST_NODE not in self.stores:
             self.stores = (*self.stores, HOST_NODE)

@@ -7,15 +7,13 @@ from intarsia.compiler.placement import Placement, room
 from intarsia.compiler.plan import Plan
 from intarsia.driver.keeping import TABLE_SIZES
 from intarsia.driver.steps import Entry
-from intarsia.isa.fragment import HOME_WAYS, FragmentEntry, home_set
+from intarsia.isa.fragment import ENTRY_BYTES, HOME_WAYS, home_set
 from intarsia.isa.topology import home_index, homes
 
 __all__ = ["Tables", "laid_out", "spare"]
 
 #: Entries of a set that are left free, for copies on their way.
 SPARE = 2
-
-ENTRY_BYTES = FragmentEntry.as_shape().size // 8
 
 #: Of chips that keep a part of the map: HOME_BASE and HOME_SIZE.
 Tables = Mapping[int, tuple[int, int]]

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intarsia.isa.config import config
-from intarsia.isa.topologies import HUB, TOPOLOGIES, End, Topology, TopologyError, topology
+from intarsia.isa.routes import HUB, End
+from intarsia.isa.topologies import TOPOLOGIES, Topology, TopologyError, topology
 from intarsia.isa.topology import HOST_NODE, MEMORY_NODE, ROUTES
 
 LEAST = {"star": 0, "pair": 2, "ring": 2, "mesh": 1}

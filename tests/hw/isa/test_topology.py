@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from intarsia.isa.topology import HOST_NODE, MEMORY_NODES, homes, rehomed
+from intarsia.isa.topology import HOST_NODE, MEMORY_NODES, homes, rehomed, survivors
 
 KEEPERS = (0, 1, 2, *MEMORY_NODES, HOST_NODE)
 
@@ -24,8 +24,10 @@ def test_others_stand_in_for_the_dead(order):
     table = homes(KEEPERS)
     for count, dead in enumerate(order, 1):
         after = rehomed(table, dead)
+        meanwhile = survivors(table, dead)
         left = {*KEEPERS} - {*order[:count]}
-        for old, new in zip(table, after, strict=True):
+        for old, between, new in zip(table, meanwhile, after, strict=True):
+            assert between == ((new[0], new[0]) if dead in old else old)
             assert {*new} <= left and new[0] != new[1]
             assert new == old or dead in old
             assert new[0] in old or {*old} == {dead}
@@ -34,7 +36,7 @@ def test_others_stand_in_for_the_dead(order):
 
 def test_somebody_must_keep_the_map():
     alone = rehomed(homes((1, 2)), 2)
-    assert alone == ((1, 1),) * 8
+    assert alone == survivors(alone, 1) == ((1, 1),) * 8
     for step in (lambda: homes(()), lambda: rehomed(alone, 1)):
         with pytest.raises(ValueError, match="At least one node must keep the map"):
             step()
