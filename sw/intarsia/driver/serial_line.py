@@ -121,6 +121,7 @@ class SerialRegisters:
     def _ask(self, command: SerialCommand, address: int, value: int) -> int:
         fields = {"command": command.value, "address": address, "value": value}
         request = _checked(encode(SerialRequest, fields).to_bytes(REQUEST_BYTES, "little"))
+        answer = None
         for _ in range(TRIES):
             self._line.send(request)
             answer = self._hear()
