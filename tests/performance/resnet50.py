@@ -52,13 +52,16 @@ def resnet50() -> Network:
                 window = _window(node)
                 found = builder.conv(taken[0], window, shapes[node.input[1]][0], 1)
             case "Gemm":
-                found = builder.conv(
-                    taken[0], Window(kernel=(1, 1)), shapes[node.input[1]][0], 1
-                )
+                found = builder.conv(taken[0], Window(kernel=(1, 1)), shapes[node.input[1]][0], 1)
             case "Sum":
                 found = builder.sum(*taken)
             case "MaxPool" | "AveragePool":
-                found = _pool(builder, taken[0], _window(node), MaxPool if node.op_type == "MaxPool" else AveragePool)
+                found = _pool(
+                    builder,
+                    taken[0],
+                    _window(node),
+                    MaxPool if node.op_type == "MaxPool" else AveragePool,
+                )
             case "BatchNormalization" | "Relu" | "Reshape":
                 [found] = taken
             case _:
@@ -77,6 +80,4 @@ def _pool(builder: Builder, source: str, window: Window, kind: type) -> str:
 def _window(node: onnx.NodeProto) -> Window:
     given = {item.name: tuple(item.ints) for item in node.attribute}
     pads = given.get("pads", (0, 0, 0, 0))
-    return Window(
-        kernel=given["kernel_shape"], stride=given.get("strides", (1, 1)), padding=pads
-    )
+    return Window(kernel=given["kernel_shape"], stride=given.get("strides", (1, 1)), padding=pads)

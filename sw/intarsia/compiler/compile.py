@@ -30,8 +30,8 @@ MOST_CHIPS = 32
 #: Nodes from the first to the last of a sync group, those that are absent included.
 NODES = DeclareGroup.as_shape()["absent"].width
 
-#: Prices of instructions, in cycles, that are tried until a program is short enough.
-PRICES = (0, 1_500)
+#: Cycles that an instruction is taken to cost where a program is too long otherwise.
+PRICE = 1_500
 
 #: Owner of the data IDs of a plan, if nobody says another.
 OWNER = 1
@@ -92,7 +92,9 @@ def compile_network(
         raise CompileError(f"Nodes {places} are not {chips} in ascending order, close together")
     workload = Workload.of(network)
     shares = split_network(workload, config, chips, partition)
-    strategy, lowered, allocations = _fitted(workload, shares, config, mode, places, streamed, tiled)
+    strategy, lowered, allocations = _fitted(
+        workload, shares, config, mode, places, streamed, tiled
+    )
     sizes = [_program_size(code) for code in lowered.chips]
     naming = name_fragments(workload, lowered, allocations, sizes, owner, config)
     programs = [
@@ -197,11 +199,14 @@ def _shortened(
     room: Room,
 ) -> Lowered:
     """Instructions that fit into a macro-bank, if `room` allows for any such."""
-    for price in PRICES:
+
+    def attempt(price: int) -> Lowered:
         tiling = tile(workload, config, replace(room, price=price))
-        lowered = stream(tiling, records, config, mode, ahead=config.memory_bytes // 8)
-        if _program_size(lowered.chips[0]) <= config.bank_bytes:
-            break
+        return stream(tiling, records, config, mode, ahead=config.memory_bytes // 8)
+
+    lowered = attempt(0)
+    if _program_size(lowered.chips[0]) > config.bank_bytes:
+        return attempt(PRICE)
     return lowered
 
 

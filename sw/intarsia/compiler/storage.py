@@ -134,9 +134,7 @@ def hold(
     return holdings
 
 
-def best_pitch(
-    workload: Workload, root: str, need: Box, config: ChipConfig
-) -> int | None:
+def best_pitch(workload: Workload, root: str, need: Box, config: ChipConfig) -> int | None:
     """Bytes from row to row that suit a convolution that reads `root`; None, if none is better."""
     tensor = workload.network.tensors[root]
     pitches = []

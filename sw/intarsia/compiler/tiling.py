@@ -195,7 +195,12 @@ class _Planner:
             users = [user for user in spans.users[root] if segment.first <= user < segment.last]
             made = spans.made[root]
             begin = made if made >= segment.first else min(users)
-            sizes[root] = self._taken(size), begin, max(users, default=begin), root in given or made < begin
+            sizes[root] = (
+                self._taken(size),
+                begin,
+                max(users, default=begin),
+                root in given or made < begin,
+            )
         if segment.stripes > 1:
             for size, begin, end, moved in sizes.values():
                 span = end - begin if segment.skewed else 0

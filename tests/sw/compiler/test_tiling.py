@@ -71,5 +71,5 @@ def test_maps_stay_only_where_they_may():
 
 
 def test_refuses_what_does_not_fit_row_by_row():
-    with pytest.raises(MemoryShortageError, match="'conv0' does not fit into .* 'tiny' even row"):
+    with pytest.raises(MemoryShortageError, match=r"'conv0' does not fit into .* 'tiny' even"):
         tile(Workload.of(chain()), CHIP, Room(3_000, 0, 1_000))
