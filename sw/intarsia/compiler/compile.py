@@ -8,6 +8,7 @@ from intarsia.compiler.boxes import Box
 from intarsia.compiler.costs import macs
 from intarsia.compiler.emit import emit, program_bytes
 from intarsia.compiler.errors import CompileError, MemoryShortageError
+from intarsia.compiler.estimates import Room
 from intarsia.compiler.lower import ChipWork, Lowered, lower
 from intarsia.compiler.names import Naming, name_fragments
 from intarsia.compiler.partition import partition as split_network
@@ -16,7 +17,7 @@ from intarsia.compiler.records import channel_records
 from intarsia.compiler.schedule import schedule
 from intarsia.compiler.streaming import stream
 from intarsia.compiler.supply import ALL, Strategy
-from intarsia.compiler.tiling import Room, tile
+from intarsia.compiler.tiling import tile
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Mode, Network
 from intarsia.isa.config import ChipConfig
@@ -167,6 +168,7 @@ def _fitted(
                 high = middle
         return found
     if len(nodes) > 1:
+        shortage = shortage or f"Tiles are computed by one chip, not by {len(nodes)}: use one"
         raise CompileError(f"Network {workload.network.name!r}: {shortage}")
     streamed_all = Strategy(kept=0, prefetch=1, blob_bytes=config.bank_bytes)
     return streamed_all, *_tiled(workload, records, config, mode)

@@ -7,9 +7,10 @@ import pytest
 
 from intarsia.compiler import CompileError, FragmentKind, compile_network
 from intarsia.compiler import compile as passes
+from intarsia.compiler.estimates import Room
 from intarsia.compiler.records import channel_records
 from intarsia.compiler.streaming import stream
-from intarsia.compiler.tiling import Room, tile
+from intarsia.compiler.tiling import tile
 from intarsia.compiler.workload import Workload
 from intarsia.golden import ScaleError
 from intarsia.graph import Mode

@@ -5,7 +5,8 @@ import random
 import pytest
 
 from intarsia.compiler.errors import MemoryShortageError
-from intarsia.compiler.tiling import Room, tile
+from intarsia.compiler.estimates import Room
+from intarsia.compiler.tiling import tile
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Conv
 from intarsia.graph.ops import Window
