@@ -46,6 +46,8 @@ class Case:
         Of the MAC array, at least.
     streamed : bool
         Weights are loaded in each inference.
+    long : bool
+        Takes minutes: not for ``make test``.
     beyond : bool
         More than the chip can do: it is refused, and has no accepted cycles.
     """
@@ -56,6 +58,7 @@ class Case:
     most_cycles: int | None = None
     utilization: float | None = None
     streamed: bool = False
+    long: bool = False
     beyond: bool = False
 
     @property

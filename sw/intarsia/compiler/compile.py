@@ -8,6 +8,7 @@ from intarsia.compiler.boxes import Box
 from intarsia.compiler.costs import macs
 from intarsia.compiler.emit import emit, program_bytes
 from intarsia.compiler.errors import CompileError, MemoryShortageError
+from intarsia.compiler.estimates import Room
 from intarsia.compiler.lower import ChipWork, Lowered, lower
 from intarsia.compiler.names import Naming, name_fragments
 from intarsia.compiler.partition import partition as split_network
@@ -16,7 +17,7 @@ from intarsia.compiler.records import channel_records
 from intarsia.compiler.schedule import schedule
 from intarsia.compiler.streaming import stream
 from intarsia.compiler.supply import ALL, Strategy
-from intarsia.compiler.tiling import Room, tile
+from intarsia.compiler.tiling import tile
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Mode, Network
 from intarsia.isa.config import ChipConfig
@@ -30,8 +31,8 @@ MOST_CHIPS = 32
 #: Nodes from the first to the last of a sync group, those that are absent included.
 NODES = DeclareGroup.as_shape()["absent"].width
 
-#: Prices of instructions, in cycles, that are tried until a program is short enough.
-PRICES = (0, 1_500)
+#: Cycles that an instruction is taken to cost where a program is too long otherwise.
+PRICE = 1_500
 
 #: Owner of the data IDs of a plan, if nobody says another.
 OWNER = 1
@@ -167,6 +168,7 @@ def _fitted(
                 high = middle
         return found
     if len(nodes) > 1:
+        shortage = shortage or f"Tiles are computed by one chip, not by {len(nodes)}: use one"
         raise CompileError(f"Network {workload.network.name!r}: {shortage}")
     streamed_all = Strategy(kept=0, prefetch=1, blob_bytes=config.bank_bytes)
     return streamed_all, *_tiled(workload, records, config, mode)
@@ -199,11 +201,14 @@ def _shortened(
     room: Room,
 ) -> Lowered:
     """Instructions that fit into a macro-bank, if `room` allows for any such."""
-    for price in PRICES:
+
+    def attempt(price: int) -> Lowered:
         tiling = tile(workload, config, replace(room, price=price))
-        lowered = stream(tiling, records, config, mode, ahead=config.memory_bytes // 8)
-        if _program_size(lowered.chips[0]) <= config.bank_bytes:
-            break
+        return stream(tiling, records, config, mode, ahead=config.memory_bytes // 8)
+
+    lowered = attempt(0)
+    if _program_size(lowered.chips[0]) > config.bank_bytes:
+        return attempt(PRICE)
     return lowered
 
 

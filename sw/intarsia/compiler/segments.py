@@ -27,6 +27,9 @@ class Segment:
     skewed : bool
         Each operator is a stripe behind the one before it, so that none waits for the end of
         another. Otherwise all operators of a stripe come before the next stripe.
+    blob : int
+        Bytes of weights that are loaded at a time: so many, or, if they are more, those of one
+        block of columns.
     kept : frozenset of int
         Operators whose weights stay for all stripes; those of the others are loaded for each.
     """
@@ -35,6 +38,7 @@ class Segment:
     last: int
     stripes: int
     skewed: bool = False
+    blob: int = 0
     kept: frozenset[int] = frozenset()
 
     def steps(self) -> list[tuple[int, int]]:

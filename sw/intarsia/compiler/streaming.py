@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 
 from intarsia.compiler.blobs import Blob, cut
 from intarsia.compiler.boxes import Box
+from intarsia.compiler.estimates import blob_limit
 from intarsia.compiler.layers import Site
 from intarsia.compiler.lower import ChipWork, Lowered, close
 from intarsia.compiler.segments import Segment
 from intarsia.compiler.storage import Holding, Stored, best_pitch
-from intarsia.compiler.tiling import Tiling, blob_limit
+from intarsia.compiler.tiling import Tiling
 from intarsia.compiler.transfers import reads, writes
 from intarsia.compiler.work import Access, Address, Buffer, Remote, Work
 from intarsia.graph import Conv, Mode
@@ -164,7 +165,7 @@ class _Streaming:
             yield _Step(works=list(site.other(index, op)))
             return
         stay = at in segment.kept
-        blobs = shared[at] if at in shared else self._fresh(index, op, site)
+        blobs = shared[at] if at in shared else self._fresh(index, op, site, segment.blob)
         offset = 0
         for blob in blobs:
             step = _Step(works=list(site.conv(index, op, blob)))
@@ -176,11 +177,11 @@ class _Streaming:
         if stay:
             shared[at] = blobs
 
-    def _fresh(self, index: int, op: Conv, site: Site) -> list[Blob]:
+    def _fresh(self, index: int, op: Conv, site: Site, least: int) -> list[Blob]:
         """The blobs of a convolution, in buffers of their own."""
         if index not in self._blobs:
             work = site.conv_jobs(op)
-            limit = blob_limit(work, self._tiling.room, self._config)
+            limit = blob_limit(work, least, self._config)
             # Weights come slower than they are read from one macro-bank.
             blobs = cut(op, work, self._records[index], limit, self._config, striped=False)
             self._blobs[index] = blobs

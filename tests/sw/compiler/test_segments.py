@@ -1,5 +1,6 @@
 """Stripes of a segment hand out all rows once, and have all that they read."""
 
+import itertools
 import random
 
 import pytest
@@ -59,9 +60,7 @@ def test_each_step_comes_once_and_after_those_that_it_needs(stripes, skewed):
 def test_skewed_steps_do_not_follow_those_that_they_need():
     steps = Segment(0, 3, 9, skewed=True).steps()
     followers = [
-        (before, after)
-        for before, after in zip(steps, steps[1:], strict=False)
-        if before[1] == after[1]
+        (before, after) for before, after in itertools.pairwise(steps) if before[1] == after[1]
     ]
     assert not followers[2:-2], "Only where few stripes are under way, steps wait for each other"
 

@@ -7,9 +7,10 @@ import pytest
 
 from intarsia.compiler import CompileError, FragmentKind, compile_network
 from intarsia.compiler import compile as passes
+from intarsia.compiler.estimates import Room
 from intarsia.compiler.records import channel_records
 from intarsia.compiler.streaming import stream
-from intarsia.compiler.tiling import Room, tile
+from intarsia.compiler.tiling import tile
 from intarsia.compiler.workload import Workload
 from intarsia.golden import ScaleError
 from intarsia.graph import Mode
@@ -84,7 +85,7 @@ def test_weights_come_once_where_they_can_stay():
     network = builder.network([builder.conv("input", Window(kernel=(3, 3)), 8, groups=1)])
     works = lowered(network, Room(9_000, 0, 8_000))
     assert sum(work.opcode is ConvOp.CONV for work in works) > 2
-    loads = [work for work in works if work.remote and work.remote.name[0] == "weights"]
+    loads = [name for name, _ in remotes(works, RemoteOp.READ) if name[0] == "weights"]
     assert len(loads) == 1
 
 
@@ -110,8 +111,14 @@ def test_loads_come_before_what_is_computed_meanwhile():
 
 def test_what_is_read_was_written_before():
     works = lowered(deep(), Room(12_000, 0, 4_000))
-    for at, work in enumerate(works):
-        if work.opcode is RemoteOp.READ and work.remote.name[0] == "map":
+    for name, work in remotes(works, RemoteOp.READ):
+        if name[0] == "map":
             assert work.after, f"{work} waits for nobody"
-            assert all(works.index(earlier) < at for earlier in work.after)
-            assert {earlier.remote.name for earlier in work.after} == {work.remote.name}
+            assert all(works.index(earlier) < works.index(work) for earlier in work.after)
+            written = [other for other, earlier in remotes(work.after, RemoteOp.WRITE)]
+            assert written == [name] * len(work.after)
+
+
+def remotes(works, opcode):
+    """What transfers are about, and their instructions."""
+    return [(work.remote.name, work) for work in works if work.opcode is opcode and work.remote]

@@ -5,7 +5,8 @@ import random
 import pytest
 
 from intarsia.compiler.errors import MemoryShortageError
-from intarsia.compiler.tiling import Room, tile
+from intarsia.compiler.estimates import Room
+from intarsia.compiler.tiling import tile
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Conv
 from intarsia.graph.ops import Window
@@ -71,5 +72,5 @@ def test_maps_stay_only_where_they_may():
 
 
 def test_refuses_what_does_not_fit_row_by_row():
-    with pytest.raises(MemoryShortageError, match="'conv0' does not fit into .* 'tiny' even row"):
+    with pytest.raises(MemoryShortageError, match=r"'conv0' does not fit into .* 'tiny' even"):
         tile(Workload.of(chain()), CHIP, Room(3_000, 0, 1_000))
