@@ -48,8 +48,6 @@ class Case:
         Weights are loaded in each inference.
     long : bool
         Takes minutes: not for ``make test``.
-    beyond : bool
-        More than the chip can do: it is refused, and has no accepted cycles.
     """
 
     name: str
@@ -59,7 +57,6 @@ class Case:
     utilization: float | None = None
     streamed: bool = False
     long: bool = False
-    beyond: bool = False
 
     @property
     def real(self) -> bool:
