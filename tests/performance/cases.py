@@ -133,4 +133,9 @@ CASES = (
     _peer("1x1, 48x48x8 to 16", (48, 48, 8), 16, 1, utilization=0.12),
     _peer("1x1, 6x6x128 to 128", (6, 6, 128), 128, 1, utilization=0.85),
     _peer("1x1, 3x3x256 to 256", (3, 3, 256), 256, 1, utilization=0.90),
+    _peer("7x7, 224x224x3 to 64, stride 2", (224, 224, 3), 64, 7, stride=2, utilization=0.80),
+    _peer("1x1, 56x56x64 to 64", (56, 56, 64), 64, 1, utilization=0.87),
+    _peer("3x3, 56x56x64 to 64", (56, 56, 64), 64, 3, utilization=0.98),
+    _peer("3x3, 7x7x512 to 512", (7, 7, 512), 512, 3, utilization=0.995),
+    _peer("1x1, 7x7x512 to 2048", (7, 7, 512), 2048, 1, utilization=0.99),
 )  # fmt: skip
