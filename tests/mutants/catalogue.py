@@ -11,6 +11,7 @@ from tests.mutants.runner import Mutant
 from tests.mutants.stripes import STRIPES
 from tests.mutants.sums import SUMS
 from tests.mutants.survival import SURVIVAL
+from tests.mutants.tiles import TILES
 from tests.mutants.windows import WINDOWS
 
 __all__ = ["MUTANTS"]
@@ -310,6 +311,7 @@ MUTANTS = (
     *SURVIVAL,
     *ACCOUNTS,
     *BOARDS,
+    *TILES,
     *WINDOWS,
     *STRIPES,
     *CHAINS,

@@ -1,5 +1,6 @@
 """The way from a network to a plan."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from intarsia.compiler.records import channel_records
 from intarsia.compiler.schedule import schedule
 from intarsia.compiler.streaming import stream
 from intarsia.compiler.supply import ALL, Strategy
-from intarsia.compiler.tiling import tile
+from intarsia.compiler.tiling import Tiling, tile
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Mode, Network
 from intarsia.isa.config import ChipConfig
@@ -33,6 +34,9 @@ NODES = DeclareGroup.as_shape()["absent"].width
 
 #: Cycles that an instruction is taken to cost where a program is too long otherwise.
 PRICE = 1_500
+
+#: Steps for which buffers of tiles are held, best first.
+HELD = (4, 1)
 
 #: Owner of the data IDs of a plan, if nobody says another.
 OWNER = 1
@@ -181,35 +185,27 @@ def _tiled(
     mode: Mode,
 ) -> tuple[Lowered, list[Allocation]]:
     """A network that is larger than a chip, stripe by stripe."""
-    shortage = None
-    for room in _rooms(config):
+    ahead = config.memory_bytes // 8
+
+    def allocated(tiling: Tiling, held: int) -> tuple[Lowered, list[Allocation]]:
+        lowered = stream(tiling, records, config, mode, ahead, held)
+        [code] = lowered.chips
+        size = _program_size(code)
+        return lowered, [allocate(0, size, code.prologue, code.works, config)]
+
+    shortages = []
+    for room, price in itertools.product(_rooms(config), (0, PRICE)):
         try:
-            lowered = _shortened(workload, records, config, mode, room)
-            [code] = lowered.chips
-            size = _program_size(code)
-            return lowered, [allocate(0, size, code.prologue, code.works, config)]
+            tiling = tile(workload, config, replace(room, price=price))
         except MemoryShortageError as error:
-            shortage = shortage or error
-    raise CompileError(f"Network {workload.network.name!r}: {shortage}")
-
-
-def _shortened(
-    workload: Workload,
-    records: Mapping[int, Sequence[bytes]],
-    config: ChipConfig,
-    mode: Mode,
-    room: Room,
-) -> Lowered:
-    """Instructions that fit into a macro-bank, if `room` allows for any such."""
-
-    def attempt(price: int) -> Lowered:
-        tiling = tile(workload, config, replace(room, price=price))
-        return stream(tiling, records, config, mode, ahead=config.memory_bytes // 8)
-
-    lowered = attempt(0)
-    if _program_size(lowered.chips[0]) > config.bank_bytes:
-        return attempt(PRICE)
-    return lowered
+            shortages.append(error)
+            continue
+        for held in HELD:
+            try:
+                return allocated(tiling, held)
+            except MemoryShortageError as error:
+                shortages.append(error)
+    raise CompileError(f"Network {workload.network.name!r}: {shortages[0]}")
 
 
 def _rooms(config: ChipConfig) -> Iterator[Room]:

@@ -16,7 +16,7 @@ __all__ = ["Estimates", "Room", "blob_limit"]
 
 #: Cycles from one job of the convolution engine to the next: where it waits for the first's end,
 #: and where not.
-DRAIN, NEXT = 120, 24
+DRAIN, NEXT = 120, 72
 
 #: What a transfer takes, beyond one cycle for each beat.
 OVERHEAD = 1.06
@@ -143,6 +143,7 @@ class Estimates:
         spans, network = self._spans, self._workload.network
         crossing = {*spans.crossing(segment.first, segment.last)}
         conv = vector = read = begin = count = 0
+        wait = NEXT if segment.skewed else DRAIN
         for stripe in range(segment.stripes):
             boxes = spans.boxes(segment.first, segment.last, segment.stripes, stripe)
             for at in range(segment.first, segment.last):
@@ -151,7 +152,7 @@ class Estimates:
                 if isinstance(op, Conv):
                     size, blob = self.weights(at, segment.blob)
                     pieces = -(-size // blob)
-                    conv += cycles + (NEXT if segment.skewed else DRAIN) * pieces
+                    conv += max(cycles, size // self._config.lanes) + wait * pieces
                     loaded = stripe == 0 or at not in segment.kept
                     read += size if loaded else 0
                     count += pieces * (1 + loaded)

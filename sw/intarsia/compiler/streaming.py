@@ -54,6 +54,7 @@ def stream(
     config: ChipConfig,
     mode: Mode,
     ahead: int,
+    held: int = 1,
 ) -> Lowered:
     """Instructions of the only chip.
 
@@ -66,13 +67,16 @@ def stream(
     mode : Mode
     ahead : int
         Bytes that are loaded before the step that needs them is the next, at most.
+    held : int
+        Steps for which buffers are not given to others after their last use, so that nobody waits
+        for those that are not quite done with them.
 
     Returns
     -------
     Lowered
         Maps that go to a memory node are named ``("map", root)``.
     """
-    return _Streaming(tiling, records, config, mode).run(ahead)
+    return _Streaming(tiling, records, config, mode).run(ahead, held)
 
 
 class _Streaming:
@@ -96,14 +100,14 @@ class _Streaming:
         self._weights: dict[int, list[tuple[bytes, ...]]] = {}
         self._written: dict[str, list[tuple[Box, _Step, list[Work]]]] = {}
 
-    def run(self, ahead: int) -> Lowered:
+    def run(self, ahead: int, held: int) -> Lowered:
         """Lowers all segments."""
         steps = [step for segment in self._tiling.segments for step in self._segment(segment)]
         chip = ChipWork()
         doorbell = Work(Stream.CONTROL, ControlOp.DOORBELL, 0, {}, patient=True)
         layer = len(self._workload.network.ops) - 1
         notify = Work(Stream.CONTROL, ControlOp.NOTIFY, layer, dict(value=1))
-        chip.works = [doorbell, *_interleaved(steps, ahead), notify]
+        chip.works = [doorbell, *_interleaved(steps, ahead, held), notify]
         close(chip, several=False)
         maps = {root: self._tensors[root].size for root in self._written}
         return Lowered([chip], self._weights, {}, maps=maps)
@@ -185,7 +189,7 @@ class _Streaming:
             # Weights come slower than they are read from one macro-bank.
             blobs = cut(op, work, self._records[index], limit, self._config, striped=False)
             self._blobs[index] = blobs
-            self._weights[index] = [sum((blob.stripes for blob in blobs), ())]
+            self._weights[index] = [(b"".join(sum((blob.stripes for blob in blobs), ())),)]
         return [
             replace(blob, buffers=tuple(Buffer(each.name, each.size) for each in blob.buffers))
             for blob in self._blobs[index]
@@ -236,16 +240,16 @@ def _weights(layer: int, buffer: Buffer, offset: int) -> Work:
         local_pitch=size,
     )
     access = Access(buffer, None, write=True)
-    remote = Remote(("weights", layer, 0, offset), 0)
+    remote = Remote(("weights", layer, 0, 0), offset)
     return Work(Stream.REMOTE, RemoteOp.READ, layer, fields, (access,), remote)
 
 
-def _interleaved(steps: Sequence[_Step], ahead: int) -> Iterator[Work]:
+def _interleaved(steps: Sequence[_Step], ahead: int, held: int) -> Iterator[Work]:
     """All works, so that loads and stores go on while something else is computed.
 
     Loads come before those of the step before theirs, and earlier, while there are no more than
-    `ahead` bytes of them. Stores come after the works of the next step; so the buffers of a
-    step are still in use then, and nobody waits for them.
+    `ahead` bytes of them. Stores come after the works of the next step. Buffers of the `held`
+    steps before are still in use then.
     """
     stored: set[_Step] = set()
     issued = waiting = 0
@@ -265,9 +269,14 @@ def _interleaved(steps: Sequence[_Step], ahead: int) -> Iterator[Work]:
             waiting += size
             issued += 1
         waiting -= step.loaded
-        held = tuple(access.buffer for work in previous.works for access in work.accesses)
+        buffers = tuple(
+            access.buffer
+            for earlier in steps[max(0, number - held) : number]
+            for work in earlier.works
+            for access in work.accesses
+        )
         for work in step.works:
-            work.holds = held
+            work.holds = buffers
             yield work
         yield from previous.stores
         stored.add(previous)

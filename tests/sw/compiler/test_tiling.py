@@ -43,8 +43,15 @@ def test_every_operator_is_in_one_segment(seed):
 
 def test_what_fits_stays_in_the_chip_with_all_weights():
     workload = Workload.of(made_up(3, 4))
-    [segment] = tile(workload, config("large"), Room(1 << 20, 1 << 17, 1 << 16)).segments
-    assert segment.kept == {at for at, (_, op) in enumerate(workload.ops) if isinstance(op, Conv)}
+    tiling = tile(workload, config("large"), Room(1 << 20, 1 << 17, 1 << 16))
+    crossing = {
+        root
+        for segment in tiling.segments
+        for root in tiling.spans.crossing(segment.first, segment.last)
+    }
+    assert crossing <= tiling.resident
+    kept = set().union(*(segment.kept for segment in tiling.segments))
+    assert kept == {at for at, (_, op) in enumerate(workload.ops) if isinstance(op, Conv)}
 
 
 def test_less_room_makes_more_stripes():
