@@ -62,12 +62,11 @@ def pairs(monkeypatch):
     """Pairs of channels that were run; 3 to 5 is slow, and 3 to 6 wrong."""
     seen = []
 
-    def part(number):
+    def part(_, number):
         seen.append(shapes_section._channels(number))
-        if seen[-1] == (3, 6):
-            raise AssertionError("1 byte differs")
-        return 0.7 if seen[-1] == (3, 5) else 0.75
+        return {(3, 5): 0.7, (3, 6): 0.0}.get(seen[-1], 0.75)
 
+    monkeypatch.setattr(shapes_section, "Chips", lambda *_: nullcontext())
     monkeypatch.setattr(shapes_section, "_part", part)
     return seen
 
@@ -82,11 +81,11 @@ def test_shapes_are_all_pairs(pairs):
 
 def test_shapes_that_failed_are_named_and_can_be_run_alone(pairs):
     slow, wrong, row, *_ = told(shapes_section.shapes(first=128))
-    assert (slow.what, wrong.what) == ("3 to 5: 70.0% of best", "3 to 6: 1 byte differs")
+    assert (slow.what, wrong.what) == ("3 to 5: 70.0% of best", "3 to 6: bytes differ")
     assert (row.figures["passed"], row.figures["least"], row.figures["at"]) == (
         62,
-        "70.0%",
-        "3 to 5",
+        "0.0%",
+        "3 to 6",
     )
     pairs.clear()
     [again, _] = told(shapes_section.shapes(only=slow.run))
