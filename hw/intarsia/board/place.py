@@ -177,7 +177,7 @@ def netlist(
     """
     blocks = blocks_of(board)
     if not (resume and (folder / "cells.json").exists()):
-        synthesize(board, "board", folder, blocks=blocks.values(), progress=progress)
+        synthesize(board, "board", folder, blocks=blocks.values(), placed=True, progress=progress)
     found = mapped("board", folder, blocks=blocks.values())
     modules = json.loads((folder / "cells.json").read_text())["modules"]
     array = areas(modules, f"board.{blocks['conv']}")["array"]
@@ -284,7 +284,7 @@ def report(
         yosys_version=version(YOSYS),
         nextpnr=NEXTPNR,
         nextpnr_version=version(NEXTPNR),
-        script="\n".join(script("board", modules)),
+        script="\n".join(script("board", modules, placed=True)),
         arguments=" ".join([NEXTPNR, *arguments(worst.seed), "--lpf", "constraints/ulx3s.lpf"]),
         wanted=markdown(WANTED_TITLES, wanted_rows(wanted(found, runs))),
         seeds=markdown(SEED_TITLES, seed_rows(runs)),

