@@ -27,7 +27,7 @@ PEER = BY_NAME["3x3, 32x32x16 to 16"]
     ],
 )
 def test_limits_of_a_layer(layer, found):
-    assert limits(layer) == Limits(*found, max(found))
+    assert limits(layer) == Limits(*found, most=max(found))
 
 
 def test_limits_of_a_network_are_of_all_its_layers():
@@ -74,7 +74,9 @@ def _macs(network):
 
 @pytest.mark.parametrize("name", [name for name, peer in BY_NAME.items() if peer.case.beyond])
 def test_what_is_beyond_the_chip_is_refused_by_name(name):
-    for make, _ in BY_NAME[name].case.model:
+    layers = BY_NAME[name].case.model
+    assert isinstance(layers, tuple)
+    for make, _ in layers:
         with pytest.raises(
             CompileError, match=r"^Network '\w+': .* use more chips or a larger one"
         ):

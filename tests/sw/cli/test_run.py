@@ -43,8 +43,9 @@ KEYS = [
     "links",
     "atu",
     "layers",
+    "rest",
 ]
-LAYER_KEYS = ["name", "op", "device", "cycles", "macs", "utilization", "chips"]
+LAYER_KEYS = ["name", "op", "device", "cycles", "macs", "utilization", "chips", "engines"]
 
 
 def leave(*arguments):
