@@ -84,8 +84,6 @@ class Site:
             run = conv_run(op.window, job, grid.pixel_step)
             fields = dict(
                 input=Address(taken.buffer, grid.offset),
-                weights=Address(blob.buffer, piece.weights),
-                records=Address(blob.buffer, piece.records),
                 output=Address(part.buffer, out.offset),
                 out_height=own.rows,
                 out_width=target.shape[1],
@@ -98,9 +96,10 @@ class Site:
             )
             fields |= conv_geometry(op.window, source.shape, box, grid, first) | run
             fields |= records.conv_fields(op, source, target, self.mode)
-            weights = Access(blob.buffer, None, write=False)
+            fields |= blob.operands(piece)
+            weights = (Access(buffer, None, write=False) for buffer in blob.buffers)
             write = Access(part.buffer, box, write=True)
-            yield Work(Stream.CONV, ConvOp.CONV, layer, fields, (taken.read, weights, write))
+            yield Work(Stream.CONV, ConvOp.CONV, layer, fields, (taken.read, *weights, write))
 
     def other(self, layer: int, op: Op) -> Iterator[Work]:
         """Any operator that has no weights."""

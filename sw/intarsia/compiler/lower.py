@@ -16,7 +16,7 @@ from intarsia.graph import Conv, Mode, Op
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.instruction import ControlOp, Stream
 
-__all__ = ["ChipWork", "Lowered", "lower"]
+__all__ = ["ChipWork", "Lowered", "close", "lower"]
 
 #: The sync group of all chips of a plan.
 GROUP = 0
@@ -54,12 +54,16 @@ class Lowered:
         root)``.
     fused : dict of int to int
         For operators that follow a convolution in its chain: that one, both by their index.
+    maps : dict of str to int
+        Bytes of the roots that lie in a memory node between their makers and their readers. Named
+        ``("map", root)``.
     """
 
     chips: list[ChipWork]
     weights: Mapping[int, list[tuple[bytes, ...]]]
     parts: dict[tuple[str, int], tuple[Stored, Box]]
     fused: dict[int, int] = field(default_factory=dict)
+    maps: Mapping[str, int] = field(default_factory=dict)
 
 
 def lower(
@@ -151,7 +155,8 @@ class _Lowering:
             if op.output in {self._workload.roots[name] for name in self._workload.results}:
                 self._deliver(index, op.output)
         self._end()
-        self._close()
+        for chip in self._lowered.chips:
+            close(chip, several=len(self._chips) > 1)
         return self._lowered
 
     def _prepare(self, chip: int) -> Iterator[Work]:
@@ -204,23 +209,6 @@ class _Lowering:
         self._lowered.chips[0].works.append(
             Work(Stream.CONTROL, ControlOp.NOTIFY, layer, dict(value=1))
         )
-
-    def _close(self) -> None:
-        """Every inference begins after the first barrier, and ends when all streams are done."""
-        for chip in self._lowered.chips:
-            control = [work for work in chip.works if work.stream is Stream.CONTROL]
-            several = len(self._chips) > 1
-            start = next(
-                work for work in control if work.opcode is not ControlOp.DOORBELL or not several
-            )
-            end = [work for work in control if work.opcode is not ControlOp.NOTIFY or not several][
-                -1
-            ]
-            for stream in Stream:
-                own = [work for work in chip.works if work.stream is stream]
-                if own and stream is not Stream.CONTROL:
-                    own[0].after.append(start)
-                    end.after.append(own[-1])
 
     def _compute(self, chip: int, index: int, op: Op) -> Iterator[Work]:
         site = self._sites[chip]
@@ -300,3 +288,23 @@ class _Lowering:
             self._lowered.chips[chip].works += writes(
                 layer, ("output", root), whole, holding.part, holding.own
             )
+
+
+def close(chip: ChipWork, *, several: bool) -> None:
+    """Every inference begins after the first barrier, and ends when all streams are done.
+
+    Parameters
+    ----------
+    chip : ChipWork
+        Complete otherwise.
+    several : bool
+        There are barriers: it is one of several chips.
+    """
+    control = [work for work in chip.works if work.stream is Stream.CONTROL]
+    start = next(work for work in control if work.opcode is not ControlOp.DOORBELL or not several)
+    end = [work for work in control if work.opcode is not ControlOp.NOTIFY or not several][-1]
+    for stream in Stream:
+        own = [work for work in chip.works if work.stream is stream]
+        if own and stream is not Stream.CONTROL:
+            own[0].after.append(start)
+            end.after.append(own[-1])

@@ -109,6 +109,8 @@ class Work:
     partner : Work or None
         The other one of two chained instructions, of streams CONV and VECTOR, which are executed
         together. The one of stream VECTOR comes right after that of stream CONV.
+    holds : tuple of Buffer
+        Buffers whose bytes nobody else gets before it, though it does not touch them.
     """
 
     stream: Stream
@@ -121,6 +123,7 @@ class Work:
     patient: bool = False
     pieces: tuple[Piece, ...] = ()
     partner: "Work | None" = None
+    holds: tuple[Buffer, ...] = ()
 
     @property
     def used(self) -> tuple[Access, ...]:

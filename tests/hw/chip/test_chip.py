@@ -1,5 +1,7 @@
 """A chip does what its program says, and everything enters and leaves it as it should."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -89,9 +91,10 @@ ROUND = {
 }
 
 
-@pytest.fixture(scope="module")
-def fabric():
-    fabric = Fabric([config("tiny")], memory_bytes=1 << 16, host_bytes=1 << 16)
+@pytest.fixture(scope="module", params=[False, True], ids=["straight", "relays"])
+def fabric(request):
+    chip = replace(config("tiny"), relays=request.param)
+    fabric = Fabric([chip], memory_bytes=1 << 16, host_bytes=1 << 16)
     yield fabric
     fabric.close()
 
@@ -157,7 +160,8 @@ def test_fetches_copies_and_sends(chip, fabric):
     for bank in (CounterBank.REMOTE, CounterBank.LOCAL, CounterBank.LINK_TX, CounterBank.LINK_RX):
         assert after[bank][Activity.BUSY] > before[bank][Activity.BUSY], bank
     assert after[CounterBank.CONV] == before[CounterBank.CONV]
-    began = [(stream, layer) for _, stream, _, layer, finished in fabric.events(0) if not finished]
+    events = fabric.events(0)
+    began = [(stream, layer) for _, stream, _, layer, finished, _ in events if not finished]
     remote = [layer for stream, layer in began if stream == Stream.REMOTE.value]
     assert remote == [3, 4] * 3
     assert [layer for stream, layer in began if stream == Stream.LOCAL.value] == [5] * 3

@@ -1,5 +1,6 @@
 """The engine does to memory what the model does, for any job, at any pace."""
 
+import re
 from dataclasses import replace
 
 import cocotb
@@ -15,7 +16,7 @@ from intarsia.isa.config import config
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import ConvOp, Stream
-from intarsia.isa.kernel import ConvDescriptor
+from intarsia.isa.kernel import WEIGHTS, ConvDescriptor
 from intarsia.isa.numerics import Rounding
 from intarsia.model.conv import chunks, convolve, weight_bytes
 from tests.hw.conv.layers import Layer, packed, random_layer
@@ -108,42 +109,51 @@ PACKED = {
     "blocks": Layer(size=(20, 20), channels=1, out_channels=5, kernel=(2, 2), zero_point=9),
 }  # fmt: skip
 
+#: With weights in pieces.
+STRIPED = {
+    "pixel": Layer(size=(1, 1), channels=3, out_channels=5),
+    "dense": Layer(size=(1, 1), channels=70, out_channels=9, low=0),
+    "one": Layer(size=(2, 3), channels=2, out_channels=1, kernel=(2, 2)),
+    "whole": Layer(size=(3, 3), channels=9, out_channels=16, zero_point=-7),
+    "blocks": Layer(size=(12, 17), channels=2, out_channels=6, kernel=(2, 2)),
+}
+
 #: Name of a field, value that it must not have, and word of the descriptor that it is in.
 REFUSED = {
-    "row_taps": ("row_taps", 0, 4),
-    "x_taps": ("x_taps", 0, 4),
-    "height": ("out_height", 0, 5),
-    "width": ("out_width", 0, 5),
-    "channels": ("out_channels", 0, 6),
-    "run": ("run", 0, 6),
-    "diagonal": ("diagonal", 1, 6),
-    "rounding": ("rounding", 4, 11),
-    "unknown": ("rounding", 15, 11),
-    "reserved": ("reserved", 1, 11),
-    "reserved1": ("reserved1", 0x40, 15),
+    "row_taps": ("row_taps", 0, 8),
+    "x_taps": ("x_taps", 0, 8),
+    "height": ("out_height", 0, 9),
+    "width": ("out_width", 0, 9),
+    "channels": ("out_channels", 0, 10),
+    "run": ("run", 0, 10),
+    "diagonal": ("diagonal", 1, 10),
+    "rounding": ("rounding", 4, 15),
+    "unknown": ("rounding", 15, 15),
+    "reserved": ("reserved", 1 << 31, 7),
+    "reserved1": ("reserved1", 0x40, 19),
 }
 
 #: The same, of SLIDING["same"]. Its pixels are of 16 bytes, 7 a row.
 REFUSED_WINDOWS = {
-    "both": ("diagonal", 1, 11),
-    "run": ("run", 2, 6),
-    "tall": ("row_taps", 4, 4),
-    "wide": ("x_taps", 4, 4),
-    "a_pixel": ("row_bytes", 16, 7),
-    "long_row": ("row_bytes", 257 * 16, 7),
-    "dilated": ("dilation_y", 2, 9),
-    "cut": ("pad_top", 0xFF, 10),
-    "far_above": ("pad_top", 3, 10),
-    "no_pixel": ("tap_step", 0, 7),
-    "far_left": ("pad_left", 33, 12),
+    "both": ("diagonal", 1, 15),
+    "run": ("run", 2, 10),
+    "tall": ("row_taps", 4, 8),
+    "wide": ("x_taps", 4, 8),
+    "a_pixel": ("row_bytes", 16, 11),
+    "long_row": ("row_bytes", 257 * 16, 11),
+    "dilated": ("dilation_y", 2, 13),
+    "cut": ("pad_top", 0xFF, 14),
+    "far_above": ("pad_top", 3, 14),
+    "no_pixel": ("tap_step", 0, 11),
+    "far_left": ("pad_left", 33, 16),
 }
 
 #: The same, of PACKED["across"].
 REFUSED_PACKING = {
-    "diagonal": ("diagonal", 1, 6),
-    "taps": ("x_taps", 2, 4),
-    "long_run": ("run", 256 + 9, 6),
-    "banks": ("tap_row_step", 1 << 16, 9),
+    "diagonal": ("diagonal", 1, 10),
+    "taps": ("x_taps", 2, 8),
+    "long_run": ("run", 256 + 9, 10),
+    "banks": ("tap_row_step", 1 << 16, 13),
 }
 
 
@@ -179,7 +189,7 @@ class Bench:
             dut,
             size=self.config.memory_bytes,
             banks=self.config.macro_banks,
-            reads=[engine.input_read, engine.weight_read],
+            reads=[engine.input_read, *engine.weight_reads],
             writes=[engine.output_write],
             pause=pause,
         )
@@ -287,7 +297,7 @@ async def slides(dut, layer, pause):
         await bench.check(layer)
         return
     work = bench.load(Layer(size=(3, 3), channels=2, out_channels=2, sliding=True))
-    await bench.refuse(work, info=11)
+    await bench.refuse(work, info=15)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -301,7 +311,65 @@ async def packs(dut, layer, pause):
     if bench.config.packs:
         await bench.check(layer)
         return
-    await bench.refuse(bench.load(layer), info=11)
+    await bench.refuse(bench.load(layer), info=15)
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(layer=list(STRIPED), pause=PAUSES)
+async def stripes(dut, layer, pause):
+    """What the model computes, of weights in pieces; a refusal, where there is one weight port."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    layer = replace(STRIPED[layer], striped=True)
+    if bench.config.weight_ports > 1:
+        await bench.check(layer)
+        return
+    await bench.refuse(bench.load(layer), info=15)
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def refuses_pieces(dut):
+    """Of weights that are one vector per chunk."""
+    await start(dut)
+    bench = Bench(dut)
+    if bench.config.weight_ports == 1:
+        return
+    work = bench.load(LAYERS["dw_pixel"])
+    await bench.refuse(damage(work, "striped", 1), context=2, info=15)
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def takes_a_row_of_weights_a_cycle(dut):
+    """Where there is one pixel, a pass takes as long as the longest of its pieces."""
+    await start(dut)
+    bench = Bench(dut)
+    ports, columns = bench.config.weight_ports, bench.config.columns
+    if ports == 1:
+        return
+    layer = Layer(size=(1, 1), channels=12 * columns, out_channels=4 * columns, striped=True)
+    await bench.check(layer)
+    cycles = sum(bench.cycles.values()) - bench.cycles[Activity.IDLE]
+    a_pass = max(2, columns // ports)
+    records = 4 * columns * 16 // columns
+    assert cycles <= 4 * 12 * a_pass + records + 48
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(number=range(4))
+async def reports_damaged_pieces(dut, number):
+    """Of whichever piece."""
+    await start(dut)
+    bench = Bench(dut)
+    if bench.config.weight_ports <= number or bench.config.weight_ports == 1:
+        return
+    work = bench.load(replace(STRIPED["dense"], striped=True))
+    before = bytearray(bench.memory.bytes)
+    address = work[WEIGHTS[number]].offset
+    bench.memory.damaged.add(address)
+    bench.send(work, context=1)
+    await bench.finish()
+    assert bench.faults == [(0, fault(FaultCode.PARITY, context=1, address=address))]
+    assert bench.memory.bytes == before
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -584,6 +652,11 @@ def test_engine(simulate, config):
     simulate(ConvEngine, config=config)
 
 
+@pytest.mark.parametrize("ports", [2, 4])
+def test_engine_with_weight_ports(simulate, ports):
+    simulate(ConvEngine, config={"name": "tiny", "weight_ports": ports})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("config", ["ecp5-85k", "large"])
 def test_larger_engine(simulate, config):
@@ -597,8 +670,9 @@ def test_larger_engine(simulate, config):
         (dict(accumulators=60), "Accumulators must be a power of two, not 60"),
         (dict(requant_lanes=3), "Requantizer lanes must divide 4 columns, not be 3"),
         (dict(lanes=32, columns=32), "Lanes must divide 16, not be 32"),
+        (dict(weight_ports=3), "Weight ports must be one of (1, 2, 4), not 3"),
     ],
 )
 def test_sizes_rejected(sizes, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         ConvEngine(config=replace(config("tiny"), **sizes))
