@@ -60,7 +60,9 @@ def main(
         console.print(f"Real networks are not at hand: set {ENVIRONMENT}; nothing is written.")
     else:
         if accept:
-            baseline.write({case.name: figure.cycles for case, figure in figures.items()})
+            baseline.write({
+                case.name: figure.cycles for case, figure in figures.items() if not case.long
+            })
         page.write(figures, _commit())
     _simulator(console, folder)
 

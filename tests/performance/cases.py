@@ -8,6 +8,7 @@ from pathlib import Path
 
 from intarsia.digits import MODEL
 from intarsia.graph import Network
+from tests.performance.resnet50 import resnet50
 from tests.performance.shapes import ds_cnn, single
 
 __all__ = ["CASES", "Case", "Span"]
@@ -40,6 +41,8 @@ class Case:
         Not to be exceeded.
     utilization : float or None
         Of the MAC array, at least. What peers reach at best, of cold layers.
+    long : bool
+        Takes minutes: not for ``make test``.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Case:
     model: str | Path | Callable[[], Network]
     most_cycles: int | None = None
     utilization: float | None = None
+    long: bool = False
 
     @property
     def real(self) -> bool:
@@ -81,6 +85,8 @@ CASES = (
     Case("DS-CNN's shape", Span.NETWORK, ds_cnn, most_cycles=14_500),
     Case("MobileNetV1-0.25 96x96", Span.NETWORK, "vww96_mobilenetv1_int8", most_cycles=45_000),
     Case("autoencoder", Span.NETWORK, "ad_autoencoder_int8"),
+    Case("MobileNetV2-224", Span.NETWORK, "mobilenet_v2_224_int8", utilization=0.65),
+    Case("ResNet-50's shapes", Span.NETWORK, resnet50, utilization=0.85, long=True),
     *(
         _layer(f"3x3, {name}", size, channels, 3, stride=stride, utilization=0.95)
         for name, size, channels, stride in (
@@ -127,4 +133,9 @@ CASES = (
     _peer("1x1, 48x48x8 to 16", (48, 48, 8), 16, 1, utilization=0.12),
     _peer("1x1, 6x6x128 to 128", (6, 6, 128), 128, 1, utilization=0.85),
     _peer("1x1, 3x3x256 to 256", (3, 3, 256), 256, 1, utilization=0.90),
+    _peer("7x7, 224x224x3 to 64, stride 2", (224, 224, 3), 64, 7, stride=2, utilization=0.80),
+    _peer("1x1, 56x56x64 to 64", (56, 56, 64), 64, 1, utilization=0.87),
+    _peer("3x3, 56x56x64 to 64", (56, 56, 64), 64, 3, utilization=0.98),
+    _peer("3x3, 7x7x512 to 512", (7, 7, 512), 512, 3, utilization=0.995),
+    _peer("1x1, 7x7x512 to 2048", (7, 7, 512), 2048, 1, utilization=0.99),
 )  # fmt: skip

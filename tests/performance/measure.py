@@ -41,7 +41,7 @@ class Figure:
 
 
 def measure(case: Case, folder: Path | None) -> Figure:
-    """Runs `case`: two inferences with different inputs.
+    """Runs `case`: two inferences with different inputs. Cold layers are tiled.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def measure(case: Case, folder: Path | None) -> Figure:
         model = folder / "models" / f"{case.model}.tflite"
     else:
         model = case.model() if callable(case.model) else Path(case.model)
-    with Session(model, config=CONFIG) as session:
+    with Session(model, config=CONFIG, tiled=case.span is Span.COLD) as session:
         images = random_input(session.network, 2, SEED)
         cycles: list[int] = []
         for image in images:

@@ -100,6 +100,8 @@ def _lifetimes(prologue: Sequence[Work], works: Sequence[Work]) -> dict[Buffer, 
         for access in work.used:
             first, last = lives.get(access.buffer, (index, index))
             lives[access.buffer] = (first, max(last, index))
+        for buffer in work.holds:
+            lives[buffer] = (lives[buffer][0], index)
     return lives
 
 

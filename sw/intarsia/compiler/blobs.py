@@ -9,7 +9,7 @@ from intarsia.compiler.work import Buffer
 from intarsia.graph import Conv
 from intarsia.isa.config import ChipConfig
 
-__all__ = ["Blob", "Piece", "cut"]
+__all__ = ["Blob", "Piece", "cut", "parts"]
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,7 @@ def cut(
     groups: list[list[Job]] = []
     filled = limit
     for job in work:
-        parts = tiles(job, limit, config)
-        if parts is None:
-            raise MemoryShortageError(
-                f"Operator {op.name!r}: weights of one output channel are "
-                f"{job.chunks(config) * config.lanes} bytes, more than the {limit} that "
-                f"configuration {config.name!r} has room for"
-            )
-        for part in parts:
+        for part in parts(op, job, limit, config):
             size = part.blob_bytes(config)
             if filled + size > limit:
                 groups.append([])
@@ -70,6 +63,24 @@ def cut(
             groups[-1].append(part)
             filled += size
     return [_blob(op, group, records, config) for group in groups]
+
+
+def parts(op: Conv, job: Job, limit: int, config: ChipConfig) -> list[Job]:
+    """`job` cut so that each part's weights and records have at most `limit` bytes.
+
+    Raises
+    ------
+    :exc:`MemoryShortageError`
+        If not even one output channel is that small.
+    """
+    found = tiles(job, limit, config)
+    if found is None:
+        raise MemoryShortageError(
+            f"Operator {op.name!r}: weights of one output channel are "
+            f"{job.chunks(config) * config.lanes} bytes, more than the {limit} that "
+            f"configuration {config.name!r} has room for"
+        )
+    return found
 
 
 def _blob(op: Conv, group: Sequence[Job], records: Sequence[bytes], config: ChipConfig) -> Blob:

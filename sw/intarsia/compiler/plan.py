@@ -43,6 +43,9 @@ class FragmentKind(enum.StrEnum):
     WEIGHTS = "weights"
     """In the memory node, read by chips. Weights and channel records."""
 
+    MAP = "map"
+    """In the memory node, written and read by chips: an activation that no chip has room for."""
+
     PART = "part"
     """In a chip, read by others: the part of an activation that this chip has computed."""
 

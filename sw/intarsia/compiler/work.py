@@ -106,6 +106,8 @@ class Work:
     patient : bool
     pieces : tuple of Piece
         What a GATHER consists of.
+    holds : tuple of Buffer
+        Buffers whose bytes nobody else gets before it, though it does not touch them.
     partner : Work or None
         The other one of two chained instructions, of streams CONV and VECTOR, which are executed
         together. The one of stream VECTOR comes right after that of stream CONV.
@@ -120,6 +122,7 @@ class Work:
     after: list["Work"] = field(default_factory=list)
     patient: bool = False
     pieces: tuple[Piece, ...] = ()
+    holds: tuple[Buffer, ...] = ()
     partner: "Work | None" = None
 
     @property
