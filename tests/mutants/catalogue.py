@@ -8,6 +8,7 @@ from tests.mutants.remote import REMOTE
 from tests.mutants.runner import Mutant
 from tests.mutants.sums import SUMS
 from tests.mutants.survival import SURVIVAL
+from tests.mutants.tiles import TILES
 from tests.mutants.windows import WINDOWS
 
 __all__ = ["MUTANTS"]
@@ -305,6 +306,7 @@ MUTANTS = (
     *DIGITS,
     *PROOFS,
     *SURVIVAL,
+    *TILES,
     *WINDOWS,
     *CHAINS,
 )
