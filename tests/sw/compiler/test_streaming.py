@@ -122,3 +122,11 @@ def test_what_is_read_was_written_before():
 def remotes(works, opcode):
     """What transfers are about, and their instructions."""
     return [(work.remote.name, work) for work in works if work.opcode is opcode and work.remote]
+
+
+def test_sums_are_fused_in_stripes():
+    network = deep(20)
+    plan = compile_network(network, config=config("tiny"), chips=1, mode=Mode.TFLITE)
+    assert any(item.kind is FragmentKind.MAP for item in plan.fragments)
+    [total] = [layer for layer in plan.layers if layer.op == "Add"]
+    assert total.fused == network.ops[3].name
