@@ -125,7 +125,7 @@ def remotes(works, opcode):
 
 
 def test_sums_are_fused_in_stripes():
-    network = deep(20)
+    network = deep(16)
     plan = compile_network(network, config=config("tiny"), chips=1, mode=Mode.TFLITE)
     assert any(item.kind is FragmentKind.MAP for item in plan.fragments)
     [total] = [layer for layer in plan.layers if layer.op == "Add"]
