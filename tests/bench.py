@@ -17,12 +17,15 @@ from rich.table import Table
 
 from intarsia.cli.progress import infer
 from intarsia.cli.tables import layers, write
+from intarsia.compiler.errors import CompileError
 from intarsia.digits import MODEL, data
 from intarsia.runtime import Session
 from tests.inputs import ENVIRONMENT, goldens, inputs_folder
 from tests.performance import baseline, page
-from tests.performance.cases import CASES, Case
-from tests.performance.measure import Figure, measure
+from tests.performance.case import Case, Figure
+from tests.performance.cases import CASES
+from tests.performance.measure import measure
+from tests.performance.page import Outcome
 
 CHIPS = 4
 CONFIG = "large"
@@ -60,16 +63,24 @@ def main(
         console.print(f"Real networks are not at hand: set {ENVIRONMENT}; nothing is written.")
     else:
         if accept:
-            baseline.write({case.name: figure.cycles for case, figure in figures.items()})
+            baseline.write({
+                case.name: found.cycles
+                for case, found in figures.items()
+                if isinstance(found, Figure) and not case.long
+            })
         page.write(figures, _commit())
     _simulator(console, folder)
 
 
-def _measured(cases: Sequence[Case], folder: Path | None, console: Console) -> dict[Case, Figure]:
+def _measured(cases: Sequence[Case], folder: Path | None, console: Console) -> dict[Case, Outcome]:
+    found: dict[Case, Outcome] = {}
     with Progress(console=console, transient=True) as progress:
-        return {
-            case: measure(case, folder) for case in progress.track(cases, description="measuring")
-        }
+        for case in progress.track(cases, description="measuring"):
+            try:
+                found[case] = measure(case, folder)
+            except CompileError as error:
+                found[case] = error
+    return found
 
 
 def _commit() -> str:

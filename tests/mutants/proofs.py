@@ -92,9 +92,15 @@ PROOFS = (
         "NoStaleHit",
         "proof: answers that an order has overtaken are believed",
         "atu/cache.py",
-        "key.fragment.eq(order.p.fragment),\n            ]\n"
-        "            m.d.sync += misses.stale.eq(misses.waits)",
+        "key.fragment.eq(order.p.fragment),\n            ]\n            misses.doubt(m)",
         "key.fragment.eq(order.p.fragment),\n            ]",
+    ),
+    _mutant(
+        "NoStaleHit",
+        "proof: answers to what was asked ahead are believed",
+        "atu/misses.py",
+        "self.stale.eq(self.waits)",
+        "self.stale.eq(self.waits & ((1 << PORTS) - 1))",
     ),
     _mutant(
         "NoStaleHit",

@@ -22,7 +22,7 @@ def read() -> dict[str, dict[str, int]]:
 
 
 def write(cycles: dict[str, int]) -> None:
-    """Accept `cycles`, of all cases. Those that once were less are remembered."""
+    """Accept `cycles`, of what the chip can do. Those that once were less are remembered."""
     known = read() if BASELINE.exists() else {}
     accepted = {
         name: {"cycles": taken, "least": min(taken, known.get(name, {}).get("least", taken))}

@@ -1,14 +1,18 @@
 """The table of all cases, on a terminal and in ``docs/performance.md``."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 
 from rich.table import Table
 
+from intarsia.compiler.errors import CompileError
 from tests.performance.baseline import PAGE, RAISED
-from tests.performance.cases import Case, Span
-from tests.performance.measure import CONFIG, Figure
+from tests.performance.case import Case, Figure, Span
+from tests.performance.limits import Limits
+from tests.performance.measure import CONFIG
+from tests.performance.peers import NAMES, PEERS, SLACK, verdict
 
-__all__ = ["meets", "table", "text", "write"]
+__all__ = ["Outcome", "meets", "table", "text", "write"]
 
 TITLES = ("case", "cycles", "utilization", "wanted", "reached")
 
@@ -25,19 +29,35 @@ SPANS = {
     "to the last byte of output at the host",
     Span.LAYER: "Single layers, with operands and result in the chip's memory, from the start of "
     "the engine to its last write",
-    Span.COLD: "Single layers from off-chip to off-chip, with nothing in the chip's memory before: "
-    "program, weights and input are fetched first; wanted is what the best peer reaches",
 }
+
+PEERS_TITLE = "Beside others: from off-chip to off-chip, with nothing in the chip's memory before"
+
+PEERS_ABOUT = """\
+Program, weights and input are fetched first, of layers that run alone and of whole networks; the
+first inference, from the doorbell to the last byte of output at the host. The peers' figures are
+those of their own arrays: NVDLA small 64 multipliers and 8 bytes a cycle, NNgen 64 or 72 and 8,
+Gemmini 256 and 16. The limits are cycles: vectors through the array, and bytes of weights, input
+and output over 16 a cycle. Wanted is more than every peer reaches, or at most {slack:.2f} times the
+largest limit."""
+
+
+#: What a case came to: a figure, or why the chip can't do it.
+Outcome = Figure | CompileError
+
+BY_CASE = {peer.case: peer for peer in PEERS}
 
 
 def meets(case: Case, figure: Figure) -> bool:
     """Whether what is wanted of `case` is reached."""
+    if case in BY_CASE:
+        return verdict(BY_CASE[case], figure) != "behind"
     return (case.most_cycles is None or figure.cycles <= case.most_cycles) and (
         case.utilization is None or figure.utilization >= case.utilization
     )
 
 
-def table(figures: Mapping[Case, Figure]) -> Table:
+def table(figures: Mapping[Case, Outcome]) -> Table:
     """For a terminal."""
     shown = Table(*TITLES[:1])
     for title in TITLES[1:]:
@@ -47,18 +67,18 @@ def table(figures: Mapping[Case, Figure]) -> Table:
     return shown
 
 
-def text(figures: Mapping[Case, Figure], commit: str) -> str:
+def text(figures: Mapping[Case, Outcome], commit: str) -> str:
     """For the page, up to the entries that were raised."""
     return "\n".join(_lines(figures, commit)) + "\n\n"
 
 
-def write(figures: Mapping[Case, Figure], commit: str) -> None:
+def write(figures: Mapping[Case, Outcome], commit: str) -> None:
     """Make the page anew, but for the entries that were raised."""
     _, heading, by_hand = PAGE.read_text().partition(RAISED)
     PAGE.write_text(text(figures, commit) + heading + by_hand)
 
 
-def _lines(figures: Mapping[Case, Figure], commit: str) -> Iterator[str]:
+def _lines(figures: Mapping[Case, Outcome], commit: str) -> Iterator[str]:
     yield HEAD.format(config=CONFIG, commit=commit)
     for span, title in SPANS.items():
         yield ""
@@ -69,19 +89,51 @@ def _lines(figures: Mapping[Case, Figure], commit: str) -> Iterator[str]:
         for case, figure in figures.items():
             if case.span is span:
                 yield f"| {' | '.join(_row(case, figure))} |"
+    yield from _beside(figures)
 
 
-def _row(case: Case, figure: Figure) -> list[str]:
+def _row(case: Case, found: Outcome) -> list[str]:
     wanted = []
     if case.most_cycles is not None:
         wanted.append(f"≤ {case.most_cycles:,}")
     if case.utilization is not None:
         wanted.append(f"≥ {case.utilization:.1%}")
-    reached = ("yes" if meets(case, figure) else "no") if wanted else ""
+    if case in BY_CASE:
+        wanted.append(f"> {BY_CASE[case].best:.1%}")
+    if not isinstance(found, Figure):
+        return [case.name, "", "", ", ".join(wanted), f"no: {found}"]
+    reached = ("yes" if meets(case, found) else "no") if wanted else ""
+    if case in BY_CASE:
+        reached = verdict(BY_CASE[case], found)
     return [
         case.name,
-        f"{figure.cycles:,}",
-        f"{figure.utilization:.1%}",
+        f"{found.cycles:,}",
+        f"{found.utilization:.1%}",
         ", ".join(wanted),
         reached,
     ]
+
+
+def _beside(figures: Mapping[Case, Outcome]) -> Iterator[str]:
+    """The table of what peers were measured on."""
+    yield ""
+    yield f"## {PEERS_TITLE}"
+    yield ""
+    yield PEERS_ABOUT.format(slack=SLACK)
+    yield ""
+    limits = [field.name for field in fields(Limits) if field.name != "most"]
+    titles = ("case", "cycles", "utilization", *NAMES, *(f"{name} limit" for name in limits), "")
+    yield f"| {' | '.join(titles)} |"
+    yield f"| --- |{' ---: |' * (len(titles) - 2)} --- |"
+    for peer in PEERS:
+        if peer.case not in figures:
+            continue
+        found = figures[peer.case]
+        others = ("" if part is None else f"{100 * part:g}%" for part in peer.utilization)
+        if isinstance(found, Figure):
+            own = f"{found.cycles:,}", f"{found.utilization:.1%}"
+            bounds = [f"{getattr(found.limits, name):,}" for name in limits]
+            cells = [*own, *others, *bounds, verdict(peer, found)]
+        else:
+            cells = ["", "", *others, *[""] * len(limits), f"refused: {found}"]
+        yield f"| {peer.case.name} | {' | '.join(cells)} |"

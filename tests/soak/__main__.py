@@ -9,8 +9,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from tests.soak import __doc__ as purpose
 from tests.soak.findings import Finding, Findings, write
+from tests.soak.layers import layers
 from tests.soak.links import links
 from tests.soak.migration import migration
+from tests.soak.shapes import shapes
 from tests.soak.survival import deaths, flips
 
 __all__ = ["main"]
@@ -20,6 +22,8 @@ SECTIONS = {
     "flips": "bits that flip in the chips' memories",
     "migration": "fragments that move while a network runs",
     "links": "bytes over a link that damages one beat in 10,000",
+    "layers": "layers made up at random, exact on simulated chips",
+    "shapes": "cycles of 3x3 on 16x16, from every 1 to 64 channels to every 1 to 64",
 }
 
 BUILD = Path(__file__).parents[2] / "build"
@@ -35,6 +39,14 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="; all if left out")
     parser.add_argument("--seed", type=int, default=1, help="of all that is drawn")
     parser.add_argument("--only", type=int, metavar="N", help="run N of each section alone")
+    parser.add_argument(
+        "--first",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of layers and shapes: leave out runs before",
+    )
+    parser.add_argument("--layers", type=int, default=10_000, help="from the first on")
     parser.add_argument("--deaths", type=int, default=20, help="of each chip")
     parser.add_argument("--flips", type=int, default=200, help="in each run")
     parser.add_argument("--flip-runs", type=int, default=5, help="with so many flips each")
@@ -58,6 +70,10 @@ def findings(section: str, arguments: argparse.Namespace) -> Findings:
             return flips(arguments.flips, arguments.flip_runs, seed, only)
         case "migration":
             return migration(arguments.moves, seed, only)
+        case "layers":
+            return layers(arguments.layers, seed, arguments.first, only)
+        case "shapes":
+            return shapes(arguments.first, only)
         case _:
             return links(int(arguments.bytes), seed)
 

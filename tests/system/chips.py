@@ -73,17 +73,18 @@ class Chips:
         network: Network,
         mode: Mode,
         inputs: Sequence[Mapping[str, np.ndarray]],
-        seed: int,
+        seed: int | None,
         partition: str = "auto",
     ) -> list[dict[str, np.ndarray]]:
         """Outputs of `network`, by name and in their shapes, for each of `inputs`.
 
-        Everything lies at places drawn from `seed`.
+        Everything lies at places drawn from `seed`, or where it does by default.
         """
         plan = compile_network(
             network, config=self.config, chips=self.count, mode=mode, partition=partition
         )
-        deployment = Deployment(self._transport, plan, place(plan, random.Random(seed)))
+        rng = None if seed is None else random.Random(seed)
+        deployment = Deployment(self._transport, plan, place(plan, rng))
         self._deployment = deployment
         found = []
         for x in inputs:

@@ -5,9 +5,9 @@ import pytest
 from intarsia.cosim.fabric import FabricError
 from intarsia.cosim.faults import Faults
 from intarsia.isa.packet import LINK_PATIENCE
+from tests.system.blocks import MOST_BYTES, complaint
 from tests.system.chips import Chips
 from tests.system.layers import made_up_layer
-from tests.system.test_random_layers import MOST_BYTES, assert_exact
 
 pytestmark = pytest.mark.system
 
@@ -22,7 +22,7 @@ FAULTS = {
 def test_layers_are_exact(faults):
     with Chips("tiny", 2, faults=faults) as chips:
         for seed in range(12):
-            assert_exact(chips, made_up_layer(seed, MOST_BYTES["tiny"]))
+            assert not complaint(chips, made_up_layer(seed, MOST_BYTES["tiny"]))
         assert chips.fabric.repeated + chips.fabric.damaged > 0
         repeated, damaged = (sum(found) for found in zip(*chips.repeats(), strict=True))
         assert repeated + damaged > 0

@@ -7,6 +7,7 @@ from intarsia.compiler.partition import SHARED_MACS
 from intarsia.graph import Mode
 from intarsia.runtime import Session
 from tests.inputs import NETWORKS, goldens
+from tests.system.accounts import assert_accounted
 
 pytestmark = pytest.mark.system
 
@@ -37,6 +38,7 @@ def test_outputs_are_exact(inputs_folder, name, suffix, mode, chips):
     for chip in session.report["atu"]:
         assert chip["working_set"] <= chip["entries"]
         assert chip["later_hit_rate"] >= LEAST_HIT_RATE
+    assert_accounted(session.report)
     layers = session.report["layers"]
     assert {layer["op"] for layer in layers if layer["device"] == "host"} <= {"Softmax"}
     if chips == 4:

@@ -13,13 +13,11 @@ import os
 import numpy as np
 import pytest
 
-from intarsia.cosim.fabric import FabricError
-from intarsia.driver.errors import DriverError
-from intarsia.golden import evaluate
 from intarsia.golden.convolution import accumulate
 from intarsia.graph import Conv, Mode
+from tests.system.blocks import BLOCK, MOST_BYTES, complaint, layer_of, system
 from tests.system.chips import Chips
-from tests.system.layers import Layer, made_up_layer
+from tests.system.layers import made_up_layer
 
 pytestmark = pytest.mark.system
 
@@ -27,25 +25,7 @@ ENVIRONMENT = "INTARSIA_LAYER_SEEDS"
 FIRST, _, LAST = os.environ.get(ENVIRONMENT, "0-999").partition("-")
 SEEDS = range(int(FIRST), int(LAST or FIRST) + 1)
 
-#: Seeds that share chips, from a multiple of it on.
-BLOCK = 50
-
-#: Configuration and number of chips, block by block in turn.
-SYSTEMS = [*[("large", 1)] * 5, ("tiny", 1), *[("large", 2)] * 2, ("large", 1), ("tiny", 2)]
-
-#: Bytes of the largest map, by configuration: what fits, with all that a layer needs besides.
-MOST_BYTES = {"large": 20 * 20 * 40, "tiny": 4000}
-
 BLOCKS = sorted({seed // BLOCK for seed in SEEDS})
-
-
-def system(block):
-    return SYSTEMS[block % len(SYSTEMS)]
-
-
-def layer_of(seed) -> Layer:
-    name, _ = system(seed // BLOCK)
-    return made_up_layer(seed, MOST_BYTES[name])
 
 
 def name_of(block):
@@ -62,18 +42,9 @@ def test_layers_are_exact(block):
 
 
 def assert_exact(chips, layer):
-    told = f"{type(layer.network.ops[0]).__name__}, mode {layer.mode}; to see it alone: " + (
-        f"{ENVIRONMENT}={layer.seed} pytest tests/system/test_random_layers.py"
-    )
-    try:
-        found = chips.run(layer.network, layer.mode, layer.inputs, layer.seed)
-    except (DriverError, FabricError) as error:
-        raise AssertionError(f"layer of seed {layer.seed}: {error}; {told}") from error
-    for number, (x, outputs) in enumerate(zip(layer.inputs, found, strict=True)):
-        golden = evaluate(layer.network, x, layer.mode)
-        for name, y in outputs.items():
-            message = f"layer of seed {layer.seed}, inference {number}, {name}; {told}"
-            np.testing.assert_array_equal(y, golden[name], err_msg=message)
+    told = complaint(chips, layer)
+    again = f"{ENVIRONMENT}={layer.seed} pytest tests/system/test_random_layers.py"
+    assert not told, f"{told}; to see it alone: {again}"
 
 
 def rounded(layer):

@@ -84,7 +84,7 @@ def test_all_chips_convolve(inputs_folder, traces):
     for chip, events in enumerate(traces[0]):
         begun = {
             layer
-            for _, stream, _, layer, done in events
+            for _, stream, _, layer, done, _ in events
             if stream == Stream.CONV.value and not done
         }
         assert begun >= convolutions

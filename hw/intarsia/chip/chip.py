@@ -1,7 +1,7 @@
 """The chip."""
 
 from amaranth import *
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.atu.cache import Atu
@@ -74,6 +74,8 @@ class Chip(wiring.Component):
         By stream: an instruction starts, is done. Never both in one cycle.
     trace_layer0, trace_context0, trace_layer1, … : Out(16), Out(CONTEXT)
         By stream: layer and context of the instruction that starts.
+    trace_activity : Out(data.ArrayLayout(Activity, len(Stream)))
+        By stream: what is counted in this cycle.
     awake : Out(len(sleepers))
         By sleeper: where it is low, the block needs no clock, unless for `tick` or, in a link port,
         a beat that comes in.
@@ -95,6 +97,7 @@ class Chip(wiring.Component):
             "trace_done": Out(len(Stream)),
             **{f"trace_layer{of.value}": Out(16) for of in Stream},
             **{f"trace_context{of.value}": Out(CONTEXT) for of in Stream},
+            "trace_activity": Out(data.ArrayLayout(Activity, len(Stream))),
             "awake": Out(len(self.sleepers)),
         })
 
@@ -169,6 +172,12 @@ class Chip(wiring.Component):
         self._joints.employ(m, sequencer.vector, vector.engine)
         self._joints.employ(m, sequencer.local, dma_local.engine)
         self._joints.employ(m, sequencer.remote, dma_remote.engine)
+        connect(m, conv=conv.chain, vector=vector.chain)
+        m.d.comb += [
+            sequencer.delivers.eq(conv.delivers),
+            sequencer.deliverer.eq(conv.deliverer),
+            conv.forsaken.eq(sequencer.forsaken),
+        ]
         connect(m, sequencer=sequencer.sync, port=sync.sync)
         connect(m, sequencer=sequencer.declare, port=sync.declare)
         connect(m, port=sync.done, sequencer=sequencer.sync_done)
@@ -179,6 +188,7 @@ class Chip(wiring.Component):
                 self.trace_done[n].eq(sequencer.trace_done[n]),
                 getattr(self, f"trace_layer{n}").eq(sequencer.trace_layer[n]),
                 getattr(self, f"trace_context{n}").eq(sequencer.trace_context[n]),
+                self.trace_activity[n].eq(sequencer.activity[n]),
             ]
 
     def _connect_memory(self, m, *, memory, home, dma_responder, **blocks):
@@ -195,6 +205,7 @@ class Chip(wiring.Component):
     def _connect_packets(self, m, *, router, dma_remote, dma_responder, sync, **blocks):
         self._connect_map(m, router=router, responder=dma_responder, **blocks)
         self._joints.look_up(m, "requester", dma_remote.lookup, blocks["atu"].requester)
+        connect(m, remote=dma_remote.ahead, atu=blocks["atu"].ahead)
         self._joints.packets(m, "source_request", dma_remote.request, router.source_request)
         self._joints.packets(m, "source_control", sync.send, router.source_control)
         self._joints.packets(m, "sink_control", router.sink_control, sync.take)
@@ -315,7 +326,7 @@ def _clients(blocks):
     """Clients of the memory."""
     conv, vector = blocks["conv"], blocks["vector"]
     movers = [blocks[name] for name in ("dma_local", "dma_remote")]
-    reads = [conv.input_read, conv.weight_read, vector.a_read, vector.b_read]
+    reads = [conv.input_read, *conv.weight_reads, vector.a_read, vector.b_read]
     reads += [blocks["sequencer"].port, *(mover.read for mover in movers)]
     reads += [blocks["read_share"].port]
     writes = [conv.output_write, vector.output_write, *(mover.write for mover in movers)]

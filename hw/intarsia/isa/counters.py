@@ -3,7 +3,7 @@
 from amaranth import *
 from amaranth.lib import enum
 
-__all__ = ["TIMEBASE", "Activity", "CounterBank", "counter_index"]
+__all__ = ["ACTIVITIES", "TIMEBASE", "Activity", "CounterBank", "counter_index"]
 
 #: Cycles from one pulse of the timebase to the next.
 TIMEBASE = 1024
@@ -19,7 +19,7 @@ class Activity(enum.Enum, shape=3):
     """Doing its work: multiplying, combining, moving a beat."""
 
     OPERANDS = 2
-    """The next instruction waits for tokens."""
+    """The next instruction waits for tokens; or a chained one for what it is handed."""
 
     MEMORY = 3
     """Waiting for a grant of the memory, or for a read."""
@@ -35,6 +35,10 @@ class Activity(enum.Enum, shape=3):
 
     BARRIER = 7
     """Waiting for other members of a sync group."""
+
+
+#: Counters of a bank: one for each activity.
+ACTIVITIES = len(Activity)
 
 
 class CounterBank(enum.Enum, shape=4):

@@ -4,7 +4,7 @@ from amaranth import *
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from intarsia.isa.counters import Activity, CounterBank, counter_index
+from intarsia.isa.counters import ACTIVITIES, Activity, CounterBank, counter_index
 
 __all__ = ["COUNTER_BITS", "INDEX", "Counters"]
 
@@ -51,9 +51,7 @@ class Counters(wiring.Component):
         m.d.sync += bank.eq(index.bank)
         for which, activity in zip(CounterBank, self.activity, strict=True):
             name = which.name.lower()
-            counts = memory.Memory(
-                shape=COUNTER_BITS, depth=1 << Activity.as_shape().width, init=[]
-            )
+            counts = memory.Memory(shape=COUNTER_BITS, depth=ACTIVITIES, init=[])
             m.submodules[name] = counts
             own = counts.read_port(domain="comb")
             asked = counts.read_port()

@@ -19,7 +19,6 @@ from intarsia.common.verilog import convert
 from intarsia.cosim.header import cpp_header
 from intarsia.cosim.toolchain import compile_objects, fingerprint, link, verilate
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.counters import TIMEBASE
 from intarsia.isa.instruction import Stream
 from intarsia.memory.sram import SRAM_SOURCE
 
@@ -151,7 +150,6 @@ def _shell_defines(config: ChipConfig) -> list[str]:
     return [
         f"-DPORTS={config.link_ports}",
         f"-DLINK_BYTES={config.link_bytes}",
-        f"-DTIMEBASE={TIMEBASE}",
         f"-DBANKS={config.macro_banks}",
         f"-DLANES={config.lanes}",
         f"-DROWS={config.bank_bytes // config.lanes}",

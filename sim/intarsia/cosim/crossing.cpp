@@ -112,6 +112,7 @@ public:
     int interrupts(uint64_t&) const { return 0; }
     const std::vector<cosim::TraceEvent>& events() const { return events_; }
     void forget_events() {}
+    bool activities(uint64_t, uint64_t*) const { return false; }
     uint64_t hash() const { return 0; }
     void flip(uint64_t, uint64_t, unsigned) {}
 

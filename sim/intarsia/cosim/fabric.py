@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from intarsia.cosim.build import chip_library
 from intarsia.cosim.faults import NO_FAULTS, Faults
 from intarsia.cosim.native import TraceEvent, core
@@ -13,6 +15,8 @@ from intarsia.driver.transport import Errand, ErrandKind, Standing, State
 from intarsia.isa.address import LogicalAddress
 from intarsia.isa.bits import encode
 from intarsia.isa.config import ChipConfig
+from intarsia.isa.counters import ACTIVITIES
+from intarsia.isa.instruction import Stream
 from intarsia.isa.routes import HUB
 from intarsia.isa.topologies import Topology
 from intarsia.isa.topologies import topology as build_topology
@@ -323,19 +327,34 @@ class Fabric:
         state = self._core.errand_standing(self._fabric, source, number, cycle, what)
         return Standing(State(state), cycle.value, (what.value or b"").decode())
 
-    def events(self, chip: int) -> list[tuple[int, int, int, int, bool]]:
+    def events(self, chip: int) -> list[tuple[int, int, int, int, bool, list[int]]]:
         """What streams of a chip began and finished since the last call.
 
-        Tuples of cycle, stream, context, layer (of those that began), and whether it finished.
+        Tuples of cycle, stream, context, layer (of those that began), whether it finished, and for
+        how many cycles before the stream was at each :class:`~intarsia.isa.counters.Activity`.
         """
         pointer = ctypes.POINTER(TraceEvent)()
         count = self._core.events(self._fabric, chip, pointer)
-        found = [
-            (event.cycle, event.stream, event.context, event.layer, bool(event.done))
-            for event in pointer[:count]
-        ]
+        content = ctypes.string_at(pointer, count * ctypes.sizeof(TraceEvent)) if count else b""
         self._core.forget_events(self._fabric, chip)
-        return found
+        events: np.ndarray = np.frombuffer(content, TraceEvent)
+        columns = (events[str(field[0])].tolist() for field in TraceEvent._fields_)
+        return list(zip(*columns, strict=True))
+
+    def activities(self, chip: int, cycle: int) -> np.ndarray:
+        """For how many cycles before `cycle` each stream of a chip was at each activity.
+
+        Rows are streams. A chip that is dead is idle.
+
+        Raises
+        ------
+        :exc:`intarsia.cosim.native.NativeError`
+            If `cycle` is earlier than the last quantum.
+        """
+        found = np.zeros((len(Stream), ACTIVITIES), np.uint64)
+        counts = found.ctypes.data_as(ctypes.POINTER(ctypes.c_uint64))
+        self._core.activities(self._fabric, chip, cycle, counts)
+        return found.astype(np.int64)
 
 
 #: Cycles that an access to a register may take.

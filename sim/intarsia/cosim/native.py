@@ -3,6 +3,7 @@
 import ctypes
 from ctypes import (
     POINTER,
+    c_bool,
     c_char_p,
     c_double,
     c_int,
@@ -16,6 +17,7 @@ from ctypes import (
 from functools import cache
 
 from intarsia.cosim.build import core_library
+from intarsia.isa.counters import ACTIVITIES
 
 __all__ = ["NativeError", "TraceEvent", "core"]
 
@@ -29,10 +31,11 @@ class TraceEvent(ctypes.Structure):
 
     _fields_ = (
         ("cycle", c_uint64),
-        ("layer", c_uint16),
         ("stream", c_uint8),
         ("context", c_uint8),
-        ("done", c_uint8),
+        ("layer", c_uint16),
+        ("done", c_bool),
+        ("counts", c_uint64 * ACTIVITIES),
     )
 
 
@@ -67,6 +70,7 @@ FUNCTIONS = {
     "interrupts": (c_int, c_void_p, c_uint16, POINTER(c_uint64)),
     "events": (c_int64, c_void_p, c_uint16, POINTER(POINTER(TraceEvent))),
     "forget_events": (c_int, c_void_p, c_uint16),
+    "activities": (c_int, c_void_p, c_uint16, c_uint64, POINTER(c_uint64)),
     "place": (
         c_int,
         c_void_p,
@@ -152,6 +156,7 @@ FALLIBLE = (
     "interrupts",
     "events",
     "forget_events",
+    "activities",
     "place",
     "keep",
     "fence",

@@ -8,7 +8,7 @@ from itertools import pairwise
 from intarsia.isa.instruction import Stream
 from intarsia.runtime.recording import Recording, Span
 
-__all__ = ["Use", "book", "last_inference"]
+__all__ = ["PRECEDENCE", "Use", "book", "last_inference"]
 
 
 class Use(enum.StrEnum):

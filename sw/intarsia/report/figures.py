@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.counters import Activity
 from intarsia.report.booking import Use
+from intarsia.report.drawing import BAR, INK, Figure, bar, logarithmic, plain, short, stacked
 from intarsia.report.summary import LayerSummary
-from intarsia.report.tables import Table
 
-__all__ = ["counted", "cycles", "roofline", "traffic"]
-
-Figure = dict[str, Any]
+__all__ = ["cycles", "roofline", "traffic"]
 
 USES = {
     Use.CONV: "#1f6fb2",
@@ -21,28 +18,6 @@ USES = {
     Use.CONTROL: "#c9503c",
     Use.IDLE: "#d5d7da",
 }
-
-ACTIVITIES = {
-    Activity.BUSY: ("busy", "#1f6fb2"),
-    Activity.OPERANDS: ("waiting for operands", "#eda751"),
-    Activity.MEMORY: ("waiting for memory", "#8f6bb8"),
-    Activity.WEIGHTS: ("waiting for weights", "#d3b83c"),
-    Activity.DRAIN: ("draining", "#35a39b"),
-    Activity.LINK: ("waiting for a link", "#c9503c"),
-    Activity.BARRIER: ("waiting at a barrier", "#7c3a2d"),
-    Activity.IDLE: ("idle", "#d5d7da"),
-}
-
-INK, FAINT = "#24292f", "#e7e9ec"
-
-#: Between names and bars.
-GAP = {"ticks": "outside", "ticklen": 6, "tickcolor": "white"}
-
-#: Pixels: of a horizontal bar, and of what is around the bars.
-BAR, AROUND = 26, 130
-
-#: Characters of a layer's name that are shown.
-NAME = 32
 
 #: Where names of points stand, in turn: neighbours are often in the same place.
 SIDES = ("top center", "bottom center", "middle right", "middle left")
@@ -55,7 +30,7 @@ def cycles(layers: Sequence[LayerSummary]) -> Figure:
     """A stacked bar per layer: what chips did, in cycles of the mean chip."""
     rows = list(range(len(layers)))
     bars = [
-        _bar(
+        bar(
             use.value,
             rows,
             [layer.uses[use] for layer in layers],
@@ -78,7 +53,9 @@ def cycles(layers: Sequence[LayerSummary]) -> Figure:
     }
     return {
         "data": [*bars, least],
-        "layout": _bars(layers, "cycles", [layer.cycles for layer in layers]),
+        "layout": stacked(
+            [layer.name for layer in layers], "cycles", [layer.cycles for layer in layers]
+        ),
     }
 
 
@@ -87,14 +64,12 @@ def traffic(layers: Sequence[LayerSummary]) -> Figure:
     rows = list(range(len(layers)))
     names = [layer.name for layer in layers]
     bars = [
-        _bar("read", rows, [layer.read for layer in layers], "#1f6fb2", names, "%{x:,} bytes"),
-        _bar(
-            "written", rows, [layer.written for layer in layers], "#eda751", names, "%{x:,} bytes"
-        ),
+        bar("read", rows, [layer.read for layer in layers], "#1f6fb2", names, "%{x:,} bytes"),
+        bar("written", rows, [layer.written for layer in layers], "#eda751", names, "%{x:,} bytes"),
     ]
     return {
         "data": bars,
-        "layout": _bars(layers, "bytes", [layer.read + layer.written for layer in layers]),
+        "layout": stacked(names, "bytes", [layer.read + layer.written for layer in layers]),
     }
 
 
@@ -114,16 +89,16 @@ def roofline(layers: Sequence[LayerSummary], config: ChipConfig, chips: int) -> 
         _roof("chip memory, all banks", memory, peak, left, right, "#35a39b"),
         _roof("links, all ports one way", links, peak, left, right, "#eda751"),
     ]
-    layout = _layout(520)
-    layout["xaxis"] = _log("multiplications per byte of weights, inputs and output")
-    layout["yaxis"] = _log("multiplications per cycle")
+    layout = plain(520)
+    layout["xaxis"] = logarithmic("multiplications per byte of weights, inputs and output")
+    layout["yaxis"] = logarithmic("multiplications per cycle")
     layers_shown = {
         "type": "scatter",
         "mode": "markers+text" if len(points) <= NAMED else "markers",
         "name": "layers",
         "x": intensities,
         "y": [layer.rate for layer in points],
-        "text": [_short(layer.name) for layer in points],
+        "text": [short(layer.name) for layer in points],
         "textposition": [SIDES[number % len(SIDES)] for number in range(len(points))],
         "textfont": {"size": 11},
         "customdata": [layer.rate / peak for layer in points],
@@ -132,51 +107,6 @@ def roofline(layers: Sequence[LayerSummary], config: ChipConfig, chips: int) -> 
         "arrays<br>%{x:,.1f} per byte<extra></extra>",
     }
     return {"data": [*roofs, layers_shown], "layout": layout}
-
-
-def counted(counters: Table, chips: int) -> Figure:
-    """A stacked bar per engine of one chip; a menu chooses the chip."""
-    bars, menu = [], []
-    for chip in range(chips):
-        rows = [row for row in counters.rows if row["chip"] == chip]
-        for activity, (title, colour) in ACTIVITIES.items():
-            found = [row[activity.name.lower()] for row in rows]
-            shares = [cycles / row["total"] for cycles, row in zip(found, rows, strict=True)]
-            engines = [row["engine"].replace("_", " ") for row in rows]
-            template = "%{customdata:,} cycles, %{x:.1%}"
-            bar = _bar(title, engines, shares, colour, engines, template)
-            bars.append(bar | {"customdata": found, "visible": chip == 0})
-        shown = [of == chip for of in range(chips) for _ in ACTIVITIES]
-        menu.append({"label": f"chip {chip}", "method": "restyle", "args": [{"visible": shown}]})
-    layout = _layout(8 * BAR + AROUND)
-    layout["barmode"] = "stack"
-    layout["xaxis"] = {"tickformat": ".0%", "range": [0, 1], "gridcolor": FAINT}
-    layout["yaxis"] = {"autorange": "reversed", "automargin": True, **GAP}
-    if chips > 1:
-        layout["updatemenus"] = [
-            {"buttons": menu, "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
-        ]
-    return {"data": bars, "layout": layout}
-
-
-def _bar(
-    name: str,
-    rows: Sequence[Any],
-    values: Sequence[float],
-    colour: str,
-    titles: Sequence[str],
-    template: str,
-) -> dict[str, Any]:
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "name": name,
-        "y": list(rows),
-        "x": list(values),
-        "hovertext": list(titles),
-        "marker": {"color": colour},
-        "hovertemplate": f"%{{hovertext}}<br>{name}: {template}<extra></extra>",
-    }
 
 
 def _roof(
@@ -192,50 +122,3 @@ def _roof(
         "line": {"color": colour, "width": 2},
         "hovertemplate": "%{y:,.0f} multiplications per cycle at %{x:,.1f} per byte<extra></extra>",
     }
-
-
-def _bars(layers: Sequence[LayerSummary], unit: str, lengths: Sequence[float]) -> dict[str, Any]:
-    """Layout of bars of such lengths, one below the other in the network's order."""
-    layout = _layout(BAR * len(layers) + AROUND)
-    layout["barmode"] = "stack"
-    layout["xaxis"] = {
-        "title": {"text": unit},
-        "tickformat": ",",
-        "gridcolor": FAINT,
-        "range": [0, 1.03 * max(*lengths, 1)],
-    }
-    layout["yaxis"] = {
-        "tickvals": list(range(len(layers))),
-        "ticktext": [_short(layer.name) for layer in layers],
-        "range": [len(layers) - 0.5, -0.5],
-        "automargin": True,
-        **GAP,
-    }
-    return layout
-
-
-def _layout(height: int) -> dict[str, Any]:
-    return {
-        "template": "none",
-        "height": height,
-        "margin": {"l": 60, "r": 20, "t": 64, "b": 50},
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK},
-        "legend": {
-            "orientation": "h",
-            "traceorder": "normal",
-            "x": 1,
-            "xanchor": "right",
-            "y": 1.02,
-            "yanchor": "bottom",
-        },
-        "bargap": 0.25,
-        "hoverlabel": {"font": {"size": 13}},
-    }
-
-
-def _log(title: str) -> dict[str, Any]:
-    return {"type": "log", "title": {"text": title}, "gridcolor": FAINT, "dtick": 1}
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= NAME else f"…{name[1 - NAME :]}"

@@ -5,20 +5,20 @@ from pathlib import Path
 
 from intarsia.report.page import page
 from intarsia.report.summary import summarize
-from intarsia.report.tables import counters, engines, layers
+from intarsia.report.tables import counters, engines, layers, stalls
 from intarsia.runtime.recording import Recording
 
 __all__ = ["write_report"]
 
 
 def write_report(recording: Recording, folder: Path) -> None:
-    """Write ``index.html``, ``layers.csv``, ``engines.csv``, ``counters.csv`` and ``report.json``.
+    """Write ``index.html``, ``report.json``, and a ``.csv`` of each table.
 
-    ``report.json`` has the session's report, and the three tables under their names. The folder is
-    made as needed.
+    ``report.json`` has the session's report, and the tables under their names: ``layers``,
+    ``stalls``, ``engines`` and ``counters``. The folder is made as needed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tables = [layers(recording), engines(recording), counters(recording)]
+    tables = [layers(recording), stalls(recording), engines(recording), counters(recording)]
     for table in tables:
         table.write(folder)
     everything = {
@@ -28,6 +28,6 @@ def write_report(recording: Recording, folder: Path) -> None:
         **{table.name: table.rows for table in tables},
     }
     (folder / "report.json").write_text(json.dumps(everything, indent=1) + "\n")
-    by_layer, _, by_engine = tables
+    by_layer, reasons, _, by_engine = tables
     summaries = summarize(by_layer, recording.plan.config.macs)
-    (folder / "index.html").write_text(page(recording, summaries, by_engine))
+    (folder / "index.html").write_text(page(recording, summaries, reasons, by_engine))

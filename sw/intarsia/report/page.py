@@ -1,15 +1,16 @@
 """The page of a report: one HTML file that needs nothing else, and no network."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
 from plotly import io as plotly
 
-from intarsia.report import figures
-from intarsia.report.figures import Figure
+from intarsia.report import figures, reasons
+from intarsia.report.drawing import Figure
 from intarsia.report.summary import LayerSummary
-from intarsia.report.tables import Table
+from intarsia.report.tables import Table, last_if_none
 from intarsia.runtime.recording import Recording
 
 __all__ = ["page"]
@@ -45,6 +46,12 @@ them. The sloping roofs are bandwidths: of chip memory, reading and writing in a
 and of links. A layer's bytes are its weights, inputs and output, once each; what stays in chip
 memory does not cross links, so layers may stand above that roof."""
 
+STALLS = """What the engine was doing in each cycle of the last inference, as the chip says itself:
+the bars are those of the mean chip and sum to the inference. What an engine waited for before an
+instruction counts for that instruction's layer. The menu chooses the engine."""
+
+NUMBERS = """The same in numbers: cycles of the last inference, of all chips together."""
+
 COUNTERS = """What each engine of a chip did in each of {cycles} cycles from reset on, as its own
 counters have it; {before} of them had passed when the first inference began. Idle is what is left
 to the total."""
@@ -55,12 +62,16 @@ with them, and with all that other nodes sent, {total} bytes crossed links per i
 mean over all inferences; weights that stay are loaded during the first."""
 
 
-def page(recording: Recording, layers: Sequence[LayerSummary], counters: Table) -> str:
+def page(
+    recording: Recording, layers: Sequence[LayerSummary], stalls: Table, counters: Table
+) -> str:
     """The page. Everything in it is from the recording; the same one gives the same page."""
-    return "".join(_parts(recording, layers, counters))
+    return "".join(_parts(recording, layers, stalls, counters))
 
 
-def _parts(recording: Recording, layers: Sequence[LayerSummary], counters: Table) -> Iterator[str]:
+def _parts(
+    recording: Recording, layers: Sequence[LayerSummary], stalls: Table, counters: Table
+) -> Iterator[str]:
     report, config = recording.report, recording.plan.config
     chips = len(recording.plan.chips)
     title = escape(Path(report["model"]).name)
@@ -71,6 +82,7 @@ def _parts(recording: Recording, layers: Sequence[LayerSummary], counters: Table
     yield _tiles(recording)
     drawn = [
         ("cycles", "Cycles by layer", CYCLES, figures.cycles(layers)),
+        ("stalls", "What engines waited for, by layer", STALLS, reasons.stalled(stalls, chips)),
         ("roofline", "Roofline", ROOFLINE, figures.roofline(layers, config, chips)),
         (
             "counters",
@@ -78,7 +90,7 @@ def _parts(recording: Recording, layers: Sequence[LayerSummary], counters: Table
             COUNTERS.format(
                 cycles=f"{recording.cycles:,}", before=f"{recording.inferences[0][0]:,}"
             ),
-            figures.counted(counters, chips),
+            reasons.counted(counters, chips),
         ),
         (
             "traffic",
@@ -91,7 +103,9 @@ def _parts(recording: Recording, layers: Sequence[LayerSummary], counters: Table
         yield f"<section>\n<h2>{heading}</h2>\n<p>{text}</p>\n"
         yield _drawn(figure, name, library=number == 0)
         yield "\n</section>\n"
-    yield f"<section>\n<h2>Layers</h2>\n{_table(layers)}</section>\n</main>\n</body>\n</html>\n"
+    yield f"<section>\n<h2>Layers</h2>\n{_layers(layers)}</section>\n"
+    yield f"<section>\n<h2>Engines by layer</h2>\n<p>{NUMBERS}</p>\n{_stalls(stalls)}</section>\n"
+    yield "</main>\n</body>\n</html>\n"
 
 
 def _drawn(figure: Figure, name: str, *, library: bool) -> str:
@@ -122,7 +136,7 @@ def _tiles(recording: Recording) -> str:
     return f"<dl>{''.join(items)}</dl>\n"
 
 
-def _table(layers: Sequence[LayerSummary]) -> str:
+def _layers(layers: Sequence[LayerSummary]) -> str:
     titles = ("layer", "operator", "cycles", "multiplications", "utilization", "read", "written")
     rows = [
         (
@@ -136,6 +150,29 @@ def _table(layers: Sequence[LayerSummary]) -> str:
         )
         for layer in layers
     ]
+    return _table(titles, rows)
+
+
+def _stalls(stalls: Table) -> str:
+    """Rows of all chips, added up."""
+    sums: dict[tuple[str, str], Counter[str]] = {}
+    for row in sorted(stalls.rows, key=lambda row: last_if_none(row["number"])):
+        sums.setdefault((row["layer"], row["engine"]), Counter()).update({
+            title: row[key] for key, title in reasons.REASONS.items()
+        })
+    titles = ("layer", "engine", *reasons.REASONS.values(), "cycles")
+    rows = [
+        (
+            *about,
+            *(f"{cycles[title]:,}" if cycles[title] else "" for title in reasons.REASONS.values()),
+            f"{cycles.total():,}",
+        )
+        for about, cycles in sums.items()
+    ]
+    return _table(titles, rows)
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{title}</th>" for title in titles)
     body = "\n".join(
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows

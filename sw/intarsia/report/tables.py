@@ -14,7 +14,10 @@ from intarsia.isa.instruction import RemoteOp, Stream
 from intarsia.report.booking import Use, book, last_inference
 from intarsia.runtime.recording import Recording
 
-__all__ = ["Table", "counters", "engines", "layers"]
+__all__ = ["REST", "Table", "counters", "engines", "last_if_none", "layers", "stalls"]
+
+#: Stands for a layer where there is none.
+REST = "after the last layer"
 
 #: What brings bytes to a chip, and what sends them away.
 _READS = RemoteOp.READ, RemoteOp.GATHER
@@ -107,9 +110,38 @@ def engines(recording: Recording) -> Table:
     return Table("engines", tuple(rows.values()))
 
 
+def stalls(recording: Recording) -> Table:
+    """The last inference by chip, engine and layer: what engines spent their cycles on.
+
+    The activities sum to ``cycles``, and ``cycles`` of an engine to the inference's. What an engine
+    waited for before an instruction is that instruction's layer's; what comes after its last one is
+    in a row without ``number``.
+    """
+    names = [layer.name for layer in recording.plan.layers]
+    return Table(
+        "stalls",
+        tuple(
+            {
+                "chip": stall.chip,
+                "engine": stall.stream.name.lower(),
+                "number": stall.layer,
+                "layer": REST if stall.layer is None else names[stall.layer],
+                **{activity.name.lower(): stall.at(activity) for activity in Activity},
+                "cycles": stall.total,
+            }
+            for stall in recording.stalls
+        ),
+    )
+
+
 def counters(recording: Recording) -> Table:
     """The chips' counters since reset: each row's activities sum to its total."""
     return Table("counters", tuple(_counters(recording)))
+
+
+def last_if_none(number: int | None) -> float:
+    """Sorts numbers of layers; None comes last."""
+    return math.inf if number is None else number
 
 
 def touched(network: Network, number: int) -> int:

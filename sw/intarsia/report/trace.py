@@ -3,8 +3,9 @@
 The format is Chrome's trace events in JSON, which ui.perfetto.dev and chrome://tracing open. It is
 written without a library: that of Perfetto itself writes protobuf, and brings a trace processor.
 
-One process per chip, one thread per stream; both are numbered from 1 on, as 0 has a meaning of its
-own. The format counts microseconds: one is a cycle here.
+One process per chip, one thread per stream. Processes are numbered from 1 on, as 0 has a meaning of
+its own; no two threads have the same number, not even in different processes, as Perfetto goes by
+that alone where it names them. The format counts microseconds: one is a cycle here.
 """
 
 import json
@@ -14,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from intarsia.isa.counters import Activity
 from intarsia.isa.instruction import Stream
 from intarsia.runtime.recording import Recording, Span
 
@@ -21,6 +23,9 @@ __all__ = ["trace_events", "write_trace"]
 
 #: Process of the host; chip N is process N + 2.
 HOST = 1
+
+#: Thread N of process P is thread P * THREADS + N; there are fewer processes.
+THREADS = 1000
 
 
 def write_trace(recording: Recording, path: Path) -> None:
@@ -58,6 +63,11 @@ def trace_events(recording: Recording) -> Iterator[dict[str, Any]]:
             arguments["bytes"] = span.size
         if not span.complete:
             arguments["complete"] = False
+        arguments |= {
+            activity.name.lower(): cycles
+            for activity, cycles in zip(Activity, span.spent, strict=False)
+            if cycles
+        }
         name = f"{names[span.layer]} {span.opcode}"
         category = span.stream.name.lower()
         process, thread = _process(span.chip), span.stream.value + 1
@@ -70,12 +80,17 @@ def _process(chip: int) -> int:
     return HOST + 1 + chip
 
 
+def _place(process: int, thread: int) -> dict[str, Any]:
+    return {"pid": process, "tid": process * THREADS + thread}
+
+
 def _named(process: int, name: str, threads: dict[int, str]) -> Iterator[dict[str, Any]]:
     def naming(kind: str, thread: int, value: dict[str, Any]) -> dict[str, Any]:
-        return {"ph": "M", "pid": process, "tid": thread, "name": kind, "args": value}
+        return {"ph": "M", **_place(process, thread), "name": kind, "args": value}
 
-    yield naming("process_name", 0, {"name": name})
-    yield naming("process_sort_index", 0, {"sort_index": process})
+    first = min(threads)
+    yield naming("process_name", first, {"name": name})
+    yield naming("process_sort_index", first, {"sort_index": process})
     for thread, title in threads.items():
         yield naming("thread_name", thread, {"name": title})
         yield naming("thread_sort_index", thread, {"sort_index": thread})
@@ -92,8 +107,7 @@ def _slice(
 ) -> dict[str, Any]:
     return {
         "ph": "X",
-        "pid": process,
-        "tid": thread,
+        **_place(process, thread),
         "name": name,
         "cat": category,
         "ts": begin,
@@ -115,7 +129,7 @@ def _engines_at_work(chip: int, spans: list[Span]) -> Iterator[dict[str, Any]]:
             count += change
             yield {
                 "ph": "C",
-                "pid": _process(chip),
+                **_place(_process(chip), Stream.CONTROL.value + 1),
                 "name": "engines at work",
                 "ts": cycle,
                 "args": {"engines": count},

@@ -136,6 +136,7 @@ class Deployment:
         *,
         limit: int,
         moved: Callable[[], bool] = lambda: True,
+        mark: Callable[[int], None] = lambda _: None,
         meanwhile: Meanwhile | None = None,
     ) -> tuple[dict[str, np.ndarray], tuple[int, int]]:
         """One inference.
@@ -149,6 +150,9 @@ class Deployment:
         moved : callable
             Asked every :data:`STANDSTILL` cycles whether any chip does something, or has done
             since then. If not, and none interrupts, they are given up.
+        mark : callable
+            Called with the cycle of the acceptance of the doorbell, and with that of the interrupt,
+            before anything else is done.
         meanwhile : callable or None
             Called every :data:`PACE` cycles with this deployment, and what has come to its new
             place since the last time.
@@ -172,6 +176,7 @@ class Deployment:
             entry = self._settled(end)
             self.transport.store(entry["node"], entry["base"], content)
         begin = self._devices[LEADER].ring(CONTEXT)
+        mark(begin)
         interrupts: Mapping[int, Interrupt] = {}
         while limit > 0 and not interrupts:
             interrupts = self._wait(min(limit, STANDSTILL))
@@ -183,12 +188,14 @@ class Deployment:
         leader = self._devices[LEADER].chip
         if leader not in interrupts:
             raise DriverTimeoutError("The inference was not complete in time")
+        end = interrupts[leader].cycle
+        mark(end)
         outputs = {}
-        for end in self.plan.outputs:
-            entry = self._settled(end)
+        for result in self.plan.outputs:
+            entry = self._settled(result)
             content = self.transport.load(entry["node"], entry["base"], entry["size"])
-            outputs[end.tensor] = np.frombuffer(content, np.int8)
-        return outputs, (begin, interrupts[leader].cycle)
+            outputs[result.tensor] = np.frombuffer(content, np.int8)
+        return outputs, (begin, end)
 
     @property
     def atlas(self) -> Atlas:

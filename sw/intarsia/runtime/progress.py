@@ -31,7 +31,7 @@ class Progress:
 
     def feed(self, chip: int, events: Iterable[Event]) -> None:
         """Take what a chip of the plan reports. None of it must be left out."""
-        for _, number, _, _, done in events:
+        for _, number, _, _, done, _ in events:
             (self._done if done else self._begun)[chip, Stream(number)] += 1
 
     def busy(self) -> bool:

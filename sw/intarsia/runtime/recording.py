@@ -3,7 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from intarsia.compiler.plan import Plan
 from intarsia.graph import Network
@@ -12,6 +12,7 @@ from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.instruction import ControlOp, RemoteOp, Stream
 from intarsia.isa.transfer import StitchRecord
 from intarsia.model.program import Instruction, read_program
+from intarsia.runtime.stalls import Stall
 from intarsia.runtime.timeline import Event
 
 __all__ = ["Recorder", "Recording", "Span", "counted", "traced", "transfers"]
@@ -34,6 +35,8 @@ class Span:
         Bytes that a transfer moves over links, headers not included; 0 for all others.
     complete : bool
         False for what was still under way when the recording ended.
+    spent : tuple of int
+        If it is complete: cycles by :class:`~intarsia.isa.counters.Activity`, which sum to all.
     """
 
     chip: int
@@ -44,6 +47,7 @@ class Span:
     end: int
     size: int = 0
     complete: bool = True
+    spent: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Recording:
         For each chip, cycles since reset by engine and activity; idle ones make up the total.
     cycles : int
         The total: cycles since reset.
+    stalls : tuple of Stall
+        Of the last inference: those of a chip's stream sum to its cycles.
     """
 
     report: Mapping[str, Any]
@@ -73,6 +79,7 @@ class Recording:
     inferences: tuple[tuple[int, int], ...]
     counters: tuple[Mapping[CounterBank, Mapping[Activity, int]], ...] = field(repr=False)
     cycles: int
+    stalls: tuple[Stall, ...] = field(repr=False)
 
 
 class Recorder:
@@ -92,7 +99,7 @@ class Recorder:
             {stream: traced(code) for stream, code in read_program(program).items()}
             for program in self._programs
         ]
-        self._running: defaultdict[tuple[int, Stream], deque[tuple[int, Instruction]]]
+        self._running: defaultdict[tuple[int, Stream], deque[_Begun]]
         self._running = defaultdict(deque)
         self._spans: list[Span] = []
 
@@ -104,43 +111,55 @@ class Recorder:
         :exc:`RuntimeError`
             If that is not what its program says.
         """
-        for cycle, number, _, layer, done in events:
+        for cycle, number, _, layer, done, counts in events:
             stream = Stream(number)
             running = self._running[chip, stream]
             if done:
-                begin, instruction = running.popleft()
-                self._spans.append(self._span(chip, instruction, begin, cycle))
+                begun = running.popleft()
+                spent = tuple(b - a for a, b in zip(begun.counts, counts, strict=True))
+                self._spans.append(self._span(chip, begun, cycle, spent))
                 continue
             instruction = next(self._steps[chip][stream])
             if instruction.layer != layer:
                 raise RuntimeError(f"Chip {chip} has begun layer {layer} instead of {instruction}")
-            running.append((cycle, instruction))
+            running.append(_Begun(instruction, cycle, counts))
 
     def spans(self, now: int) -> tuple[Span, ...]:
         """All spans until `now`, by chip, stream and time; what is under way is cut off there."""
         unfinished = [
-            self._span(chip, instruction, begin, now, complete=False)
+            self._span(chip, begun, now)
             for (chip, _), running in self._running.items()
-            for begin, instruction in running
-            if begin < now
+            for begun in running
+            if begun.cycle < now
         ]
         return tuple(
             sorted(self._spans + unfinished, key=lambda s: (s.chip, s.stream.value, s.begin))
         )
 
     def _span(
-        self, chip: int, instruction: Instruction, begin: int, end: int, *, complete: bool = True
+        self, chip: int, begun: "_Begun", end: int, spent: tuple[int, ...] | None = None
     ) -> Span:
+        """What has begun, until `end`; complete if it is known what cycles were spent on."""
+        instruction = begun.instruction
         return Span(
             chip,
             instruction.stream,
             instruction.opcode.name,
             instruction.layer,
-            begin,
+            begun.cycle,
             end,
             _moved(instruction, self._programs[chip]),
-            complete,
+            spent is not None,
+            spent or (),
         )
+
+
+class _Begun(NamedTuple):
+    """An instruction that is under way, since when, and what its stream had counted before."""
+
+    instruction: Instruction
+    cycle: int
+    counts: Sequence[int]
 
 
 def counted(

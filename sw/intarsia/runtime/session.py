@@ -19,6 +19,7 @@ from intarsia.runtime.deployment import Deployment, Meanwhile
 from intarsia.runtime.operation import Operation
 from intarsia.runtime.recording import Recording, counted
 from intarsia.runtime.setup import HOMES, Setup
+from intarsia.runtime.stalls import stalls
 from intarsia.runtime.tally import Tally
 from intarsia.runtime.translation import Meters
 from intarsia.runtime.watch import Watch
@@ -51,6 +52,9 @@ class Session:
         How convolutions are split over the chips.
     streamed : bool
         Load all weights in every inference, even where chips have room to keep them.
+    tiled : bool
+        Compute in stripes, which come from other nodes and go there, even where the only chip has
+        room for all: what is computed once is there earlier.
     link_latency : int
         Cycles that a beat takes over a link.
     topology : str
@@ -92,6 +96,7 @@ class Session:
         mode: Mode | str | None = None,
         partition: str = "auto",
         streamed: bool = False,
+        tiled: bool = False,
         link_latency: int = 32,
         topology: str = "star",
         replicas: int = 1,
@@ -106,6 +111,7 @@ class Session:
             mode=mode,
             partition=partition,
             streamed=streamed,
+            tiled=tiled,
             link_latency=link_latency,
             topology=topology,
             replicas=replicas,
@@ -239,9 +245,9 @@ class Session:
             raise RuntimeError("The session has no recording: make it with `record=True`")
         self._watched.take()
         done = recorder.spans(now), tuple(self._watched.spells)
-        return Recording(
-            self.report, self.network, self.plan, *done, *counted(self.counters(), now)
-        )
+        about = self.report, self.network, self.plan
+        booked = stalls(self._watched.booked) if self._watched.spells else ()
+        return Recording(*about, *done, *counted(self.counters(), now), booked)
 
     @property
     def plan(self) -> Plan:
@@ -279,6 +285,7 @@ class Session:
             "links": self.links(),
             "atu": self.translation(),
             "layers": self._tally.layers(self.plan, setup.chips),
+            "rest": self._tally.rest(),
         }
 
     def _do(self, step: Callable[[Deployment], Result]) -> Result:
@@ -307,10 +314,15 @@ class Session:
         with self._tally.measured(self._transport):
             found, spell = self._do(
                 lambda deployment: deployment.infer(
-                    inputs, limit=limit, moved=self._watched.moved, meanwhile=meanwhile
+                    inputs,
+                    limit=limit,
+                    moved=self._watched.moved,
+                    mark=self._watched.mark,
+                    meanwhile=meanwhile,
                 )
             )
-        self._tally.add_inference(spell, self._watched.ended(spell))
+        layers = self._watched.ended(spell)
+        self._tally.add_inference(spell, layers, self._watched.booked)
         self._meters.read_packets(self.fabric)
         if self._tally.inferences == 1:
             self._do(self._meters.read_first)

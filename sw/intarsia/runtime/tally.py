@@ -11,6 +11,8 @@ import numpy as np
 from intarsia.compiler.plan import Layer, Plan
 from intarsia.cosim.faults import Faults
 from intarsia.cosim.transport import SimulatedTransport
+from intarsia.isa.counters import ACTIVITIES, Activity
+from intarsia.isa.instruction import Stream
 from intarsia.runtime.operation import Operation, Restart
 
 __all__ = ["Tally"]
@@ -45,6 +47,7 @@ class Tally:
         self.accesses = self.link_bytes = 0
         self.mismatches: int | None = None
         self._layer_cycles = [0] * layers
+        self._spent = np.zeros((len(Stream), layers + 1, ACTIVITIES), np.int64)
         self._digest = hashlib.sha256()
         self._restarts: list[dict[str, Any]] = []
         self._lost: dict[int, tuple[int, int | None]] = {}
@@ -63,11 +66,17 @@ class Tally:
         self.accesses += transport.accesses - accesses
         self.link_bytes += fabric.link_bytes - crossed
 
-    def add_inference(self, spell: tuple[int, int], layers: Sequence[int]) -> None:
-        """One inference: when it began and ended, and cycles that each layer has taken."""
+    def add_inference(
+        self, spell: tuple[int, int], layers: Sequence[int], booked: np.ndarray
+    ) -> None:
+        """One inference: when it began and ended, and cycles that each layer has taken.
+
+        `booked` are those of :meth:`intarsia.runtime.stalls.Ledger.book`.
+        """
         self.inferences += 1
         self.cycles += spell[1] - spell[0]
         self._layer_cycles = [a + b for a, b in zip(self._layer_cycles, layers, strict=True)]
+        self._spent += booked.sum(axis=0)
 
     def add_outputs(self, outputs: np.ndarray) -> None:
         """What the model returned."""
@@ -133,7 +142,7 @@ class Tally:
         """Figures of each layer."""
         peak = plan.config.macs * chips
         found = []
-        for layer, cycles in zip(plan.layers, self._layer_cycles, strict=True):
+        for number, (layer, cycles) in enumerate(zip(plan.layers, self._layer_cycles, strict=True)):
             mean = cycles // max(self.inferences, 1)
             macs = _macs(layer)
             found.append({
@@ -144,8 +153,24 @@ class Tally:
                 "macs": macs,
                 "utilization": macs / (mean * peak) if mean else 0.0,
                 "chips": list(layer.macs),
+                "engines": self._engines(number),
+                "fused": layer.fused,
             })
         return found
+
+    def rest(self) -> dict[str, dict[str, int]]:
+        """What engines did after their last instructions of inferences, for no layer."""
+        return self._engines(-1)
+
+    def _engines(self, layer: int) -> dict[str, dict[str, int]]:
+        """Cycles by engine and activity, of all chips and inferences, of engines that took part."""
+        return {
+            stream.name.lower(): {
+                activity.name.lower(): int(spent[layer, activity.value]) for activity in Activity
+            }
+            for stream, spent in zip(Stream, self._spent, strict=True)
+            if spent[layer].any()
+        }
 
 
 def _latency(restart: Restart, faults: Faults) -> int | None:

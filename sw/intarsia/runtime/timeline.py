@@ -10,8 +10,9 @@ __all__ = ["Event", "layer_cycles"]
 #: Streams whose instructions compute; the others move data ahead of them, or wait.
 COMPUTING = {Stream.CONV.value, Stream.VECTOR.value, Stream.LOCAL.value}
 
-#: Cycle, stream, context, layer (of those that began), and whether it is an end.
-Event = tuple[int, int, int, int, bool]
+#: Cycle, stream, context, layer (of those that began), whether it is an end, and cycles that the
+#: stream had spent before, by activity.
+Event = tuple[int, int, int, int, bool, Sequence[int]]
 
 
 def layer_cycles(chips: Iterable[Sequence[Event]], layers: int) -> list[int]:
@@ -34,7 +35,7 @@ def layer_cycles(chips: Iterable[Sequence[Event]], layers: int) -> list[int]:
     end: dict[int, int] = {}
     for events in chips:
         running: dict[int, deque[int]] = defaultdict(deque)
-        for cycle, stream, _, layer, done in events:
+        for cycle, stream, _, layer, done, _ in events:
             if done:
                 if not running[stream]:
                     continue  # it began before the first of these events

@@ -1,9 +1,12 @@
 """What chips report while they run, as the host takes it in."""
 
+import numpy as np
+
 from intarsia.compiler.plan import Plan
 from intarsia.cosim.fabric import Fabric
 from intarsia.runtime.progress import Progress
 from intarsia.runtime.recording import Recorder
+from intarsia.runtime.stalls import Ledger
 from intarsia.runtime.timeline import Event, layer_cycles
 
 __all__ = ["Watch"]
@@ -25,6 +28,8 @@ class Watch:
     recorder : Recorder or None
     spells : list of (int, int)
         Cycles in which inferences began and ended.
+    booked : numpy.ndarray
+        Of the last inference; see :meth:`intarsia.runtime.stalls.Ledger.book`.
     """
 
     def __init__(self, fabric: Fabric, plan: Plan, *, record: bool) -> None:
@@ -35,6 +40,8 @@ class Watch:
         self._events: list[list[Event]] = [[] for _ in plan.chips]
         self.recorder = Recorder(chip.program for chip in plan.chips) if record else None
         self.spells: list[tuple[int, int]] = []
+        self._ledger = Ledger(len(plan.chips), len(plan.layers))
+        self._marks: list[np.ndarray] = []
 
     def take(self) -> bool:
         """Take in what chips have reported. Whether that is anything."""
@@ -55,11 +62,22 @@ class Watch:
         """Whether chips do something, or are watched by their watchdogs."""
         return self.take() or self._progress.busy()
 
+    def mark(self, cycle: int) -> None:
+        """An inference began or ended in `cycle`, which has just passed."""
+        self._marks.append(
+            np.stack([self._fabric.activities(node, cycle) for node in self._plan.nodes])
+        )
+
     def ended(self, spell: tuple[int, int]) -> list[int]:
-        """An inference has ended. Returns cycles that each layer has taken since the last one."""
+        """An inference has ended. Returns cycles that each layer has taken since the last one.
+
+        Its beginning and its end have been marked.
+        """
         self.spells.append(spell)
         self.take()
         cycles = layer_cycles(self._events, len(self._plan.layers))
+        self.booked = self._ledger.book(self._events, spell[1], *self._marks[-2:])
+        self._marks.clear()
         for events in self._events:
             events.clear()
         return cycles

@@ -160,7 +160,8 @@ def test_fetches_copies_and_sends(chip, fabric):
     for bank in (CounterBank.REMOTE, CounterBank.LOCAL, CounterBank.LINK_TX, CounterBank.LINK_RX):
         assert after[bank][Activity.BUSY] > before[bank][Activity.BUSY], bank
     assert after[CounterBank.CONV] == before[CounterBank.CONV]
-    began = [(stream, layer) for _, stream, _, layer, finished in fabric.events(0) if not finished]
+    events = fabric.events(0)
+    began = [(stream, layer) for _, stream, _, layer, finished, _ in events if not finished]
     remote = [layer for stream, layer in began if stream == Stream.REMOTE.value]
     assert remote == [3, 4] * 3
     assert [layer for stream, layer in began if stream == Stream.LOCAL.value] == [5] * 3

@@ -21,6 +21,7 @@ PINS = {
     "trace_done": -5,
     **{f"trace_layer{n}": -16 for n in range(5)},
     **{f"trace_context{n}": -4 for n in range(5)},
+    "trace_activity": -15,
     "axil__awvalid": 1,
     "axil__awready": -1,
     "axil__awaddr": 12,

@@ -9,6 +9,11 @@ from intarsia.isa.counters import Activity
 from intarsia.isa.instruction import Stream
 from intarsia.sequencer.sequencer import Sequencer
 from tests.hw.sequencer.bench import ENGINES, Bench
+from tests.hw.sequencer.chains import (  # found by cocotb in this module
+    chains_meet,
+    chains_wait_for_their_context,
+    nobody_waits_for_the_forsaken,
+)
 from tests.hw.sequencer.faults import (  # found by cocotb in this module
     faults_of_engines_stop_their_context,
     headers_are_checked,
@@ -20,6 +25,7 @@ from tests.hw.sequencer.faults import (  # found by cocotb in this module
     watchdog_names_who_waits,
 )
 from tests.hw.sequencer.model import check_run
+from tests.hw.sequencer.places import BASES, SLOTS, set_slots
 from tests.hw.sequencer.programs import (
     declare,
     doorbell,
@@ -32,32 +38,30 @@ from tests.hw.sequencer.programs import (
     sync,
     work,
 )
+from tests.hw.sequencer.timing import (  # found by cocotb in this module
+    engines_never_wait,
+    nothing_toggles,
+    passes_tokens_fast,
+    traces_show_when_engines_work,
+)
 
 __all__ = [
+    "chains_meet",
+    "chains_wait_for_their_context",
+    "engines_never_wait",
     "faults_of_engines_stop_their_context",
     "headers_are_checked",
     "instructions_are_checked",
+    "nobody_waits_for_the_forsaken",
+    "nothing_toggles",
     "parity_errors_are_reported",
+    "passes_tokens_fast",
     "slots_are_checked_when_it_is_time",
     "tokens_overflow",
+    "traces_show_when_engines_work",
     "watchdog_knows_patience_and_work",
     "watchdog_names_who_waits",
 ]
-
-#: Slots and offsets that random programs use.
-SLOTS = ((1, 0), (2, 5), (63, 17))
-
-#: Where programs lie: a macro-bank for each context.
-BASES = (0x0003, 0x1001)
-
-
-async def set_slots(bench, context):
-    """Random places for :data:`SLOTS`, each as small as possible. Returns their bases."""
-    bases = {}
-    for slot, offset in SLOTS:
-        bases[slot] = bench.rng.randrange(bench.config.memory_bytes)
-        await bench.set_slot(context, slot, bases[slot], offset + 1)
-    return bases
 
 
 async def set_again(bench, context, bases):
@@ -185,48 +189,6 @@ async def rings_are_counted(dut):
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
-async def engines_never_wait(dut):
-    """The next job is there when the engine can take it, at the latest two cycles after."""
-    bench = await Bench.create(dut)
-    await set_slots(bench, 0)
-    jobs = 6
-    for of in ENGINES:
-        engine = bench.engines[of]
-        engine.depth, engine.longest = 1, 80
-        bench.events.clear()
-        program = {of: [*(work(bench.rng, of, SLOTS) for _ in range(jobs)), end()]}
-        await bench.run(0, program, base=BASES[0])
-        done = None
-        for _ in range(jobs):
-            count = len(bench.of("job", of)) + 1
-            engine.frozen = True
-            job = await bench.until("job", count, stream=of)
-            assert done is None or job.cycle <= done + 2
-            await bench.cycles(80)
-            engine.frozen = False
-            done = (await bench.until("done", count, stream=of)).cycle
-        await bench.finish(0)
-
-
-@cocotb.test(timeout_time=1, timeout_unit="ms")
-async def passes_tokens_fast(dut):
-    """A job that lacked a token only is accepted four cycles after the `done` that gives it."""
-    bench = await Bench.create(dut)
-    await set_slots(bench, 0)
-    bench.engines[Stream.CONV].longest = 1
-    bench.engines[Stream.CONV].frozen = True
-    program = {
-        Stream.CONV: [work(bench.rng, Stream.CONV, SLOTS, signal=mask(0)), end()],
-        Stream.VECTOR: [work(bench.rng, Stream.VECTOR, SLOTS, wait=mask(0)), end()],
-    }
-    await bench.run(0, program, base=BASES[0])
-    await bench.settle()
-    bench.engines[Stream.CONV].frozen = False
-    job = await bench.until("job", stream=Stream.VECTOR)
-    assert job.cycle - bench.of("done", Stream.CONV)[0].cycle == 4
-
-
-@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def slots_may_move(dut):
     """A slot that is set while an instruction waits is where its operands are, program included."""
     bench = await Bench.create(dut)
@@ -282,65 +244,6 @@ async def syncs_hold_their_context_only(dut):
     await bench.until("sync", 3)
     await bench.settle()
     assert len(bench.of("job")) == 1
-
-
-@cocotb.test(timeout_time=10, timeout_unit="ms")
-@cocotb.parametrize(pause=[0.0, 0.9])
-async def traces_show_when_engines_work(dut, pause):
-    """From when a job is first in its stream and offered, even if it is accepted much later."""
-    bench = await Bench.create(dut)
-    await set_slots(bench, 1)
-    for engine in bench.engines.values():
-        engine.pause, engine.longest = pause, 200
-    layers = {of: [bench.rng.randrange(1 << 16) for _ in range(12)] for of in ENGINES}
-    streams = {
-        of: [*(work(bench.rng, of, SLOTS, layer=layer) for layer in layers[of]), end()]
-        for of in ENGINES
-    }
-    await bench.run(1, streams, base=BASES[1])
-    await bench.finish(1)
-    for of in ENGINES:
-        begun, done = bench.of("trace_start", of), bench.of("trace_done", of)
-        offers = [event.cycle for event in bench.of("offer", of)]
-        free = [0, *(event.cycle + 1 for event in done[:-1])]
-        expected = [max(pair) for pair in zip(offers, free, strict=True)]
-        assert [event.cycle for event in begun] == expected
-        assert [event.value for event in begun] == layers[of]
-        assert {event.context for event in begun + done} == {1}
-
-
-@cocotb.test(timeout_time=1, timeout_unit="ms")
-async def nothing_toggles(dut):
-    """Nothing changes in a sequencer that is idle, waits patiently, or waits for an engine."""
-    bench = await Bench.create(dut)
-    await set_slots(bench, 0)
-
-    async def rests():
-        await bench.settle()
-        before = bench.state()
-        assert len(before) > 500
-        for _ in range(5):
-            await bench.cycles(3)
-            changed = {path for path, value in bench.state().items() if value != before[path]}
-            assert not changed
-
-    await rests()
-    program = {
-        Stream.CONTROL: [doorbell(patient=True, signal=mask(0)), end()],
-        Stream.CONV: [work(bench.rng, Stream.CONV, SLOTS, wait=mask(0), signal=mask(1)), end()],
-        Stream.VECTOR: [work(bench.rng, Stream.VECTOR, SLOTS, wait=mask(1)), end()],
-    }
-    await bench.run(0, program, base=BASES[0])
-    await bench.run(1, program, base=BASES[0])
-    await rests()
-    assert all(bench.activity(of) is Activity.IDLE for of in Stream)
-    bench.engines[Stream.CONV].frozen = True
-    bench.engines[Stream.CONV].activity = Activity.MEMORY
-    await bench.ring(0)
-    await bench.until("job")
-    await rests()
-    assert bench.activity(Stream.CONV) is Activity.MEMORY
-    assert bench.activity(Stream.VECTOR) is Activity.OPERANDS
 
 
 @pytest.mark.parametrize("config", ["ecp5-85k"])

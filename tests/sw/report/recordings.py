@@ -9,6 +9,7 @@ from intarsia.isa.config import CONFIGS
 from intarsia.isa.counters import Activity, CounterBank
 from intarsia.isa.instruction import Stream
 from intarsia.runtime.recording import Recording, Span
+from intarsia.runtime.stalls import Stall
 
 __all__ = ["FIRST", "RECORDING", "SECOND", "recording"]
 
@@ -60,7 +61,7 @@ SPANS = (
     Span(0, Stream.CONV, "CONV", 0, 410, 460),
     Span(0, Stream.CONV, "CONV", 0, 1010, 1060),
     Span(0, Stream.CONV, "CONV", 0, 1060, 1090),
-    Span(0, Stream.VECTOR, "ADD", 1, 1080, 1100),
+    Span(0, Stream.VECTOR, "ADD", 1, 1080, 1100, spent=(0, 15, 0, 5, 0, 0, 0, 0)),
     Span(0, Stream.REMOTE, "READ", 1, 1050, 1130, 256),
     Span(1, Stream.CONV, "CONV", 0, 1020, 1080),
     Span(1, Stream.LOCAL, "COPY", 1, 1090, 1095),
@@ -99,6 +100,19 @@ COUNTERS = tuple(
 )
 
 
+def _stalls():
+    """Of 200 cycles each, engines were idle but for the convolution engine of chip 0."""
+    idle, spent = Activity.IDLE.value, [0] * len(Activity)
+    for chip in range(2):
+        for stream in Stream:
+            rest = 200
+            if (chip, stream) == (0, Stream.CONV):
+                yield Stall(0, stream, 0, (5, 70, 0, 6, 9, 0, 0, 0))
+                yield Stall(0, stream, 1, (0, 10, 20, 0, 0, 0, 0, 0))
+                rest = 80
+            yield Stall(chip, stream, None, (*spent[:idle], rest, *spent[idle + 1 :]))
+
+
 def recording(**changes):
     """The recording, with other members."""
     members = dict(
@@ -109,6 +123,7 @@ def recording(**changes):
         inferences=((400, 500), (1000, 1200)),
         counters=COUNTERS,
         cycles=1230,
+        stalls=tuple(_stalls()),
     )
     return Recording(**members | changes)
 

@@ -7,11 +7,14 @@ import subprocess
 
 import pytest
 
+from intarsia.isa.counters import Activity
+from intarsia.isa.instruction import Stream
 from intarsia.report import write_report
 from tests.sw.report.recordings import RECORDING
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FIGURES = ("cycles", "roofline", "counters", "traffic")
+FIGURES = ("cycles", "stalls", "roofline", "counters", "traffic")
+TABLES = ("layers", "stalls", "engines", "counters")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,8 @@ def seen(folder):
 
 def test_files(folder):
     names = {path.name for path in folder.iterdir()}
-    assert names == {"index.html", "layers.csv", "engines.csv", "counters.csv", "report.json"}
+    tables = {f"{name}.csv" for name in TABLES}
+    assert names == {"index.html", "report.json"} | tables
 
 
 def test_json_has_everything(folder):
@@ -47,7 +51,7 @@ def test_json_has_everything(folder):
     assert everything["report"] == RECORDING.report
     assert everything["cycles"] == 1230
     assert everything["inferences"] == [[400, 500], [1000, 1200]]
-    for name in ("layers", "engines", "counters"):
+    for name in TABLES:
         lines = (folder / f"{name}.csv").read_text().splitlines()
         assert len(everything[name]) == len(lines) - 1
         assert list(everything[name][0]) == lines[0].split(",")
@@ -93,6 +97,25 @@ def test_browser_draws_a_bar_of_each_use_for_each_layer(seen):
     cycles = dom.split("<section>")[1]
     layers, uses = 2, 6
     assert len(re.findall(r'<g class="point"', cycles)) == layers * uses
+
+
+def test_browser_stacks_a_bar_of_each_reason_for_each_layer(seen):
+    """Of the engine that the menu shows first, and for what belongs to no layer."""
+    dom, _ = seen
+    stalls = dom.split("<section>")[2]
+    rows, reasons = 3, len(Activity)
+    assert len(re.findall(r'<g class="point"', stalls)) == rows * reasons
+    assert "after the last layer" in stalls
+    assert re.findall(r'class="updatemenu-item-text"[^>]*>([a-z]+)<', stalls) == ["conv"]
+
+
+def test_page_has_the_reasons_in_numbers(folder):
+    table = (folder / "index.html").read_text().rpartition("<table>")[2]
+    row = "<td>&lt;b&gt;first&lt;/b&gt;</td><td>conv</td><td>70</td><td></td><td>6</td><td>9</td>"
+    assert f"<tr>{row}<td></td><td></td><td></td><td>5</td><td>90</td></tr>" in table
+    rest = [row for row in table.splitlines() if "<td>after the last layer</td>" in row]
+    assert len(rest) == len(Stream)
+    assert rest[1].endswith("<td>280</td><td>280</td></tr>")
 
 
 def test_browser_does_not_complain(seen):

@@ -1,10 +1,12 @@
 """Tables add up."""
 
 import csv
+from collections import Counter
 
 from intarsia.isa.counters import Activity, CounterBank
+from intarsia.isa.instruction import Stream
 from intarsia.report.booking import Use
-from intarsia.report.tables import counters, engines, layers
+from intarsia.report.tables import REST, counters, engines, last_if_none, layers, stalls
 from tests.sw.report.recordings import FIRST, RECORDING, SECOND
 
 
@@ -46,6 +48,28 @@ def test_engines_sum_up_their_instructions():
     assert rows[0, "remote", SECOND]["bytes"] == 256
     assert rows[0, "control", FIRST]["under way"] == 1
     assert (0, "local", SECOND) not in rows
+
+
+def test_stalls_sum_to_the_inference_for_every_engine():
+    rows = stalls(RECORDING).rows
+    for row in rows:
+        assert sum(row[activity.name.lower()] for activity in Activity) == row["cycles"]
+    sums = Counter()
+    for row in rows:
+        sums[row["chip"], row["engine"]] += row["cycles"]
+    assert len(sums) == 2 * len(Stream)
+    assert set(sums.values()) == {200}
+
+
+def test_stalls_of_a_layer():
+    first, second, rest = [row for row in stalls(RECORDING).rows if row["engine"] == "conv"][:3]
+    assert (first["layer"], first["busy"], first["memory"], first["weights"]) == (FIRST, 70, 6, 9)
+    assert (second["layer"], second["number"], second["operands"]) == (SECOND, 1, 20)
+    assert (rest["layer"], rest["number"], rest["idle"]) == (REST, None, 80)
+
+
+def test_what_has_no_layer_comes_last():
+    assert sorted([None, 2, 0], key=last_if_none) == [0, 2, None]
 
 
 def test_activities_sum_to_the_total():

@@ -4,7 +4,7 @@ import json
 
 from intarsia.isa.instruction import Stream
 from intarsia.report import write_trace
-from tests.sw.report.recordings import FIRST, RECORDING, REPORT, recording
+from tests.sw.report.recordings import FIRST, RECORDING, REPORT, SECOND, recording
 from tests.sw.report.timelines import assert_opens, slices
 
 
@@ -38,6 +38,12 @@ def test_slices_are_named_by_layer_and_opcode(tmp_path):
         f"{FIRST} CONV",
         {"layer": FIRST, "opcode": "CONV"},
     )
+    assert found["chip 0 (tiny)", "vector"][0]["args"] == {
+        "layer": SECOND,
+        "opcode": "ADD",
+        "busy": 15,
+        "memory": 5,
+    }
     write, unfinished = found["chip 1 (tiny)", "remote"]
     assert write["args"]["bytes"] == 64
     assert unfinished["args"]["complete"] is False

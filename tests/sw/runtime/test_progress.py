@@ -20,14 +20,14 @@ class Chips:
     def begin(self, chip, stream, opcode):
         """Begin instructions of a stream up to one of `opcode`; all before it are done."""
         for step in self.steps[chip][stream]:
-            self.progress.feed(chip, [(0, stream.value, 0, step.layer, False)])
+            self.progress.feed(chip, [(0, stream.value, 0, step.layer, False, ())])
             if step.opcode is opcode:
                 return step
             self.end(chip, stream)
         raise AssertionError(f"there is no {opcode}")
 
     def end(self, chip, stream):
-        self.progress.feed(chip, [(0, stream.value, 0, 0, True)])
+        self.progress.feed(chip, [(0, stream.value, 0, 0, True, ())])
 
 
 def to_barrier(chips, chip):

@@ -13,11 +13,16 @@ CONTROL, CONV, REMOTE = Stream.CONTROL, Stream.CONV, Stream.REMOTE
 
 
 def begin(cycle, stream, layer=0):
-    return (cycle, stream.value, 0, layer, False)
+    return (cycle, stream.value, 0, layer, False, spent(cycle))
 
 
 def done(cycle, stream):
-    return (cycle, stream.value, 0, 0, True)
+    return (cycle, stream.value, 0, 0, True, spent(cycle))
+
+
+def spent(cycles):
+    """By activity: of a stream that is busy in one cycle of two, and else waits for memory."""
+    return [0, cycles // 2, 0, cycles - cycles // 2, 0, 0, 0, 0]
 
 
 def conv(layer):
@@ -42,8 +47,8 @@ def test_events_become_spans_of_instructions():
     recorder.feed(0, [begin(10, CONTROL), begin(12, REMOTE, 3), done(14, CONTROL)])
     recorder.feed(0, [done(40, REMOTE)])
     assert recorder.spans(50) == (
-        Span(0, CONTROL, "DOORBELL", 0, 10, 14),
-        Span(0, REMOTE, "READ", 3, 12, 40, size=35),
+        Span(0, CONTROL, "DOORBELL", 0, 10, 14, spent=(0, 2, 0, 2, 0, 0, 0, 0)),
+        Span(0, REMOTE, "READ", 3, 12, 40, size=35, spent=(0, 14, 0, 14, 0, 0, 0, 0)),
     )
 
 
@@ -74,7 +79,7 @@ def test_what_is_under_way_is_cut_off():
     assert recorder.spans(9) == (Span(0, CONV, "CONV", 0, 5, 9, complete=False),)
     assert recorder.spans(5) == ()
     recorder.feed(0, [done(12, CONV)])
-    assert recorder.spans(20) == (Span(0, CONV, "CONV", 0, 5, 12),)
+    assert recorder.spans(20) == (Span(0, CONV, "CONV", 0, 5, 12, spent=(0, 4, 0, 3, 0, 0, 0, 0)),)
 
 
 def test_chip_that_leaves_its_program_is_told():

@@ -7,12 +7,12 @@ from intarsia.runtime.timeline import layer_cycles
 
 
 def begin(cycle, stream, layer):
-    return (cycle, stream.value, 0, layer, False)
+    return (cycle, stream.value, 0, layer, False, ())
 
 
 def end(cycle, stream):
     """Ends do not say of which layer."""
-    return (cycle, stream.value, 0, 0, True)
+    return (cycle, stream.value, 0, 0, True, ())
 
 
 CONV, VECTOR, LOCAL, REMOTE = Stream.CONV, Stream.VECTOR, Stream.LOCAL, Stream.REMOTE

@@ -169,6 +169,18 @@ API int cosim_forget_events(Fabric* fabric, uint16_t chip) {
     });
 }
 
+/// For how many cycles before `cycle`, one that belongs to the last quantum or was its end, each
+/// stream of a chip was at each activity. A chip that is dead is idle.
+API int cosim_activities(Fabric* fabric, uint16_t chip, uint64_t cycle, uint64_t* counts) {
+    return guarded(-1, [&] {
+        auto& target = fabric->chip(chip);
+        if (!target.interface().activities(target.model(), cycle, counts))
+            throw std::runtime_error("activities of chip " + std::to_string(chip) + " in cycle " +
+                                     std::to_string(cycle) + " are forgotten");
+        return 0;
+    });
+}
+
 /// Bytes that crossed links, both ways, headers included.
 API uint64_t cosim_link_bytes(const Fabric* fabric) { return fabric->crossed(); }
 

@@ -17,6 +17,7 @@ struct ChipInterface {
     int (*interrupts)(void*, uint64_t* since);
     size_t (*events)(void*, const TraceEvent** events);
     void (*forget_events)(void*);
+    int (*activities)(void*, uint64_t cycle, uint64_t* counts);
     uint64_t (*hash)(void*);
     void (*reset)(void*);
     void (*flip)(void*, uint64_t cycle, uint64_t address, unsigned bit);

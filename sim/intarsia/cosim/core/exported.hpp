@@ -27,6 +27,9 @@ constexpr ChipInterface interface_of(unsigned ports, unsigned link_bytes) {
             return found.size();
         },
         [](void* model) { static_cast<Model*>(model)->forget_events(); },
+        [](void* model, uint64_t cycle, uint64_t* counts) {
+            return static_cast<int>(static_cast<Model*>(model)->activities(cycle, counts));
+        },
         [](void* model) { return static_cast<Model*>(model)->hash(); },
         [](void* model) { static_cast<Model*>(model)->reset(); },
         [](void* model, uint64_t cycle, uint64_t address, unsigned bit) {

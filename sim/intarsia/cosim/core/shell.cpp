@@ -3,11 +3,10 @@
 // Compiled once per configuration, together with the verilated model. The build defines
 //   PORTS, LINK_BYTES          the chip's link ports and their width
 //   FOR_PORTS(M)               M(0) M(1) …
-//   STREAMS, FOR_STREAMS(M)    the program streams that are traced
+//   FOR_STREAMS(M)             the program streams that are traced
 //   FOR_SLEEPERS(M)            M(0, name) … for each block with a clock of its own, ports first
 //   SLEEPLESS                  whether such blocks are clocked in each cycle: 0 or 1
 //   PREVIOUS(clock)            the model's record of a clock's last value
-//   TIMEBASE                   cycles from one timebase pulse to the next
 //   BANKS, LANES, ROWS         the chip's memory: macro-banks, bytes of a row, rows
 //   FOR_BYTE_BANKS(M)          M(0, 0) M(0, 1) … for each macro-bank and lane
 
@@ -18,6 +17,7 @@
 
 #include "Vchip.h"
 #include "Vchip___024root.h"
+#include "activities.hpp"
 #include "exported.hpp"
 #include "verilated.h"
 
@@ -44,6 +44,11 @@ void take(const Pin& pin, uint32_t* words) {
     static_assert(sizeof(Pin) == LINK_BYTES);
     std::memcpy(words, &pin, sizeof pin);
 }
+
+/// How many streams are traced.
+#define COUNT(s) +1
+constexpr size_t TRACED = 0 FOR_STREAMS(COUNT);
+#undef COUNT
 
 /// One access through the AXI4-Lite port: as it is asked for, and as it went.
 struct Access {
@@ -72,6 +77,7 @@ public:
     }
 
     void run(uint64_t now, unsigned cycles, const Token* const* in, Token* const* out) {
+        activities_.begin(now);
         for (unsigned n = 0; n < cycles; ++n) {
             Vchip& chip = *model_;
             uint32_t awake = SLEEPLESS ? ALL : chip.awake;
@@ -95,10 +101,11 @@ public:
     }
             FOR_PORTS(SEND)
 #undef SEND
-            chip.tick = (now + n) % TIMEBASE == 0;
+            chip.tick = (now + n) % cosim::isa::TIMEBASE == 0;
             if (chip.tick || resetting_) awake = ALL;
             if (access_.state == Access::WRITE || access_.state == Access::READ) drive(now + n);
             trace(now + n);
+            activities_.note(chip.trace_activity);
             if (resetting_) chip.rst = --resetting_ != 0;
             clock(awake);
             while (!flips_.empty() && flips_.back().cycle <= now + n) flip_next();
@@ -141,6 +148,9 @@ public:
     int interrupts(uint64_t& since) const { return since = since_, interrupts_; }
     const std::vector<TraceEvent>& events() const { return events_; }
     void forget_events() { events_.clear(); }
+    bool activities(uint64_t cycle, uint64_t* counts) const {
+        return activities_.until(cycle, counts);
+    }
     uint64_t hash() const { return hash_; }
 
 private:
@@ -199,12 +209,17 @@ private:
         Vchip& chip = *model_;
         if (!chip.trace_start && !chip.trace_done) return;
 #define RECORD(s)                                                                            \
-    if (chip.trace_done >> s & 1) events_.push_back({cycle, 0, s, 0, 1});                    \
+    if (chip.trace_done >> s & 1) record({cycle, s, 0, 0, true, {}});                        \
     if (chip.trace_start >> s & 1)                                                           \
-        events_.push_back({cycle, static_cast<uint16_t>(chip.trace_layer##s), s,             \
-                           static_cast<uint8_t>(chip.trace_context##s), 0});
+        record({cycle, s, static_cast<uint8_t>(chip.trace_context##s),                       \
+                static_cast<uint16_t>(chip.trace_layer##s), false, {}});
         FOR_STREAMS(RECORD)
 #undef RECORD
+    }
+
+    void record(TraceEvent event) {
+        std::copy_n(activities_.of(event.stream), cosim::isa::ACTIVITIES, event.counts);
+        events_.push_back(event);
     }
 
     /// Changes the bit whose turn it is.
@@ -240,6 +255,7 @@ private:
     int interrupts_ = 0;
     uint64_t since_ = 0, hash_ = 0;
     std::vector<TraceEvent> events_;
+    cosim::Activities<TRACED> activities_;
 };
 
 }  // namespace

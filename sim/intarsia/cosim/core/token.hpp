@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "isa.hpp"
+
 namespace cosim {
 
 struct Token {
@@ -11,13 +13,15 @@ struct Token {
     uint32_t data[4] = {};
 };
 
-/// Something that a stream of a chip began or finished.
+/// Something that a stream of a chip began or finished, and for how many cycles the stream had been
+/// at each activity before.
 struct TraceEvent {
     uint64_t cycle;
-    uint16_t layer;
     uint8_t stream;
     uint8_t context;
-    uint8_t done;
+    uint16_t layer;
+    bool done;
+    uint64_t counts[isa::ACTIVITIES];
 };
 
 }  // namespace cosim
