@@ -59,7 +59,7 @@ class NoStaleTranslation(Proof):
     depth = 6
 
     def describe(self, m):
-        m.submodules.dut = dut = Atu(config=replace(TINY, atu_sets=2, atu_ways=2))
+        m.submodules.dut = dut = Atu(config=replace(TINY, atu_sets=2, atu_ways=2, atu_ahead=1))
         key = self.something(m, dut.requester.request.payload.shape(), "key")
         command = self.anything(MapCommand, "command")
         m.d.comb += [dut.command.p.eq(command), dut.command.valid.eq(self.anything(1, "commands"))]

@@ -18,13 +18,14 @@ class NoStaleHit(Proof):
     """Once an invalidation is acknowledged, nothing older is found, and no responder goes by it.
 
     What homes say is new in answers to questions that were asked after the invalidation came, and
-    may be old in others. A responder is not quiet as long as it goes by something old.
+    may be old in others. A responder is not quiet as long as it goes by something old. Anything may
+    be asked for ahead.
     """
 
     depth = 10
 
     def describe(self, m):
-        small = replace(config("tiny"), atu_sets=1, atu_ways=1)
+        small = replace(config("tiny"), atu_sets=1, atu_ways=1, atu_ahead=1)
         m.submodules.dut = dut = Atu(config=small)
         order, done = dut.invalidation, dut.invalidated
         ordered, acknowledged = Signal(), Signal()
@@ -59,6 +60,10 @@ class NoStaleHit(Proof):
             Assume(new | ~newer.bit_select(told, 1)),
         ]
 
+        m.d.comb += [
+            dut.ahead.valid.eq(self.anything(1, "names")),
+            dut.ahead.p.data_id.eq(self.anything(1, "named")),
+        ]
         goes_by_old = Signal()
         for n, asker in enumerate((dut.requester, dut.responder)):
             request, result = asker.request, asker.result

@@ -1,13 +1,17 @@
 """The mutants, by the part of the project that they break."""
 
 from tests.mutants.accounts import ACCOUNTS
+from tests.mutants.boards import BOARDS
+from tests.mutants.chains import CHAINS
 from tests.mutants.coherence import COHERENCE
 from tests.mutants.packets import PACKETS
 from tests.mutants.proofs import PROOFS
 from tests.mutants.remote import REMOTE
 from tests.mutants.runner import Mutant
+from tests.mutants.stripes import STRIPES
 from tests.mutants.sums import SUMS
 from tests.mutants.survival import SURVIVAL
+from tests.mutants.tiles import TILES
 from tests.mutants.windows import WINDOWS
 
 __all__ = ["MUTANTS"]
@@ -104,8 +108,8 @@ MEMORY = (
     Mutant(
         "memory: the arbiter favours the first client",
         "hw/intarsia/memory/arbiter.py",
-        "Mux(first.any(), first, self.requests)",
-        "self.requests",
+        "Mux(first.any(), _lowest(first), _lowest(self.requests))",
+        "_lowest(self.requests)",
         MEMORY_TEST,
     ),
     Mutant(
@@ -144,15 +148,15 @@ ATU = (
     Mutant(
         "atu: what a home said before a removal is believed",
         "hw/intarsia/atu/cache.py",
-        "with m.If(change.operation != MapOperation.FILL):\n                m.d.sync",
-        "with m.If(0):\n                m.d.sync",
+        "with m.If(change.operation != MapOperation.FILL):",
+        "with m.If(0):",
         ATU_TEST,
     ),
     Mutant(
         "atu: answers count for whoever waits",
         "hw/intarsia/atu/cache.py",
-        "asked & Cat(number == answer.p.number for number in misses.numbers)",
-        "asked",
+        "& Cat(number == answer.p.number for number in misses.numbers)",
+        "",
         ATU_TEST,
     ),
     Mutant(
@@ -306,5 +310,9 @@ MUTANTS = (
     *PROOFS,
     *SURVIVAL,
     *ACCOUNTS,
+    *BOARDS,
+    *TILES,
     *WINDOWS,
+    *STRIPES,
+    *CHAINS,
 )

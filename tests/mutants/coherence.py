@@ -7,6 +7,7 @@ __all__ = ["COHERENCE"]
 HOME = "tests/hw/home/test_agent.py::test_home[tiny]"
 ENTRIES = "tests/hw/atu/test_entries.py::test_entries[tiny]"
 ATU = "tests/hw/atu/test_cache.py::test_atu[tiny]"
+MISSES = "tests/hw/atu/test_misses.py::test_misses[tiny]"
 
 COHERENCE = (
     Mutant(
@@ -57,6 +58,48 @@ COHERENCE = (
         "held = misses.waits | Cat(0, recalled)",
         "held = misses.waits",
         ATU,
+    ),
+    Mutant(
+        "atu: what was asked for ahead of a removal is kept",
+        "hw/intarsia/atu/misses.py",
+        "self.stale.eq(self.waits)",
+        "self.stale.eq(self.waits & ((1 << PORTS) - 1))",
+        MISSES,
+    ),
+    Mutant(
+        "atu: who takes a question over asks again",
+        "hw/intarsia/atu/misses.py",
+        "self.asks[port].eq(self.asks[n] & ~self._sent[n])",
+        "self.asks[port].eq(1)",
+        MISSES,
+    ),
+    Mutant(
+        "atu: who takes a question over begins to wait",
+        "hw/intarsia/atu/misses.py",
+        "self.ages[port].eq(self.ages[n])",
+        "self.ages[port].eq(0)",
+        MISSES,
+    ),
+    Mutant(
+        "atu: what is asked for ahead, and not answered, keeps its place",
+        "hw/intarsia/atu/misses.py",
+        "self.waits[PORTS:].eq((self.waits & ~gone)[PORTS:])",
+        "self.waits[PORTS:].eq(self.waits[PORTS:])",
+        MISSES,
+    ),
+    Mutant(
+        "atu: what a home says of another fragment is an answer",
+        "hw/intarsia/atu/cache.py",
+        "            & (about | ~known.replicate(len(about)))\n",
+        "",
+        MISSES,
+    ),
+    Mutant(
+        "atu: what is asked for is asked for ahead once more",
+        "hw/intarsia/atu/cache.py",
+        "with m.If(scouts & asks):",
+        "with m.If(scouts & ~found):",
+        MISSES,
     ),
     Mutant(
         "atu: replicas lie where the fragment lies",

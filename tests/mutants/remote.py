@@ -10,6 +10,7 @@ CHECKER = "tests/hw/dma/test_checker.py::test_checker[tiny]"
 SENDER = "tests/hw/dma/test_sender.py::test_sender[tiny]"
 LISTER = "tests/hw/dma/test_lister.py::test_stitches[tiny]"
 QUEUE = "tests/hw/dma/test_remote.py::test_remote_queue[tiny]"
+SCOUT = "tests/hw/dma/test_scout.py::test_scout[tiny]"
 
 REMOTE = (
     Mutant(
@@ -144,5 +145,26 @@ REMOTE = (
         "turned ^ (second & ~writes & gone(turned))",
         "turned",
         CHECKER,
+    ),
+    Mutant(
+        "lists: fragments of other owners are named",
+        "hw/intarsia/dma/cutter.py",
+        "self.sees.eq(lister.sees & (lister.key.data_id[TENSOR_BITS:] == owner))",
+        "self.sees.eq(lister.sees)",
+        SCOUT,
+    ),
+    Mutant(
+        "lists: what was read for a list that has failed is part of the next one",
+        "hw/intarsia/dma/lister.py",
+        "(asked, came, taken, coming)",
+        "(asked, came, coming)",
+        SCOUT,
+    ),
+    Mutant(
+        "lists: names are told for as long as a request waits",
+        "hw/intarsia/dma/scout.py",
+        "self.sees & (self.key != last)",
+        "self.sees",
+        SCOUT,
     ),
 )

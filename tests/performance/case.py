@@ -46,8 +46,8 @@ class Case:
         Of the MAC array, at least.
     streamed : bool
         Weights are loaded in each inference.
-    beyond : bool
-        More than the chip can do: it is refused, and has no accepted cycles.
+    long : bool
+        Takes minutes: not for ``make test``.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Case:
     most_cycles: int | None = None
     utilization: float | None = None
     streamed: bool = False
-    beyond: bool = False
+    long: bool = False
 
     @property
     def real(self) -> bool:

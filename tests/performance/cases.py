@@ -5,6 +5,7 @@ from functools import partial
 from intarsia.digits import MODEL
 from tests.performance.case import Case, Span
 from tests.performance.peers import PEERS
+from tests.performance.resnet50 import resnet50
 from tests.performance.shapes import ds_cnn, single
 
 __all__ = ["CASES"]
@@ -39,6 +40,8 @@ CASES = (
     Case("DS-CNN's shape", Span.NETWORK, ds_cnn, most_cycles=14_500),
     Case("MobileNetV1-0.25 96x96", Span.NETWORK, "vww96_mobilenetv1_int8", most_cycles=45_000),
     Case("autoencoder", Span.NETWORK, "ad_autoencoder_int8"),
+    Case("MobileNetV2-224", Span.NETWORK, "mobilenet_v2_224_int8", utilization=0.65),
+    Case("ResNet-50's shapes", Span.NETWORK, resnet50, utilization=0.85, long=True),
     *(
         _layer(f"3x3, {name}", size, channels, 3, stride=stride, utilization=0.95)
         for name, size, channels, stride in (

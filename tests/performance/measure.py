@@ -20,7 +20,7 @@ SEED = 0
 
 
 def measure(case: Case, folder: Path | None) -> Figure:
-    """Runs `case`: two inferences with different inputs, or one that is cold.
+    """Runs `case`: two inferences with different inputs, or one that is cold, and tiled.
 
     Parameters
     ----------
@@ -60,8 +60,9 @@ def _models(case: Case, folder: Path | None) -> Iterator[tuple[Path | Network, i
 
 
 def _measured(case: Case, model: Path | Network) -> Figure:
-    with Session(model, config=CONFIG, streamed=case.streamed) as session:
-        images = random_input(session.network, 1 if case.span is Span.COLD else 2, SEED)
+    cold = case.span is Span.COLD
+    with Session(model, config=CONFIG, streamed=case.streamed, tiled=cold) as session:
+        images = random_input(session.network, 1 if cold else 2, SEED)
         cycles: list[int] = []
         for image in images:
             session.run(image[np.newaxis], check=True)

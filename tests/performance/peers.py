@@ -52,7 +52,7 @@ def verdict(peer: Peer, figure: Figure) -> str:
 
 def _row(row: dict[str, Any]) -> Peer:
     model = row.get("model") or tuple(_layer(dict(layer)) for layer in row["layers"])
-    case = Case(row["name"], Span.COLD, model, beyond=row.get("beyond", False))
+    case = Case(row["name"], Span.COLD, model)
     return Peer(case, tuple(row["utilization"]))
 
 

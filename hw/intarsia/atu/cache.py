@@ -5,50 +5,14 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from intarsia.atu.entries import Entries, Key
-from intarsia.atu.port import NUMBER, Invalidated, Invalidation, MapAnswer, MapQuestion
-from intarsia.common.lookup import Lookup, MapCommand, MapOperation
+from intarsia.atu.entries import Entries
+from intarsia.atu.misses import PORTS, Misses
+from intarsia.atu.port import Invalidated, Invalidation, MapAnswer, MapQuestion
+from intarsia.common.lookup import FragmentKey, Lookup, MapCommand, MapOperation
 from intarsia.isa.address import NODE
 from intarsia.isa.counters import Activity
 
-__all__ = ["PATIENCE", "Atu"]
-
-#: Pulses of the timebase that a home may take to answer.
-PATIENCE = 12
-
-
-class _Misses:
-    """Look-ups that wait for a home; a bit, or an element, for each port.
-
-    Members
-    -------
-    waits : Signal
-        The port has such a look-up.
-    asks : Signal
-        Its question is to be sent.
-    stale : Signal
-        The map has changed since; the answer says nothing.
-    again : Signal
-        There is an answer, and the fragment is to be looked up again.
-    final : Signal
-        Its result is the result, even if it is a miss.
-    keys, numbers : list of Signal
-        The fragment, and the number of the question.
-    backup : Signal
-        Its primary home has not answered; the backup home is asked.
-    ages : list of Signal
-        Pulses since it was asked.
-    """
-
-    def __init__(self, ports):
-        self.waits, self.asks, self.stale, self.again, self.final, self.backup = (
-            Signal(ports, name=name)
-            for name in ("waits", "asks", "stale", "again", "final", "backup")
-        )
-        self.keys = [Signal(Key, name=f"key_{n}", reset_less=True) for n in range(ports)]
-        self.numbers = [Signal(NUMBER, name=f"number_{n}", reset_less=True) for n in range(ports)]
-        self.ages = [Signal(range(PATIENCE + 1), name=f"age_{n}") for n in range(ports)]
-        self.late = Cat(age == PATIENCE for age in self.ages)
+__all__ = ["Atu"]
 
 
 class Atu(wiring.Component):
@@ -58,6 +22,11 @@ class Atu(wiring.Component):
     per cycle; where both ports ask, they take turns. The result of a hit comes in the next cycle. A
     miss is asked of the fragment's home; until the answer is there, its port is not ready, but the
     other one is served. Ports that miss the same fragment ask once.
+
+    What will be looked up soon may be named ahead, when no port asks: if it misses, its home is
+    asked, for up to ``config.atu_ahead`` fragments at a time, and nobody waits for that. A port
+    that misses such a fragment takes the question over. Until then, an answer that can't be
+    believed, or that does not come, is not asked for again.
 
     What a home says is kept, and looked up again. A home that has not answered for `PATIENCE`
     pulses of ``tick`` is taken for dead, and the fragment's backup home is asked. Where there is no
@@ -90,6 +59,8 @@ class Atu(wiring.Component):
         This node; replicas that it holds have their place in the result.
     requester, responder : In(Lookup())
         Who asks: the remote queue, and the responder.
+    ahead : In(stream.Signature(FragmentKey))
+        What will be looked up soon.
     command : In(stream.Signature(MapCommand))
         Changes, from the host.
     question : Out(stream.Signature(MapQuestion))
@@ -106,7 +77,8 @@ class Atu(wiring.Component):
     tick : In(1)
         Timebase.
     activity : Out(Activity)
-        One cycle per look-up: BUSY where it hit, LINK where it did not.
+        One cycle per look-up: BUSY, or LINK, where a home is asked; LINK also where one is asked
+        ahead.
     """
 
     def __init__(self, *, config):
@@ -116,6 +88,7 @@ class Atu(wiring.Component):
             "node": In(NODE),
             "requester": In(Lookup()),
             "responder": In(Lookup()),
+            "ahead": In(stream.Signature(FragmentKey)),
             "command": In(stream.Signature(MapCommand)),
             "question": Out(stream.Signature(MapQuestion)),
             "answer": In(stream.Signature(MapAnswer)),
@@ -128,13 +101,17 @@ class Atu(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        misses = _Misses(len(self._askers))
-        # What is done in this cycle: a look-up for one of the ports, or a change.
-        key = Signal(Key)
+        misses = Misses(ahead=self.config.atu_ahead)
+        misses.watch(m, self.tick)
+        # What is done in this cycle: a look-up for one of the ports, or ahead, or a change.
+        key = Signal(FragmentKey)
         fresh = Signal()
         looks = Signal(len(self._askers))
+        scouts = Signal()
         change = Signal(MapCommand)
-        self._choose(m, misses, key, fresh, looks, change)
+        about = Signal.like(misses.waits)
+        m.d.comb += about.eq(misses.are_about(key))
+        self._choose(m, misses, key, about, fresh, looks, scouts, change)
         m.submodules.entries = entries = Entries(config=self.config)
         m.d.comb += [
             entries.node.eq(self.node),
@@ -144,62 +121,45 @@ class Atu(wiring.Component):
             entries.change.eq(change),
             *(asker.result.p.eq(entries.result) for asker in self._askers),
         ]
-        self._conclude(m, misses, key, fresh, looks, entries.found)
-        self._ask(m, misses)
+        self._conclude(m, misses, key, about, fresh, looks, scouts, entries.found)
+        misses.ask(m, self.question)
         return m
 
     @property
     def _askers(self):
         return self.requester, self.responder
 
-    def _choose(self, m, misses, key, fresh, looks, change):
+    def _choose(self, m, misses, key, about, fresh, looks, scouts, change):
         """What is done in this cycle."""
         answer = self.answer
-        asked = misses.waits & ~misses.asks
-        answered = Signal.like(looks)
-        believed = Signal.like(looks)
-        m.d.comb += [
-            answered.eq(asked & Cat(number == answer.p.number for number in misses.numbers)),
-            believed.eq(answered & ~misses.stale),
-        ]
-
-        with m.If(self.tick):
-            for n, age in enumerate(misses.ages):
-                with m.If(asked[n] & (age != PATIENCE)):
-                    m.d.sync += age.eq(age + 1)
+        entry = answer.p.entry
+        known = entry.entry_format != 0
+        answered = Signal.like(misses.waits)
+        m.d.comb += answered.eq(
+            misses.asked
+            & Cat(number == answer.p.number for number in misses.numbers)
+            & (about | ~known.replicate(len(about)))
+        )
         turn = Signal()
         order, recalled = self.invalidation, self._recall(m)
         with m.If(misses.again.any()):
             m.d.comb += [
                 looks.eq(misses.again & (~misses.again + 1)),
-                key.eq(Mux(misses.again[0], *misses.keys)),
+                key.eq(Mux(misses.again[0], *misses.keys[:PORTS])),
             ]
             m.d.sync += misses.again.eq(misses.again & ~looks)
         with m.Elif(misses.late.any()):
-            given_up = misses.late & misses.backup
-            m.d.sync += [
-                misses.again.eq(given_up),
-                misses.final.eq(given_up),
-                misses.asks.eq(misses.asks | (misses.late & ~given_up)),
-                misses.backup.eq(misses.backup | misses.late),
-            ]
-            for n, age in enumerate(misses.ages):
-                with m.If(misses.late[n]):
-                    m.d.sync += age.eq(0)
+            misses.give_up(m)
         with m.Elif(answer.valid):
             m.d.comb += [
                 answer.ready.eq(1),
-                change.entry.eq(answer.p.entry),
-                key.data_id.eq(answer.p.entry.data_id),
-                key.fragment.eq(answer.p.entry.fragment),
+                change.entry.eq(entry),
+                key.data_id.eq(entry.data_id),
+                key.fragment.eq(entry.fragment),
             ]
-            with m.If(believed.any() & (answer.p.entry.entry_format != 0)):
+            with m.If((answered & ~misses.stale).any() & known):
                 m.d.comb += change.operation.eq(MapOperation.FILL)
-            m.d.sync += [
-                misses.again.eq(answered),
-                misses.final.eq(believed),
-                misses.stale.eq(misses.stale & ~answered),
-            ]
+            misses.answer(m, answered)
         with m.Elif(order.valid & ~recalled):
             m.d.comb += [
                 order.ready.eq(1),
@@ -207,7 +167,7 @@ class Atu(wiring.Component):
                 key.data_id.eq(order.p.data_id),
                 key.fragment.eq(order.p.fragment),
             ]
-            m.d.sync += misses.stale.eq(misses.waits)
+            misses.doubt(m)
         with m.Elif(self.command.valid):
             m.d.comb += [
                 self.command.ready.eq(1),
@@ -216,7 +176,7 @@ class Atu(wiring.Component):
                 key.fragment.eq(change.entry.fragment),
             ]
             with m.If(change.operation != MapOperation.FILL):
-                m.d.sync += misses.stale.eq(misses.waits)
+                misses.doubt(m)
         with m.Else():
             held = misses.waits | Cat(0, recalled)
             free = [asker.request.valid & ~held[n] for n, asker in enumerate(self._askers)]
@@ -233,7 +193,14 @@ class Atu(wiring.Component):
                     with m.If(free[n]):
                         m.d.sync += turn.eq(1 - n)
             with m.If(fresh):
-                m.d.sync += misses.stale.eq(misses.waits)
+                misses.doubt(m)
+            room = misses.free.any()
+            with m.If(~Cat(free).any()):
+                m.d.comb += [
+                    key.eq(self.ahead.p),
+                    scouts.eq(self.ahead.valid & room),
+                    self.ahead.ready.eq(room),
+                ]
 
     def _recall(self, m):
         """Acknowledges invalidations. Returns whether there is one to acknowledge."""
@@ -250,51 +217,26 @@ class Atu(wiring.Component):
             m.d.sync += settled.eq(1)
         return recalled
 
-    def _conclude(self, m, misses, key, fresh, looks, found):
-        """Results, and misses: those that another port has asked for already aren't asked again."""
+    def _conclude(self, m, misses, key, about, fresh, looks, scouts, found):
+        """Results, and misses: what was asked already isn't asked again."""
+        same = Signal.like(about)
+        asks = Signal()
+        first = (looks & ~misses.waits).any()
+        m.d.comb += [
+            same.eq(Mux(fresh, 0, about & ~(misses.stale | misses.again))),
+            asks.eq(~found & ~same.any()),
+        ]
         m.d.sync += self.activity.eq(Activity.IDLE)
-        with m.If((looks & ~misses.waits).any()):
-            m.d.sync += self.activity.eq(Mux(found, Activity.BUSY, Activity.LINK))
-        following = Signal.like(misses.numbers[0])
+        with m.If(asks & (first | scouts)):
+            m.d.sync += self.activity.eq(Activity.LINK)
+        with m.Elif(first):
+            m.d.sync += self.activity.eq(Activity.BUSY)
         for n, asker in enumerate(self._askers):
             m.d.sync += asker.result.valid.eq(0)
             with m.If(looks[n]):
                 with m.If(found | (misses.waits[n] & misses.final[n])):
                     m.d.sync += [asker.result.valid.eq(1), misses.waits[n].eq(0)]
                 with m.Else():
-                    other = 1 - n
-                    joins = (
-                        (misses.waits & ~misses.again & ~misses.stale)[other]
-                        & (misses.keys[other] == key)
-                        & ~fresh
-                    )
-                    m.d.sync += [
-                        misses.waits[n].eq(1),
-                        misses.stale[n].eq(0),
-                        misses.asks[n].eq(~joins),
-                        misses.backup[n].eq(0),
-                        misses.ages[n].eq(0),
-                        misses.keys[n].eq(key),
-                        misses.numbers[n].eq(Mux(joins, misses.numbers[other], following)),
-                        following.eq(following + ~joins),
-                    ]
-
-    def _ask(self, m, misses):
-        """Questions, one after another; and how long answers take."""
-        asking = Signal()
-        who = Signal()
-        question, keys, numbers = self.question.p, misses.keys, misses.numbers
-        m.d.comb += [
-            self.question.valid.eq(asking),
-            question.data_id.eq(Mux(who, keys[1].data_id, keys[0].data_id)),
-            question.fragment.eq(Mux(who, keys[1].fragment, keys[0].fragment)),
-            question.number.eq(Mux(who, numbers[1], numbers[0])),
-            question.backup.eq(Mux(who, misses.backup[1], misses.backup[0])),
-        ]
-        with m.If(~asking):
-            m.d.sync += [asking.eq(misses.asks.any()), who.eq(~misses.asks[0])]
-        with m.Elif(self.question.ready):
-            m.d.sync += asking.eq(0)
-            for n in range(len(self._askers)):
-                with m.If(who == n):
-                    m.d.sync += misses.asks[n].eq(0)
+                    misses.miss(m, n, key, same)
+        with m.If(scouts & asks):
+            misses.ahead(m, key)

@@ -4,18 +4,11 @@ from amaranth import *
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from intarsia.common.lookup import LookupResult, MapCommand, MapOperation
-from intarsia.isa.address import DATA_ID, LOCAL, NODE
+from intarsia.common.lookup import FragmentKey, LookupResult, MapCommand, MapOperation
+from intarsia.isa.address import LOCAL, NODE
 from intarsia.isa.fragment import FRAGMENT_FORMAT, Permissions, atu_set
 
-__all__ = ["Entries", "Key"]
-
-
-class Key(data.Struct):
-    """Which fragment an entry is about."""
-
-    data_id: DATA_ID
-    fragment: 16
+__all__ = ["Entries"]
 
 
 class _Row(data.Struct):
@@ -49,7 +42,7 @@ class Entries(wiring.Component):
     -------
     node : In(16)
         This node.
-    key : In(Key)
+    key : In(FragmentKey)
         What is looked for, or changed.
     looks : In(1)
         It is looked for.
@@ -67,7 +60,7 @@ class Entries(wiring.Component):
         self.config = config
         super().__init__({
             "node": In(NODE),
-            "key": In(Key),
+            "key": In(FragmentKey),
             "looks": In(1),
             "fresh": In(1),
             "change": In(MapCommand),
@@ -95,7 +88,7 @@ class Entries(wiring.Component):
 
         # Keys are found in the cycle of the look-up; then it is known where the rest is to be read.
         for way in range(ways):
-            keys = memory.Memory(shape=Key, depth=sets, init=[])
+            keys = memory.Memory(shape=FragmentKey, depth=sets, init=[])
             m.submodules[f"keys_{way}"] = keys
             read = keys.read_port(domain="comb")
             write = keys.write_port()

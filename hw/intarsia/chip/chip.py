@@ -6,7 +6,9 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.atu.cache import Atu
 from intarsia.atu.port import MapPort
+from intarsia.chip.joints import Joints
 from intarsia.chip.vigil import Vigil
+from intarsia.common.lookup import MapCommand
 from intarsia.common.packets import PacketMerge, PacketSplit
 from intarsia.common.share import ReadShare, WriteShare
 from intarsia.conv.engine import ConvEngine
@@ -83,6 +85,7 @@ class Chip(wiring.Component):
         self.config = config
         self.blocks = _blocks(config)
         self.sleepers = sleepers(config)
+        self._joints = Joints(config)
         ports = range(config.link_ports)
         super().__init__({
             "axil": In(AxiLite()),
@@ -126,11 +129,11 @@ class Chip(wiring.Component):
     def _connect_host(self, m, *, registers, sequencer, counters, router, atu, home, **blocks):
         connect(m, host=flipped(self.axil), registers=registers.axil)
         for name in ("start", "stop", "ring", "slot"):
-            connect(m, registers=getattr(registers, name), sequencer=getattr(sequencer, name))
+            self._joints.tell(m, getattr(registers, name), getattr(sequencer, name))
         connect(m, sequencer=sequencer.notify, registers=registers.notify)
-        connect(m, sequencer=sequencer.fault, registers=registers.fault)
+        self._joints.tell(m, sequencer.fault, registers.fault)
         connect(m, registers=registers.route, router=router.route)
-        connect(m, registers=registers.command, atu=atu.command)
+        self._joints.relay(m, "command", MapCommand, registers.command, atu.command)
         connect(m, registers=registers.home, port=blocks["map_port"].home)
         # Who is fenced is of interest to all three. The responder takes a while; if it must, again.
         fence, remote = registers.fence, blocks["dma_remote"].fence
@@ -165,10 +168,16 @@ class Chip(wiring.Component):
         ]
 
     def _connect_engines(self, m, *, sequencer, conv, vector, dma_local, dma_remote, sync, **_):
-        connect(m, sequencer=sequencer.conv, conv=conv.engine)
-        connect(m, sequencer=sequencer.vector, vector=vector.engine)
-        connect(m, sequencer=sequencer.local, local=dma_local.engine)
-        connect(m, sequencer=sequencer.remote, remote=dma_remote.engine)
+        self._joints.employ(m, sequencer.conv, conv.engine)
+        self._joints.employ(m, sequencer.vector, vector.engine)
+        self._joints.employ(m, sequencer.local, dma_local.engine)
+        self._joints.employ(m, sequencer.remote, dma_remote.engine)
+        connect(m, conv=conv.chain, vector=vector.chain)
+        m.d.comb += [
+            sequencer.delivers.eq(conv.delivers),
+            sequencer.deliverer.eq(conv.deliverer),
+            conv.forsaken.eq(sequencer.forsaken),
+        ]
         connect(m, sequencer=sequencer.sync, port=sync.sync)
         connect(m, sequencer=sequencer.declare, port=sync.declare)
         connect(m, port=sync.done, sequencer=sequencer.sync_done)
@@ -195,11 +204,12 @@ class Chip(wiring.Component):
 
     def _connect_packets(self, m, *, router, dma_remote, dma_responder, sync, **blocks):
         self._connect_map(m, router=router, responder=dma_responder, **blocks)
-        connect(m, remote=dma_remote.lookup, atu=blocks["atu"].requester)
-        connect(m, remote=dma_remote.request, router=router.source_request)
-        connect(m, sync=sync.send, router=router.source_control)
-        connect(m, router=router.sink_control, sync=sync.take)
-        connect(m, split=blocks["reply_split"].rest, remote=dma_remote.reply)
+        self._joints.look_up(m, "requester", dma_remote.lookup, blocks["atu"].requester)
+        connect(m, remote=dma_remote.ahead, atu=blocks["atu"].ahead)
+        self._joints.packets(m, "source_request", dma_remote.request, router.source_request)
+        self._joints.packets(m, "source_control", sync.send, router.source_control)
+        self._joints.packets(m, "sink_control", router.sink_control, sync.take)
+        self._joints.packets(m, "reply_rest", blocks["reply_split"].rest, dma_remote.reply)
         for p in range(self.config.link_ports):
             port = blocks[f"link{p}"]
             m.d.comb += port.tick.eq(self.tick)
@@ -213,7 +223,7 @@ class Chip(wiring.Component):
 
     def _connect_map(self, m, *, router, responder, atu, map_port, home, **blocks):
         """Packets about the map part from those of the DMA engine, and join them, by class."""
-        connect(m, responder=responder.lookup, atu=atu.responder)
+        self._joints.look_up(m, "responder", responder.lookup, atu.responder)
         m.d.comb += atu.quiet.eq(responder.quiet)
         for name in ("question", "invalidated"):
             connect(m, atu=getattr(atu, name), port=getattr(map_port, name))
@@ -228,8 +238,8 @@ class Chip(wiring.Component):
         for name, sinks in parts.items():
             split = blocks[f"{name}_split"]
             connect(m, router=getattr(router, f"sink_{name}"), split=split.packet)
-            for out, sink in zip(split.sinks, sinks, strict=False):
-                connect(m, split=out, sink=sink)
+            for n, (out, sink) in enumerate(zip(split.sinks, sinks, strict=False)):
+                self._joints.packets(m, f"{name}{n}", out, sink)
         joined = {
             "forward": (map_port.asks, home.invalidate),
             "reply": (responder.reply, home.reply, map_port.reports),
@@ -238,13 +248,15 @@ class Chip(wiring.Component):
             merge = blocks[f"{name}_merge"]
             for into, source in zip(merge.sources, sources, strict=True):
                 connect(m, source=source, merge=into)
-            connect(m, merge=merge.packet, router=getattr(router, f"source_{name}"))
+            self._joints.packets(
+                m, f"source_{name}", merge.packet, getattr(router, f"source_{name}")
+            )
 
     def _connect_reports(self, m, *, sequencer, counters, dma_responder, sync, router, **blocks):
         m.d.comb += counters.activity[CounterBank.ATU.value].eq(blocks["atu"].activity)
         links = [blocks[name] for name in _links(self.config)]
         for n, block in enumerate((dma_responder, sync, router, blocks["home"], *links)):
-            connect(m, block=block.fault, sequencer=getattr(sequencer, f"fault{n}"))
+            self._joints.tell(m, block.fault, getattr(sequencer, f"fault{n}"))
         for of in Stream:
             m.d.comb += counters.activity[of.value].eq(sequencer.activity[of.value])
         errors = counters.activity[CounterBank.LINK_ERRORS.value]
@@ -314,7 +326,7 @@ def _clients(blocks):
     """Clients of the memory."""
     conv, vector = blocks["conv"], blocks["vector"]
     movers = [blocks[name] for name in ("dma_local", "dma_remote")]
-    reads = [conv.input_read, conv.weight_read, vector.a_read, vector.b_read]
+    reads = [conv.input_read, *conv.weight_reads, vector.a_read, vector.b_read]
     reads += [blocks["sequencer"].port, *(mover.read for mover in movers)]
     reads += [blocks["read_share"].port]
     writes = [conv.output_write, vector.output_write, *(mover.write for mover in movers)]

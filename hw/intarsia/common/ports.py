@@ -13,6 +13,7 @@ from intarsia.isa.faults import FaultReport
 from intarsia.isa.instruction import DeclareGroup
 
 __all__ = [
+    "ChainVector",
     "Engine",
     "GroupRequest",
     "Job",
@@ -122,6 +123,17 @@ class MemoryWrite(wiring.Signature):
 
     def __repr__(self):
         return f"MemoryWrite({self.lanes})"
+
+
+class ChainVector(data.StructLayout):
+    """A vector of results on its way from the convolution engine to the vector engine.
+
+    ``last`` marks the last one of a job. From one that is ``void`` on, the job has failed, and no
+    vector of it means anything.
+    """
+
+    def __init__(self, lanes):
+        super().__init__({"bytes": data.ArrayLayout(8, lanes), "last": 1, "void": 1})
 
 
 class Job(data.StructLayout):

@@ -39,6 +39,7 @@ class DescriptorCheck(wiring.Component):
 
     def __init__(self, *, config):
         self._line_pixels = config.line_pixels
+        self._wide = config.weight_ports > 1
         self._lanes = config.lanes if config.packs else None
         super().__init__()
 
@@ -53,6 +54,7 @@ class DescriptorCheck(wiring.Component):
             wrong |= self._wrong_window(wrong)
         else:
             wrong["sliding"] = job.sliding
+        wrong["striped"] = job.striped & job.diagonal if self._wide else job.striped
         wrong["packed"] = job.packed
         if self._lanes:
             wrong |= self._wrong_packing(wrong)

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from intarsia.common.ports import Job, MemoryWrite
+from intarsia.common.ports import ChainVector, Job, MemoryWrite
 from intarsia.conv.accumulator import ACCUMULATOR, Row
 from intarsia.conv.finisher import Finisher
 from intarsia.conv.records import RECORD_BYTES, RecordLoader
@@ -21,7 +21,7 @@ OTHER_STAGES = 3
 
 
 class Drain(wiring.Component):
-    """Turns the sums of a job into bytes, and writes them.
+    """Turns the sums of a job into bytes, and writes them, or hands them on.
 
     Follows the array row by row. Where the requantizer is as wide as the array, it keeps up with
     one row per cycle. The records of a block of channels are loaded while the block before is
@@ -38,10 +38,14 @@ class Drain(wiring.Component):
     busy : Out(1)
     context : Out(CONTEXT)
         Context of the job.
+    delivers : Out(1)
+        The job is chained. Low for at least a cycle between jobs.
+    forsaken : In(1)
+        Nobody will take what the job hands on.
     suppress : In(1)
         Write no more of this job.
     done : Out(1)
-        The job is done: all of its writes are accepted.
+        The job is done: all of its writes are accepted, or all that it hands on.
     finished : In(1)
         One more row of sums is there to be read.
     read : Out(1)
@@ -53,6 +57,7 @@ class Drain(wiring.Component):
     lookup : Out(Lookup(lanes))
         For channel records.
     write : Out(MemoryWrite(lanes))
+    chain : Out(stream.Signature(ChainVector(lanes)))
     """
 
     def __init__(self, *, config):
@@ -63,6 +68,8 @@ class Drain(wiring.Component):
             "job": In(stream.Signature(Job(ConvDescriptor))),
             "busy": Out(1),
             "context": Out(CONTEXT),
+            "delivers": Out(1),
+            "forsaken": In(1),
             "suppress": In(1),
             "done": Out(1),
             "finished": In(1),
@@ -72,6 +79,7 @@ class Drain(wiring.Component):
             "half_drained": Out(1),
             "lookup": Out(Lookup(config.lanes)),
             "write": Out(MemoryWrite(config.lanes)),
+            "chain": Out(stream.Signature(ChainVector(config.lanes))),
         })
 
     def elaborate(self, platform):
@@ -85,6 +93,7 @@ class Drain(wiring.Component):
         )
         wiring.connect(m, wiring.flipped(self.lookup), records.read)
         wiring.connect(m, wiring.flipped(self.write), writer.write)
+        wiring.connect(m, wiring.flipped(self.chain), writer.chain)
         wiring.connect(m, finished=finisher.o, written=writer.bytes)
 
         held = Signal.like(self.job.p, reset_less=True)
@@ -94,6 +103,9 @@ class Drain(wiring.Component):
             finisher.descriptor.eq(job),
             finisher.accumulators.eq(self.accumulators),
             finisher.records.eq(records.records),
+            self.delivers.eq(self.busy & job.chained),
+            writer.chained.eq(job.chained),
+            writer.forsaken.eq(self.forsaken),
             writer.suppress.eq(self.suppress),
         ]
 

@@ -1,10 +1,10 @@
 """The convolution engine."""
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import Out, connect, flipped
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
-from intarsia.common.ports import Engine, MemoryRead, MemoryWrite
+from intarsia.common.ports import ChainVector, Engine, MemoryRead, MemoryWrite
 from intarsia.conv.accumulator import AccumulatorMemory
 from intarsia.conv.array import MacArray
 from intarsia.conv.check import DescriptorCheck
@@ -16,12 +16,16 @@ from intarsia.conv.passes import PassGenerator
 from intarsia.conv.reports import DamageReports
 from intarsia.conv.sharing import SharedRead
 from intarsia.conv.weights import WeightLoader, WeightRegisters
+from intarsia.isa.address import CONTEXT
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.instruction import Stream
-from intarsia.isa.kernel import ConvDescriptor
+from intarsia.isa.kernel import WEIGHTS, ConvDescriptor
 
 __all__ = ["ConvEngine"]
+
+#: Numbers of vectors of weights that may be read per cycle.
+WEIGHT_PORTS = 1, 2, len(WEIGHTS)
 
 
 class ConvEngine(wiring.Component):
@@ -33,19 +37,30 @@ class ConvEngine(wiring.Component):
 
     A job with a damaged vector runs to its end, but writes no more from when it was noticed.
 
+    What a chained job computes leaves by `chain`. If that is held up, the array goes on until its
+    accumulators are full.
+
     Parameters
     ----------
     config : ChipConfig
         Accumulators must be a power of two, columns as many as lanes, which must divide a channel
-        record; the requantizer's lanes must divide the columns.
+        record; the requantizer's lanes must divide the columns. Weight ports are 1, 2 or 4.
 
     Members
     -------
     engine : Out(Engine(ConvDescriptor))
     input_read : Out(MemoryRead(lanes, spread=…))
-    weight_read : Out(MemoryRead(lanes))
-        For weights and channel records.
+    weight_read0, weight_read1, … : Out(MemoryRead(lanes))
+        For weights; the first one for channel records as well.
     output_write : Out(MemoryWrite(lanes))
+    chain : Out(stream.Signature(ChainVector(lanes)))
+        The output of chained jobs. Withdrawn only by `forsaken`.
+    delivers : Out(1)
+        A chained job is on its way out. Low for at least a cycle between jobs.
+    deliverer : Out(CONTEXT)
+        Its context.
+    forsaken : In(1)
+        Nobody will take its output: it is dropped.
     """
 
     def __init__(self, *, config):
@@ -55,14 +70,22 @@ class ConvEngine(wiring.Component):
             )
         if config.accumulators & (config.accumulators - 1):
             raise ValueError(f"Accumulators must be a power of two, not {config.accumulators!r}")
+        ports = config.weight_ports
+        if ports not in WEIGHT_PORTS:
+            raise ValueError(f"Weight ports must be one of {WEIGHT_PORTS}, not {ports!r}")
         self._config = config
         self._drain = Drain(config=config)
         super().__init__({
             "engine": Out(Engine(ConvDescriptor)),
             "input_read": Out(MemoryRead(config.lanes, spread=config.packs)),
-            "weight_read": Out(MemoryRead(config.lanes)),
+            **{f"weight_read{n}": Out(MemoryRead(config.lanes)) for n in range(ports)},
             "output_write": Out(MemoryWrite(config.lanes)),
+            "chain": Out(stream.Signature(ChainVector(config.lanes))),
+            "delivers": Out(1),
+            "deliverer": Out(CONTEXT),
+            "forsaken": In(1),
         })
+        self.weight_reads = [getattr(self, f"weight_read{n}") for n in range(ports)]
 
     def elaborate(self, platform):
         m = Module()
@@ -73,7 +96,9 @@ class ConvEngine(wiring.Component):
         m.submodules.passes = passes = PassGenerator(config=config)
         m.submodules.inputs = inputs = InputPath(config=config)
         m.submodules.loader = loader = WeightLoader(config=config)
-        m.submodules.weights = weights = WeightRegisters(lanes=lanes, columns=columns)
+        m.submodules.weights = weights = WeightRegisters(
+            lanes=lanes, columns=columns, ports=config.weight_ports
+        )
         m.submodules.pacer = pacer = Pacer(config=config)
         m.submodules.array = array = MacArray(
             lanes=lanes, columns=columns, taps=TAPS if config.line_pixels else 0
@@ -82,7 +107,7 @@ class ConvEngine(wiring.Component):
             config=config, sums=array.sums.shape()
         )
         m.submodules.drain = drain = self._drain
-        m.submodules.sharing = sharing = SharedRead(lanes=lanes)
+        shares = [SharedRead(lanes=lanes) for _ in self.weight_reads]
         m.submodules.reports = reports = DamageReports()
 
         # Work flows from job to passes, beats, vectors, sums.
@@ -109,11 +134,20 @@ class ConvEngine(wiring.Component):
         # Memory.
         # The array needs weights at once, the drain needs records when sums are complete. Windows
         # take a row to form; if there is but one block of them, late records delay the end.
-        connect(m, loader=loader.read, sharing=sharing.urgent)
+        for n, share in enumerate(shares):
+            m.submodules[f"sharing{n}"] = share
+            connect(m, loader=loader.reads[n], sharing=share.urgent)
+            connect(m, flipped(self.weight_reads[n]), share.read)
+        sharing = shares[0]
         connect(m, drain=drain.lookup, sharing=sharing.other)
         connect(m, flipped(self.input_read), inputs.read)
-        connect(m, flipped(self.weight_read), sharing.read)
         connect(m, flipped(self.output_write), drain.write)
+        connect(m, flipped(self.chain), drain.chain)
+        m.d.comb += [
+            self.delivers.eq(drain.delivers),
+            self.deliverer.eq(drain.context),
+            drain.forsaken.eq(self.forsaken),
+        ]
 
         # The job that is computed.
         held = Signal.like(self.engine.job.p, reset_less=True)
@@ -125,11 +159,15 @@ class ConvEngine(wiring.Component):
             passes.descriptor.eq(job),
             inputs.descriptor.eq(job),
             inputs.context.eq(held.context),
-            loader.base.eq(job.weights.offset),
+            loader.striped.eq(job.striped),
             loader.context.eq(held.context),
             weights.diagonal.eq(job.diagonal),
+            weights.striped.eq(job.striped),
             drain.job.p.eq(held),
             computing.eq(passes.busy | inputs.busy),
+        ]
+        m.d.comb += [
+            start.eq(job[name].offset) for start, name in zip(loader.starts, WEIGHTS, strict=False)
         ]
         if config.line_pixels:
             m.d.comb += sharing.patient.eq(job.sliding & (job.out_channels <= columns))
@@ -138,7 +176,7 @@ class ConvEngine(wiring.Component):
             m.d.sync += handed_over.eq(1)
 
         # Damaged reads.
-        weight_data, record_data = sharing.urgent.data, sharing.other.data
+        record_data = sharing.other.data
         m.d.comb += [
             reports.hand_over.eq(drain.job.valid & drain.job.ready),
             reports.shared.eq(handed_over),
@@ -148,13 +186,15 @@ class ConvEngine(wiring.Component):
             reports.drained.p.eq(record_data.p.address),
             drain.suppress.eq(reports.suppress),
         ]
-        with m.If(weight_data.valid & weight_data.p.vector.damaged):
-            m.d.comb += [reports.computed.valid.eq(1), reports.computed.p.eq(weight_data.p.address)]
-        with m.Else():
-            m.d.comb += [
-                reports.computed.valid.eq(inputs.damaged.valid),
-                reports.computed.p.eq(inputs.damaged.p),
-            ]
+        m.d.comb += [
+            reports.computed.valid.eq(inputs.damaged.valid),
+            reports.computed.p.eq(inputs.damaged.p),
+        ]
+        for share in shares:
+            weight_data = share.urgent.data
+            with m.If(weight_data.valid & weight_data.p.vector.damaged):
+                m.d.comb += reports.computed.valid.eq(1)
+                m.d.comb += reports.computed.p.eq(weight_data.p.address)
 
         fault = self.engine.fault
         activity = self.engine.activity

@@ -3,7 +3,7 @@
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
+from amaranth.utils import ceil_log2, exact_log2
 
 from intarsia.conv.chunks import WindowChunks
 from intarsia.conv.loops import POSITION, PixelCount
@@ -49,11 +49,11 @@ class Pass(data.StructLayout):
 
 
 class WeightSet(data.StructLayout):
-    """Weights of one pass: `vectors` of them lie from `address` on."""
+    """Weights of one pass: `vectors` of each piece lie from `distance` bytes after its start on."""
 
     def __init__(self, config):
         super().__init__({
-            "address": ceil_log2(config.bank_bytes),
+            "distance": ceil_log2(config.bank_bytes),
             "vectors": range(config.columns + 1),
         })
 
@@ -129,13 +129,18 @@ class PassGenerator(wiring.Component):
         channels = Signal.like(job.out_channels)
         last_channels = Signal()
         vectors = Signal.like(self.weights.p.vectors)
-        weight_start = Signal.like(self.weights.p.address)
-        weight_address = Signal.like(weight_start)
+        weight_start = Signal.like(self.weights.p.distance)
+        weight_distance = Signal.like(weight_start)
+        columns = Mux(last_channels, channels, config.columns)[: len(vectors)]
         m.d.comb += last_channels.eq(channels <= config.columns)
         with m.If(job.diagonal):
             m.d.comb += vectors.eq(1)
+        if config.weight_ports > 1:
+            rows = (columns + config.weight_ports - 1) >> exact_log2(config.weight_ports)
+            with m.Elif(job.striped):
+                m.d.comb += vectors.eq(rows)
         with m.Else():
-            m.d.comb += vectors.eq(Mux(last_channels, channels, config.columns))
+            m.d.comb += vectors.eq(columns)
 
         # The pass on offer; each of its two takers may be the first. Those of weights need not wait
         # for the place at which a block of pixels begins.
@@ -154,9 +159,9 @@ class PassGenerator(wiring.Component):
         with m.If(offer_weights):
             m.d.sync += [
                 self.weights.valid.eq(1),
-                self.weights.p.address.eq(weight_address),
+                self.weights.p.distance.eq(weight_distance),
                 self.weights.p.vectors.eq(vectors),
-                weight_address.eq(weight_address + vectors * config.lanes),
+                weight_distance.eq(weight_distance + vectors * config.lanes),
             ]
 
         with m.FSM():
@@ -170,12 +175,12 @@ class PassGenerator(wiring.Component):
                         origin_address.eq(job.input.offset + job.origin),
                         origin_position.eq(-job.pad_left),
                         channels.eq(job.out_channels),
-                        weight_start.eq(job.weights.offset),
+                        weight_start.eq(0),
                     ]
                     m.next = "MAP"
 
             with m.State("MAP"):
-                m.d.sync += [walk.eq(origin), fresh.eq(1), weight_address.eq(weight_start)]
+                m.d.sync += [walk.eq(origin), fresh.eq(1), weight_distance.eq(weight_start)]
                 m.next = "PASS"
 
             with m.State("PASS"), m.If(free & chunks.ready):
@@ -201,13 +206,13 @@ class PassGenerator(wiring.Component):
                     m.next = "BLOCK"
 
             with m.State("BLOCK"), m.If(pixels.counted):
-                m.d.sync += weight_address.eq(weight_start)
+                m.d.sync += weight_distance.eq(weight_start)
                 m.next = "RESUME"
                 with m.If(pixels.last):
                     m.d.comb += pixels.restart.eq(1)
                     m.d.sync += [
                         channels.eq(channels - config.columns),
-                        weight_start.eq(weight_address),
+                        weight_start.eq(weight_distance),
                     ]
                     with m.If(job.diagonal | job.sliding):
                         m.d.sync += [

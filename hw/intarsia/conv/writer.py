@@ -1,11 +1,11 @@
-"""Output bytes on their way to memory."""
+"""Output bytes on their way to memory, or to the vector engine."""
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
-from intarsia.common.ports import MemoryWrite
+from intarsia.common.ports import ChainVector, MemoryWrite
 from intarsia.isa.address import LOCAL
 
 __all__ = ["Target", "Writer"]
@@ -19,7 +19,7 @@ class Target(data.StructLayout):
 
 
 class Writer(wiring.Component):
-    """Brings targets and bytes together, and writes.
+    """Brings targets and bytes together, and writes, or hands them on.
 
     Parameters
     ----------
@@ -34,8 +34,13 @@ class Writer(wiring.Component):
     bytes : In(stream.Signature(data.ArrayLayout(8, lanes), always_ready=True))
         In the order of targets, but later.
     suppress : In(1)
-        Drop what is not on offer to the memory yet.
+        Drop what is not on offer to the memory yet; hand it on as void.
+    chained : In(1)
+        Hand on, do not write. Must not change while anything is inside.
+    forsaken : In(1)
+        Drop what would be handed on.
     write : Out(MemoryWrite(lanes))
+    chain : Out(stream.Signature(ChainVector(lanes)))
     done : Out(1)
         The target that was ``last`` is dealt with.
     """
@@ -46,13 +51,16 @@ class Writer(wiring.Component):
             "target": In(stream.Signature(Target(lanes))),
             "bytes": In(stream.Signature(data.ArrayLayout(8, lanes), always_ready=True)),
             "suppress": In(1),
+            "chained": In(1),
+            "forsaken": In(1),
             "write": Out(MemoryWrite(lanes)),
+            "chain": Out(stream.Signature(ChainVector(lanes))),
             "done": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
-        request = self.write.request
+        request, chain = self.write.request, self.chain
 
         m.submodules.targets = targets = SyncFIFO(
             width=self.target.p.shape().size, depth=self._depth
@@ -67,18 +75,27 @@ class Writer(wiring.Component):
         ]
 
         target = Signal(self.target.p.shape())
-        last = Signal()
+        last, full, void = Signal(), Signal(), Signal()
         free, move = Signal(), Signal()
         m.d.comb += [
             target.eq(targets.r_data),
-            free.eq(~request.valid | request.ready),
+            request.valid.eq(full & ~self.chained),
+            chain.valid.eq(full & self.chained & ~self.forsaken),
+            chain.p.bytes.eq(request.p.bytes),
+            chain.p.last.eq(last),
+            chain.p.void.eq(void),
+            free.eq(~full | Mux(self.chained, chain.ready | self.forsaken, request.ready)),
             move.eq(rows.r_rdy & free),
             targets.r_en.eq(move),
             rows.r_en.eq(move),
             self.done.eq(last & free),
         ]
         with m.If(free):
-            m.d.sync += [request.valid.eq(move & ~self.suppress), last.eq(move & target.last)]
+            m.d.sync += [
+                full.eq(move & (self.chained | ~self.suppress)),
+                void.eq(self.suppress),
+                last.eq(move & target.last),
+            ]
         with m.If(move):
             m.d.sync += [
                 request.p.address.eq(target.address),

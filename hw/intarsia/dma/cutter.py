@@ -4,6 +4,7 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from intarsia.common.lookup import FragmentKey
 from intarsia.common.ports import Job, MemoryRead
 from intarsia.dma.descriptor import WORD
 from intarsia.dma.lister import Lister
@@ -35,7 +36,7 @@ class Cutter(wiring.Component):
     cycle is spent for each row; otherwise each row is cut for itself. The first row is cut in the
     cycle after its job was accepted. While a request waits to be taken, the cutter waits.
 
-    The records of a GATHER or SCATTER are read and cut one after another.
+    The records of a GATHER or SCATTER are read ahead, and cut one after another.
 
     A job is refused as PROGRAM, if its opcode is unknown, or as DESCRIPTOR; the rest of a list is,
     from a record that is wrong (DESCRIPTOR) or damaged (PARITY) on.
@@ -60,6 +61,9 @@ class Cutter(wiring.Component):
     read : Out(MemoryRead(lanes))
         For lists.
     request : Out(stream.Signature(Request))
+    sees : Out(1)
+        There will be requests about `key`, or there is one; maybe for many cycles.
+    key : Out(FragmentKey)
     ended : Out(1)
         All requests of the job were taken, or there won't be any more of them.
     fault : Out(stream.Signature(FaultReport))
@@ -78,6 +82,8 @@ class Cutter(wiring.Component):
             "owners": In(data.ArrayLayout(OWNER_BITS, config.contexts)),
             "read": Out(MemoryRead(config.lanes)),
             "request": Out(stream.Signature(Request)),
+            "sees": Out(1),
+            "key": Out(FragmentKey),
             "ended": Out(1),
             "fault": Out(stream.Signature(FaultReport)),
             "waiting": Out(1),
@@ -96,7 +102,12 @@ class Cutter(wiring.Component):
             lister.context.eq(work.context),
         ]
         m.submodules.check = check = JobCheck()
-        m.d.comb += check.job.eq(self.job.p)
+        lists = Signal()
+        m.d.comb += [
+            check.job.eq(self.job.p),
+            lists.eq(is_one_of(self.job.p.opcode, STITCHES) & ~check.faulty),
+            lister.count.eq(Mux(lists, listing.count, 0)),
+        ]
         wrong, wrong_code, wrong_word = (
             Signal.like(value, name=f"wrong_{n}", reset_less=True)
             for n, value in enumerate((check.faulty, check.code, check.word))
@@ -104,6 +115,7 @@ class Cutter(wiring.Component):
         damaged = Signal(reset_less=True)
         cutting = Signal()
         advances, ends = self._cut(m, work, cutting)
+        self._name(m, work, lister)
 
         m.d.comb += [
             self.fault.p.engine.eq(Stream.REMOTE.value),
@@ -115,10 +127,11 @@ class Cutter(wiring.Component):
 
         with m.FSM():
             with m.State("IDLE"):
+                # Of a list that was given up, a record may still be asked for.
                 m.d.comb += [
                     self.waiting.eq(1),
-                    self.job.ready.eq(self.room),
-                    self.begun.eq(self.job.valid & self.room),
+                    self.job.ready.eq(self.room & ~self.read.request.valid),
+                    self.begun.eq(self.job.valid & self.job.ready),
                 ]
                 with m.If(self.begun):
                     job = self.job.p
@@ -146,7 +159,7 @@ class Cutter(wiring.Component):
                         damaged.eq(0),
                     ]
                     m.next = "CUT"
-                    with m.If(is_one_of(job.opcode, STITCHES) & ~check.faulty):
+                    with m.If(lists):
                         m.next = "FETCH"
             with m.State("FETCH"):
                 m.d.comb += lister.fetch.eq(1)
@@ -194,6 +207,21 @@ class Cutter(wiring.Component):
                 m.next = "IDLE"
 
         return m
+
+    def _name(self, m, work, lister):
+        """Says what requests will be about, once per record of a list."""
+        owner = self.owners[work.context]
+        with m.If(work.stitches):
+            m.d.comb += [
+                self.key.eq(lister.key),
+                self.sees.eq(lister.sees & (lister.key.data_id[TENSOR_BITS:] == owner)),
+            ]
+        with m.Else():
+            m.d.comb += [
+                self.key.data_id.eq(self.request.p.data_id),
+                self.key.fragment.eq(self.request.p.fragment),
+                self.sees.eq(self.request.valid & ~self.request.p.foreign),
+            ]
 
     def _cut(self, m, work, cutting):
         """Goes on by a row, or a part of it, while `cutting`, and offers requests.

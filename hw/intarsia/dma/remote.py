@@ -4,13 +4,14 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from intarsia.common.lookup import Lookup
+from intarsia.common.lookup import FragmentKey, Lookup
 from intarsia.common.ports import Engine, MemoryRead, MemoryWrite, PacketBeat
 from intarsia.common.share import ReadShare
 from intarsia.dma.cutter import Cutter
 from intarsia.dma.fence import Fence
 from intarsia.dma.jobs import Jobs
 from intarsia.dma.receiver import Receiver
+from intarsia.dma.scout import Scout
 from intarsia.dma.sender import Sender
 from intarsia.dma.transactions import Transactions
 from intarsia.isa.address import NODE, OWNER_BITS
@@ -54,6 +55,8 @@ class RemoteQueue(wiring.Component):
     fence : In(stream.Signature(FenceWord))
         Nodes that are dead, or alive again.
     lookup : Out(Lookup())
+    ahead : Out(stream.Signature(FragmentKey))
+        What will be looked up soon.
     request : Out(stream.Signature(PacketBeat(link_bytes)))
         Packets of class REQUEST. The link's own header fields are left zero.
     reply : In(stream.Signature(PacketBeat(link_bytes)))
@@ -73,6 +76,7 @@ class RemoteQueue(wiring.Component):
             "tick": In(1),
             "fence": In(stream.Signature(FenceWord)),
             "lookup": Out(Lookup()),
+            "ahead": Out(stream.Signature(FragmentKey)),
             "request": Out(stream.Signature(PacketBeat(config.link_bytes))),
             "reply": In(stream.Signature(PacketBeat(config.link_bytes))),
             "read": Out(MemoryRead(config.lanes)),
@@ -86,12 +90,14 @@ class RemoteQueue(wiring.Component):
         m.submodules.sender = sender = Sender(config=self.config)
         m.submodules.transactions = transactions = Transactions()
         m.submodules.receiver = receiver = Receiver(config=self.config)
+        m.submodules.scout = scout = Scout()
         m.submodules.fence = fence = Fence(questions=3)
         m.submodules.share = share = ReadShare(lanes=self.config.lanes)
         wiring.connect(m, wiring.flipped(self.engine.job), cutter.job)
         wiring.connect(m, wiring.flipped(self.fence), fence.word)
         wiring.connect(m, sender.lost, fence.lost)
         wiring.connect(m, sender.lookup, wiring.flipped(self.lookup))
+        wiring.connect(m, scout.ahead, wiring.flipped(self.ahead))
         wiring.connect(m, cutter.request, transactions.open)
         wiring.connect(m, sender.send, transactions.send)
         wiring.connect(m, sender.drop, transactions.drop)
@@ -106,6 +112,8 @@ class RemoteQueue(wiring.Component):
         wiring.connect(m, receiver.write, wiring.flipped(self.write))
         m.d.comb += [
             cutter.owners.eq(self.owners),
+            scout.sees.eq(cutter.sees),
+            scout.key.eq(cutter.key),
             sender.node.eq(self.node),
             transactions.tick.eq(self.tick),
             *(

@@ -28,6 +28,9 @@ class ChipConfig:
         that slide. A power of two, or 0 where there are none. Takes at least 9 lanes.
     packs : bool
         Whether vectors of the convolution engine may consist of bytes of several rows of a window.
+    weight_ports : int
+        Vectors of weights that the convolution engine reads per cycle, where they lie in pieces: 1,
+        2 or 4.
     requant_lanes : int
         Values requantized per cycle, in the convolution engine and in the vector engine each.
     link_ports : int
@@ -39,6 +42,11 @@ class ChipConfig:
         Slots of a context.
     atu_sets, atu_ways : int
         Shape of the fragment-map cache.
+    atu_ahead : int
+        Fragments whose homes may be asked ahead of the look-up.
+    relays : bool
+        Whether packets and look-ups take a cycle from block to block. Where logic is slow, that
+        lets the clock be faster.
     """
 
     name: str
@@ -49,6 +57,7 @@ class ChipConfig:
     accumulators: int
     line_pixels: int
     packs: bool
+    weight_ports: int
     requant_lanes: int
     link_ports: int
     link_bytes: int
@@ -56,6 +65,8 @@ class ChipConfig:
     slots: int
     atu_sets: int
     atu_ways: int
+    atu_ahead: int
+    relays: bool
 
     @property
     def bank_bytes(self) -> int:
@@ -80,6 +91,7 @@ CONFIGS = {
             accumulators=64,
             line_pixels=0,
             packs=True,
+            weight_ports=1,
             requant_lanes=1,
             link_ports=2,
             link_bytes=4,
@@ -87,6 +99,8 @@ CONFIGS = {
             slots=64,
             atu_sets=8,
             atu_ways=2,
+            atu_ahead=2,
+            relays=False,
         ),
         ChipConfig(
             name="ecp5-85k",
@@ -97,6 +111,7 @@ CONFIGS = {
             accumulators=256,
             line_pixels=0,
             packs=False,
+            weight_ports=1,
             requant_lanes=2,
             link_ports=2,
             link_bytes=4,
@@ -104,6 +119,8 @@ CONFIGS = {
             slots=64,
             atu_sets=32,
             atu_ways=4,
+            atu_ahead=2,
+            relays=True,
         ),
         ChipConfig(
             name="large",
@@ -114,6 +131,7 @@ CONFIGS = {
             accumulators=256,
             line_pixels=256,
             packs=True,
+            weight_ports=4,
             requant_lanes=16,
             link_ports=4,
             link_bytes=16,
@@ -121,6 +139,8 @@ CONFIGS = {
             slots=64,
             atu_sets=64,
             atu_ways=4,
+            atu_ahead=8,
+            relays=False,
         ),
     )
 }

@@ -19,7 +19,7 @@ class Activity(enum.Enum, shape=3):
     """Doing its work: multiplying, combining, moving a beat."""
 
     OPERANDS = 2
-    """The next instruction waits for tokens."""
+    """The next instruction waits for tokens; or a chained one for what it is handed."""
 
     MEMORY = 3
     """Waiting for a grant of the memory, or for a read."""

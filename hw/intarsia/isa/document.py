@@ -24,6 +24,7 @@ MODULES = (
     "fragment",
     "packet",
     "registers",
+    "serial",
     "faults",
     "counters",
 )

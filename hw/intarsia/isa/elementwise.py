@@ -16,7 +16,17 @@ leaves its map.
   - rounding DOUBLE (tflite): ``acc = RDBPOT((pa + 2**10) >> 11, shift_a) + RDBPOT((pb + 2**10) >>
     11, shift_b)``, RDBPOT being gemmlowp's RoundingDivideByPOT
 
-  then requantized as above. acc has 48 bits.
+  then requantized as above. acc has 48 bits. With ``swapped``, b is the first term, and a the
+  second: they change places in the formulas, and ``zero_a`` and so on are those of the first term.
+
+With ``chained``, `a` is not read: its vectors come from the convolution engine, from the chained
+CONV of the same context that is next in order. It has as many channels as this, and as many pixels:
+``out_height`` x ``out_width`` for ADD, ``taps_y`` x ``taps_x`` for pools, which then have one pixel
+of output. Vectors come block of channels by block of channels, and so they are combined and
+written, whereas without ``chained`` all channels of a pixel follow one another. The instruction
+starts when the convolution engine is ready to deliver, so it must not wait for anything that waits
+for that CONV. A number of vectors other than this takes is a fault: DESCRIPTOR, with the word of
+``out_height``.
 """
 
 from amaranth import *
@@ -52,7 +62,13 @@ class VectorDescriptor(data.Struct):
     rounding: Rounding
     """Rounding mode; FP32 for POOL_MAX, which rounds nothing."""
 
-    reserved: 4
+    chained: 1
+    """`a` comes from the convolution engine, and not from memory."""
+
+    swapped: 1
+    """`a` is the second term (ADD)."""
+
+    reserved: 2
     """Must be zero."""
 
     taps_y: 16

@@ -35,7 +35,7 @@ __all__ = [
 UNIT = 16
 
 #: Version of the format that this package describes.
-PROGRAM_FORMAT = 1
+PROGRAM_FORMAT = 2
 
 #: Token counters of a context.
 TOKENS = 32
@@ -127,7 +127,8 @@ class InstructionHeader(data.Struct):
     """Units of the instruction, this one included."""
 
     operands: 4
-    """Number of leading words of the body that are operands, to be replaced by addresses."""
+    """Number of leading words of the body that are operands, to be replaced by addresses: up to
+    8."""
 
     flags: 4
     """Bit 0 (patient; DOORBELL and SYNC): waiting here counts as idle, and the watchdog leaves the

@@ -18,6 +18,12 @@ the run; chunks are in the order ky, kx, c. The last block has only the columns 
 ``diagonal``, column n sees lane n alone, weights are ``[block][chunk][lane]`` (always whole
 vectors), and block b adds ``b * columns`` to addresses and byte positions: a depthwise convolution.
 
+With ``striped``, weights lie in as many pieces as the configuration has weight ports, S of 2 or 4,
+which are read side by side, and fast where they lie in different macro-banks: piece s, from the
+s-th operand of ``weights``, ``weights1``, ``weights2``, ``weights3`` on, has columns s, s + S, s +
+2 S, … of each chunk. Pieces have as many vectors of each chunk as the first one: what stands for a
+column that a block does not have is read, and means nothing. Not with ``diagonal``.
+
 With ``packed``, chunks run over all rows of the window: byte b of the window, counted over its rows
 of ``run`` bytes each, is in lane ``b % lanes`` of chunk ``b // lanes``, and there are
 ``ceil(row_taps * run / lanes)`` of them. For windows without horizontal dilation (x_taps = 1),
@@ -33,6 +39,12 @@ last column. Weights are ``[block][column][lane]``, zero in all other lanes.
 
 Channel records are stored in order of output channels, 16 bytes each. Output pixel (oy, ox) of
 channel k goes to ``output + oy * out_row_step + ox * out_pixel_step + k``.
+
+With ``chained``, nothing is written: the vectors go to the vector engine, in the order in which
+they would be written. That is, for each block of `columns` output channels, for each output pixel
+in raster order. The next chained instruction of the same context for the vector engine takes them,
+and begins when the engine has turned to this one's output. ``output`` is ignored, but must be an
+operand in use. If there is no such instruction in the context any more, the vectors are lost.
 """
 
 from amaranth import *
@@ -41,7 +53,7 @@ from amaranth.lib import data
 from intarsia.isa.address import Operand
 from intarsia.isa.numerics import Rounding
 
-__all__ = ["PACKED_ROWS", "PACKED_RUN", "WINDOW", "ConvDescriptor"]
+__all__ = ["PACKED_ROWS", "PACKED_RUN", "WEIGHTS", "WINDOW", "ConvDescriptor"]
 
 #: Rows of the window that a vector may have bytes of, with `ConvDescriptor.packed`.
 PACKED_ROWS = 4
@@ -49,12 +61,15 @@ PACKED_ROWS = 4
 #: Bytes of the longest row of a window that is `packed`.
 PACKED_RUN = 255
 
+#: Operands that pieces of weights begin at, in order.
+WEIGHTS = "weights", "weights1", "weights2", "weights3"
+
 #: Rows and columns of the largest window with `ConvDescriptor.sliding`.
 WINDOW = 3
 
 
 class ConvDescriptor(data.Struct):
-    """Body of CONV: 64 bytes, of which 4 operands."""
+    """Body of CONV: 80 bytes, of which 7 operands. Those not in use are looked up as well."""
 
     input: Operand
     """First stored byte of the input rows that this chip holds."""
@@ -67,6 +82,18 @@ class ConvDescriptor(data.Struct):
 
     output: Operand
     """First byte of the output."""
+
+    weights1: Operand
+    """Second piece of weights, with `striped`."""
+
+    weights2: Operand
+    """Third piece of weights, with `striped`."""
+
+    weights3: Operand
+    """Fourth piece of weights, with `striped`."""
+
+    reserved: 32
+    """Must be zero."""
 
     in_height: 16
     """Rows stored at `input`. Rows outside are padding."""
@@ -128,8 +155,8 @@ class ConvDescriptor(data.Struct):
     packed: 1
     """Rows of the window follow one another in vectors."""
 
-    reserved: 1
-    """Must be zero."""
+    striped: 1
+    """Weights lie in pieces."""
 
     pad_left: signed(24)
     """Bytes of the first window left of the first stored column."""
@@ -153,5 +180,8 @@ class ConvDescriptor(data.Struct):
     out_row_step: 24
     """Bytes from one output row to the next."""
 
-    reserved1: 8
+    reserved1: 7
     """Must be zero."""
+
+    chained: 1
+    """The output goes to the vector engine, and not to memory."""

@@ -36,14 +36,25 @@ class RoundRobin(wiring.Component):
         # Clients after the one granted last; they go first.
         after = Signal(self.clients)
         first = Signal(self.clients)
-        chosen = Signal(self.clients)
         m.d.comb += [
             first.eq(self.requests & after),
-            chosen.eq(Mux(first.any(), first, self.requests)),
-            # Lowest bit that is set.
-            self.grants.eq(chosen & (~chosen + 1)),
+            self.grants.eq(Mux(first.any(), _lowest(first), _lowest(self.requests))),
         ]
         with m.If(self.requests.any()):
-            m.d.sync += after.eq(~(self.grants | (self.grants - 1)))
+            m.d.sync += after.eq(_upward(self.grants) << 1)
 
         return m
+
+
+def _upward(bits):
+    """Ones from the lowest bit of `bits` that is set on; by doubling, as carries are slow."""
+    step = 1
+    while step < len(bits):
+        bits = (bits | (bits << step))[: len(bits)]
+        step *= 2
+    return bits
+
+
+def _lowest(bits):
+    """The lowest bit of `bits` that is set."""
+    return bits & ~(_upward(bits) << 1)

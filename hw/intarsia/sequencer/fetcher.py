@@ -21,8 +21,9 @@ from intarsia.sequencer.parts import (
 
 __all__ = ["Fetcher"]
 
-#: Operands lie in the first unit of a body.
-OPERANDS_MAX = UNIT_BITS // Operand.as_shape().size
+#: Operands of a unit; they lie in the first two of a body.
+PER_UNIT = UNIT_BITS // Operand.as_shape().size
+OPERANDS_MAX = 2 * PER_UNIT
 
 
 class Fetcher(wiring.Component):
@@ -42,7 +43,8 @@ class Fetcher(wiring.Component):
     request : Out(stream.Signature(UnitRequest))
     unit : In(stream.Signature(ProgramUnit, always_ready=True))
     body : Out(stream.Signature(BodyUnit, always_ready=True))
-        Units of the body but the first, whose index is 0, in any order with the head's.
+        Units of the body but the first, whose index is 0, in any order with the head's. One with
+        operands comes twice, the second time as they are to be.
     head : Out(stream.Signature(Head, always_ready=True))
         Ends the fetch; all units of the body have been delivered by then.
     """
@@ -73,10 +75,12 @@ class Fetcher(wiring.Component):
             self.slot.context.eq(asked.context),
             self.request.p.context.eq(asked.context),
             self.head.p.eq(head),
-            self.head.p.first.eq(words),
+            self.head.p.first.eq(Cat(words[:PER_UNIT])),
             self.body.p.index.eq(self.unit.p.index),
             self.body.p.content.eq(self.unit.p.content),
         ]
+        several = Signal()  # units with operands
+        m.d.comb += several.eq(header.operands > PER_UNIT)
 
         with m.FSM():
             with m.State("IDLE"):
@@ -144,8 +148,12 @@ class Fetcher(wiring.Component):
             with m.State("BODY"):
                 m.d.sync += step.eq(0)
                 with m.If(self.unit.valid):
-                    m.d.sync += words.eq(self.unit.p.content)
-                    m.next = "RESOLVE"
+                    with m.If(self.unit.p.index == 0):
+                        m.d.sync += Cat(words[:PER_UNIT]).eq(self.unit.p.content)
+                    with m.Else():
+                        m.d.sync += Cat(words[PER_UNIT:]).eq(self.unit.p.content)
+                    with m.If((self.unit.p.index == 1) | ~several):
+                        m.next = "RESOLVE"
 
             with m.State("RESOLVE"):
                 # The word looked up in a cycle is replaced in the next one.
@@ -161,6 +169,16 @@ class Fetcher(wiring.Component):
                 m.d.sync += step.eq(step + 1)
                 with m.If(step == header.operands):
                     m.next = "DELIVER"
+                    with m.If(several):
+                        m.next = "REPLACE"
+
+            with m.State("REPLACE"), m.If(missing == 0):
+                m.d.comb += [
+                    self.body.valid.eq(1),
+                    self.body.p.index.eq(1),
+                    self.body.p.content.eq(Cat(words[PER_UNIT:])),
+                ]
+                m.next = "DELIVER"
 
             with m.State("DELIVER"):
                 with m.If(missing == 0):
@@ -211,7 +229,7 @@ class Fetcher(wiring.Component):
             for opcode in ControlOp:
                 layout = INSTRUCTIONS[opcode].body
                 if layout is not None:
-                    body = layout(words.as_value())
+                    body = layout(Cat(words[:PER_UNIT]))
                     reserved = [
                         name for name, _ in layout.as_shape() if name.startswith("reserved")
                     ]
@@ -225,7 +243,7 @@ class Fetcher(wiring.Component):
     def _next(self, m, header, place, words):
         """Where the stream is, once the instruction has started."""
         after = Signal(Place)
-        body = LoopBody(words.as_value())
+        body = LoopBody(Cat(words[:PER_UNIT]))
         m.d.comb += [after.pc.eq(place.pc + header.length), after.loop.eq(place.loop)]
         with m.If(header.opcode == ControlOp.LOOP):
             with m.If((body.count == 0) | (place.loop != body.count)):

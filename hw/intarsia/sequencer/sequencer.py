@@ -14,6 +14,7 @@ from intarsia.isa.kernel import ConvDescriptor
 from intarsia.isa.transfer import LocalDescriptor, RemoteDescriptor
 from intarsia.sequencer.contexts import Contexts
 from intarsia.sequencer.control import Control
+from intarsia.sequencer.coupling import Coupling
 from intarsia.sequencer.flights import Flights
 from intarsia.sequencer.loader import Loader
 from intarsia.sequencer.merge import FaultMerge
@@ -59,6 +60,10 @@ class Sequencer(wiring.Component):
     -------
     conv, vector, local, remote : In(Engine(...))
         The engines.
+    delivers, deliverer : In(1), In(CONTEXT)
+        The convolution engine has a chained job on its way out, of this context.
+    forsaken : Out(1)
+        No instruction will take what it delivers.
     port : Out(MemoryRead(lanes))
         Programs.
     start, stop, ring : In(stream.Signature(CONTEXT, always_ready=True))
@@ -98,6 +103,9 @@ class Sequencer(wiring.Component):
                 of.name.lower(): In(Engine(layout, ordered=of not in OVERTAKING))
                 for of, layout in DESCRIPTORS.items()
             },
+            "delivers": In(1),
+            "deliverer": In(CONTEXT),
+            "forsaken": Out(1),
             "port": Out(MemoryRead(config.lanes)),
             "start": In(host),
             "stop": In(host),
@@ -135,6 +143,7 @@ class Sequencer(wiring.Component):
         m.submodules.control = control = Control(contexts=contexts)
         m.submodules.watch = watch = Watch(contexts=contexts)
         m.submodules.watchdog = watchdog = Watchdog(contexts=contexts)
+        m.submodules.coupling = coupling = Coupling(contexts=contexts)
         stations, flights = [], []
         for of in Stream:
             layout = DESCRIPTORS.get(of)
@@ -170,8 +179,12 @@ class Sequencer(wiring.Component):
         for n in range(len(Stream)):
             self._connect_stream(m, n, stations[n], flights[n], loader, state, tokens, watch)
         self._connect_engines(m, stations, flights, control)
+        self._connect_chain(m, stations[Stream.VECTOR.value], state, coupling)
         self._connect_control(m, stations, flights, state, tokens, watch, control)
-        self._connect_watch(m, stations, flights, loader, state, tokens, control, watch, watchdog)
+        called = coupling.called
+        self._connect_watch(
+            m, stations, flights, loader, state, tokens, control, watch, watchdog, called
+        )
         self._report_activity(m, stations, control)
         self._merge_faults(m, stations, loader, state, tokens, watch)
         return m
@@ -270,7 +283,20 @@ class Sequencer(wiring.Component):
             lively = lively | alive
         return ~lively
 
-    def _connect_watch(self, m, stations, flights, loader, state, tokens, control, watch, watchdog):
+    def _connect_chain(self, m, station, state, coupling):
+        """Chained instructions for the vector engine wait for those of the convolution engine."""
+        m.d.comb += [
+            coupling.delivers.eq(self.delivers),
+            coupling.deliverer.eq(self.deliverer),
+            coupling.taken.eq(station.chained & station.take.valid & station.take.ready),
+            coupling.alive.eq(state.alive[Stream.VECTOR.value]),
+            station.wanted_chain.eq(coupling.wanted),
+            self.forsaken.eq(coupling.forsaken),
+        ]
+
+    def _connect_watch(
+        self, m, stations, flights, loader, state, tokens, control, watch, watchdog, called
+    ):
         """What waits, and what moves."""
         contexts = self.config.contexts
         rung = Signal(contexts)
@@ -282,7 +308,7 @@ class Sequencer(wiring.Component):
             watch.head.p.opcode.eq(loader.head.p.header.opcode),
             watch.head.p.wait.eq(loader.head.p.header.wait),
             watch.resume.eq(stations[0].drop),
-            watch.changed.eq(tokens.changed | rung),
+            watch.changed.eq(tokens.changed | rung | called),
             watch.rung.eq(control.rung),
             watch.syncing.eq(control.syncing),
             watch.expired.eq(watchdog.expired),

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from intarsia.isa.address import CONTEXT
+from intarsia.isa.elementwise import VectorDescriptor
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import TOKENS, ControlOp, InstructionHeader, Stream
 from intarsia.sequencer.parts import (
@@ -35,9 +36,9 @@ class Body(data.StructLayout):
 class Station(wiring.Component):
     """Holds the next instruction of one context, until it can start.
 
-    An instruction is fetched while those before it are under way. If it lacks tokens, it makes room
-    for that of a context that may lack none; contexts take turns. Once it has taken its tokens, it
-    stays until the engine accepts it.
+    An instruction is fetched while those before it are under way. If it lacks tokens, or is chained
+    and nothing is delivered to it, it makes room for that of a context that may lack none; contexts
+    take turns. Once it has taken its tokens, it stays until the engine accepts it.
 
     Parameters
     ----------
@@ -56,6 +57,8 @@ class Station(wiring.Component):
         Of `context`.
     rung : In(contexts)
         Contexts with a ring that a DOORBELL may take.
+    wanted_chain : In(contexts)
+        The context whose chained instruction may start, of those for the vector engine.
     context : Out(CONTEXT)
         Whose instruction is here or is being fetched.
     wanted : Out(1)
@@ -73,6 +76,8 @@ class Station(wiring.Component):
         What is here waits for a ring only, and patiently.
     take : Out(stream.Signature(TokenChange))
         Accepted when the instruction starts.
+    chained : Out(1)
+        With `take`: it is chained, and for the vector engine.
     next : Out(PlaceWrite)
         With `take`: where the stream then is.
     flight : Out(stream.Signature(Flight))
@@ -94,6 +99,7 @@ class Station(wiring.Component):
             "drop": In(contexts),
             "available": In(TOKENS),
             "rung": In(contexts),
+            "wanted_chain": In(contexts),
             "context": Out(CONTEXT),
             "wanted": Out(1),
             "wish": Out(CONTEXT),
@@ -105,6 +111,7 @@ class Station(wiring.Component):
             "fetching": Out(1),
             "patient": Out(1),
             "take": Out(stream.Signature(TokenChange)),
+            "chained": Out(1),
             "next": Out(PlaceWrite),
             "flight": Out(stream.Signature(Flight)),
             "ended": Out(contexts),
@@ -128,6 +135,7 @@ class Station(wiring.Component):
         faulty = Signal()
         lacking = Signal()
         unrung = Signal()
+        unmet = Signal()
         dropped = Signal()
         outdated = Signal()
         m.d.comb += [
@@ -169,9 +177,15 @@ class Station(wiring.Component):
                     rings = header.opcode == ControlOp.DOORBELL
                     m.d.comb += unrung.eq(rings & ~(self.rung & own).any())
                     m.d.comb += self.patient.eq(unrung & ~lacking & header.flags.any())
+                if self.of is Stream.VECTOR:
+                    work = data.View(VectorDescriptor, units.as_value())
+                    m.d.comb += [
+                        self.chained.eq(work.chained & ~instant & ~faulty),
+                        unmet.eq(self.chained & ~(self.wanted_chain & own).any()),
+                    ]
                 with m.If(dropped):
                     m.next = "EMPTY"
-                with m.Elif(lacking | unrung):
+                with m.Elif(lacking | unrung | unmet):
                     self._wish(m, self.candidates & ~own, context)
                     with m.If(self.granted):
                         m.d.comb += self.leaving.eq(1)

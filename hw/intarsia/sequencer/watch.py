@@ -42,7 +42,7 @@ class Watch(wiring.Component):
     resume : In(contexts)
         Contexts whose instructions must be fetched again in any case.
     changed : In(contexts)
-        Contexts that have got a token or a ring.
+        Contexts that have got a token or a ring, or are delivered to.
     asked : Out(CONTEXT)
         Whose tokens are looked at.
     available : In(TOKENS)

@@ -1,10 +1,10 @@
 """Vector engine: sums of two tensors, and pools."""
 
 from amaranth import *
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import Out, connect, flipped
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
-from intarsia.common.ports import Engine, MemoryRead, MemoryWrite
+from intarsia.common.ports import ChainVector, Engine, MemoryRead, MemoryWrite
 from intarsia.common.requantizer import Requantizer
 from intarsia.isa.counters import Activity
 from intarsia.isa.elementwise import VectorDescriptor
@@ -22,6 +22,12 @@ __all__ = ["VectorEngine"]
 
 #: What a vector of `a` or `b` carries along.
 TAG = data.StructLayout({"first": 1, "last": 1, "final": 1})
+
+#: Bits of the words that faults name.
+WORD = 32
+
+#: Word of the descriptor that says how many pixels there are.
+PIXELS = VectorDescriptor.as_shape()["out_height"].offset // WORD
 
 #: Cycles from a step of the walker to its group of values.
 READING = 5
@@ -42,6 +48,9 @@ class VectorEngine(wiring.Component):
     isn't its own, PARITY for a vector that is damaged: no vector computed from it, or read after
     it, is written.
 
+    A chained job takes as many vectors from `chain` as it needs, and faults where these are not all
+    that the convolution has: then, and after any other fault, it takes them up to the last.
+
     Parameters
     ----------
     config : ChipConfig
@@ -49,6 +58,8 @@ class VectorEngine(wiring.Component):
     Members
     -------
     engine : Out(Engine(VectorDescriptor))
+    chain : In(stream.Signature(ChainVector(lanes)))
+        What the convolution engine hands on.
     a_read, b_read : Out(MemoryRead(lanes))
         `b_read` serves ADD only.
     output_write : Out(MemoryWrite(lanes))
@@ -58,6 +69,7 @@ class VectorEngine(wiring.Component):
         self.config = config
         super().__init__({
             "engine": Out(Engine(VectorDescriptor)),
+            "chain": In(stream.Signature(ChainVector(config.lanes))),
             "a_read": Out(MemoryRead(config.lanes)),
             "b_read": Out(MemoryRead(config.lanes)),
             "output_write": Out(MemoryWrite(config.lanes)),
@@ -70,7 +82,8 @@ class VectorEngine(wiring.Component):
         depth = 1 << (latency // (lanes // group) + SLACK - 1).bit_length()
 
         walker = Walker(lanes=lanes)
-        a, b = (Reader(lanes=lanes, tag=TAG) for _ in range(2))
+        a = Reader(lanes=lanes, tag=TAG, gifted=True)
+        b = Reader(lanes=lanes, tag=TAG)
         pool = Pool(lanes=lanes, group=group)
         front = ScaleAdd(lanes=group)
         requantizer = Requantizer(lanes=group, acc_width=ACC)
@@ -92,17 +105,20 @@ class VectorEngine(wiring.Component):
 
         works = Signal()
         enters = Signal()
-        self._fetch(m, walker, a, b, writer, works)
+        takes = Signal()
+        self._fetch(m, walker, a, b, writer, works, takes)
         self._combine(m, a, b, pool, works, enters)
         self._round(m, pool, front, requantizer, writer)
-        self._supervise(m, walker, a, b, front, writer, works, enters, clear)
+        self._supervise(m, walker, a, b, front, writer, enters, takes, works, clear)
         return m
 
-    def _fetch(self, m, walker, a, b, writer, works):
+    def _fetch(self, m, walker, a, b, writer, works, takes):
         """From steps to requests and places. Both inputs of an ADD are asked for at once."""
         step = walker.step
-        takes = Signal()
+        chained = self.engine.job.p.descriptor.chained
         m.d.comb += [
+            a.given.eq(chained),
+            a.gift.eq(self.chain.p.bytes),
             walker.work.eq(self.engine.job.p.descriptor),
             walker.add.eq(self._is(VectorOp.ADD)),
             step.ready.eq(
@@ -110,6 +126,7 @@ class VectorEngine(wiring.Component):
                 & a.request.ready
                 & (b.request.ready | ~walker.add)
                 & (writer.place.ready | ~step.p.last)
+                & (self.chain.valid | ~chained)
             ),
             takes.eq(step.valid & step.ready),
             a.request.valid.eq(takes),
@@ -156,11 +173,12 @@ class VectorEngine(wiring.Component):
         """From groups to results. Maxima pass the requantizer as means of one."""
         work = self.engine.job.p.descriptor
         add, maximum = self._is(VectorOp.ADD), self._is(VectorOp.POOL_MAX)
+        swapped = work.swapped
         m.d.comb += [
             front.valid_i.eq(pool.valid_o),
             front.final_i.eq(pool.final_o),
-            front.a.eq(pool.a_o),
-            front.b.eq(pool.b_o),
+            front.a.eq(Mux(swapped, Value.cast(pool.b_o), Value.cast(pool.a_o))),
+            front.b.eq(Mux(swapped, Value.cast(pool.a_o), Value.cast(pool.b_o))),
             front.reduced.eq(pool.reduced),
             front.add.eq(add),
             front.round.eq(add & (work.rounding == Rounding.FP32)),
@@ -188,7 +206,7 @@ class VectorEngine(wiring.Component):
                 requantizer.zero_point.eq(0),
             ]
 
-    def _supervise(self, m, walker, a, b, front, writer, works, enters, clear):
+    def _supervise(self, m, walker, a, b, front, writer, enters, takes, works, clear):
         """From one job to the next; faults; what the engine says it does."""
         job, fault = self.engine.job, self.engine.fault
         m.submodules.inspector = inspector = Inspector()
@@ -199,6 +217,17 @@ class VectorEngine(wiring.Component):
             fault.p.context.eq(job.p.context),
         ]
 
+        # The chain. What comes of a failed job is swallowed.
+        chain, chained = self.chain, job.p.descriptor.chained
+        ended, swallows = Signal(), Signal()  # the last vector has come
+        uneven = Signal()
+        m.d.comb += [
+            chain.ready.eq(chained & takes | swallows),
+            uneven.eq(chain.p.last ^ walker.step.p.final),
+        ]
+        with m.If(chain.valid & chain.ready):
+            m.d.sync += ended.eq(chain.p.last)
+
         # Vectors that have entered the arithmetic, and are not written yet.
         inside = Signal(range(writer.depth + 1))
         m.d.sync += inside.eq(inside + enters - writer.written)
@@ -207,6 +236,8 @@ class VectorEngine(wiring.Component):
         activity = Signal(Activity)
         with m.If(enters | a.o.valid & (b.o.valid | ~walker.add)):
             m.d.comb += activity.eq(Activity.BUSY)
+        with m.Elif(chained & walker.step.valid & ~chain.valid & a.empty):
+            m.d.comb += activity.eq(Activity.OPERANDS)
         with m.Elif(walker.step.valid & writer.place.ready | ~a.empty | ~b.empty):
             m.d.comb += activity.eq(Activity.MEMORY)
         with m.Else():
@@ -217,6 +248,7 @@ class VectorEngine(wiring.Component):
                 with m.If(job.valid):
                     m.d.comb += self.engine.activity.eq(Activity.BUSY)
                     m.d.sync += [fault.p.code.eq(inspector.code), fault.p.info.eq(inspector.info)]
+                    m.d.sync += ended.eq(0)
                     with m.If(inspector.code == FaultCode.NONE):
                         m.d.comb += walker.load.eq(1)
                         m.next = "WORK"
@@ -235,11 +267,18 @@ class VectorEngine(wiring.Component):
                     m.d.sync += fault.p.code.eq(FaultCode.PARITY)
                     m.d.sync += fault.p.address.eq(Mux(a.damaged, a.address, b.address))
                     m.next = "FAIL"
+                with m.Elif(chained & takes & (uneven | chain.p.void)):
+                    # The convolution engine has said what makes a vector void.
+                    unequal = Mux(chain.p.void, FaultCode.NONE, FaultCode.DESCRIPTOR)
+                    m.d.sync += [fault.p.code.eq(unequal), fault.p.info.eq(PIXELS)]
+                    m.next = "FAIL"
 
             with m.State("FAIL"):
                 m.d.comb += self.engine.activity.eq(Activity.DRAIN)
-                with m.If(a.idle & b.idle & (inside == 0)):
-                    m.d.comb += [fault.valid.eq(1), clear.eq(1), job.ready.eq(1)]
+                m.d.comb += swallows.eq(chained & ~ended)
+                with m.If(a.idle & b.idle & (inside == 0) & ~swallows):
+                    m.d.comb += [clear.eq(1), job.ready.eq(1)]
+                    m.d.comb += fault.valid.eq(fault.p.code != FaultCode.NONE)
                     m.d.sync += fault.p.address.eq(0)
                     m.next = "IDLE"
 

@@ -27,7 +27,7 @@ class Inspector(wiring.Component):
         NONE, if nothing is; PROGRAM, if the opcode is not the vector engine's; else DESCRIPTOR.
     info : Out(24)
         Index of the first word of the descriptor that has a field that is zero, reserved, or
-        unknown, or a bias beyond 48 bits.
+        unknown, a bias beyond 48 bits, or the pixels of a chained pool that has several.
     """
 
     opcode: In(8)
@@ -39,14 +39,16 @@ class Inspector(wiring.Component):
         m = Module()
         work = self.work
         add = self.opcode == VectorOp.ADD
+        pool = work.chained & ~add
         rounding = Value.cast(work.rounding)
         unknown = (rounding > Rounding.HALF_UP.value) | (add & (work.rounding == Rounding.MEAN))
         rest = work.bias[ACC:]
         bad = {
-            "out_height": work.out_height == 0,
-            "out_width": work.out_width == 0,
+            "out_height": (work.out_height == 0) | (pool & (work.out_height != 1)),
+            "out_width": (work.out_width == 0) | (pool & (work.out_width != 1)),
             "channels": work.channels == 0,
             "rounding": unknown,
+            "swapped": work.swapped & ~add,
             "reserved": work.reserved.any(),
             "taps_y": work.taps_y == 0,
             "taps_x": work.taps_x == 0,

@@ -20,6 +20,8 @@ class Tagged(data.StructLayout):
 class Reader(wiring.Component):
     """Turns requests into vectors, in order, one per cycle.
 
+    A request may bring its vector along; then none of those before it may be on its way any more.
+
     A request is accepted when there is room for its vector. Vectors come after four cycles at the
     earliest. One that is damaged does not come; it's reported on ``damaged``, once.
 
@@ -31,10 +33,15 @@ class Reader(wiring.Component):
         What a request carries along.
     depth : int
         Vectors asked for or held; at least 5 for one per cycle.
+    gifted : bool
+        Whether requests may bring their vectors along.
 
     Members
     -------
     request : In(stream.Signature(data.StructLayout({"read": ReadRequest(lanes), "tag": tag})))
+    given : In(1)
+        The request's vector is ``gift``; no memory is asked. Not there unless `gifted`.
+    gift : In(data.ArrayLayout(8, lanes))
     memory : Out(MemoryRead(lanes))
     o : Out(stream.Signature(Tagged(lanes, tag)))
     damaged : Out(1)
@@ -46,13 +53,16 @@ class Reader(wiring.Component):
         There is no vector either.
     """
 
-    def __init__(self, *, lanes, tag, depth=8):
+    def __init__(self, *, lanes, tag, depth=8, gifted=False):
         self.lanes = lanes
         self.depth = depth
         self._tag = tag
+        self._gifted = gifted
+        gift = {"given": In(1), "gift": In(data.ArrayLayout(8, lanes))} if gifted else {}
         request = data.StructLayout({"read": ReadRequest(lanes), "tag": tag})
         super().__init__({
             "request": In(stream.Signature(request)),
+            **gift,
             "memory": Out(MemoryRead(lanes)),
             "o": Out(stream.Signature(Tagged(lanes, tag))),
             "damaged": Out(1),
@@ -91,7 +101,8 @@ class Reader(wiring.Component):
             port.request.p.eq(waiting.read),
         ]
         m.d.sync += used.eq(used + asked - taken)
-        with m.If(asked):
+        given = self.given if self._gifted else Const(0)
+        with m.If(asked & ~given):
             m.d.sync += [waiting.eq(self.request.p), port.request.valid.eq(1)]
         with m.Elif(coming[0]):
             m.d.sync += port.request.valid.eq(0)
@@ -100,7 +111,7 @@ class Reader(wiring.Component):
         m.d.comb += [
             self.damaged.eq(arrived.valid & arrived.p.damaged),
             self.address.eq(about[-1][: len(self.address)]),
-            vectors.w_en.eq(arrived.valid & ~arrived.p.damaged),
+            vectors.w_en.eq((arrived.valid & ~arrived.p.damaged) | (asked & given)),
             vectors.w_data.eq(Cat(arrived.p.bytes, about[-1][len(self.address) :])),
             self.o.valid.eq(vectors.r_rdy),
             self.o.p.eq(vectors.r_data),
@@ -108,4 +119,7 @@ class Reader(wiring.Component):
             self.empty.eq(used == 0),
             self.idle.eq(~port.request.valid & ~Cat(coming[1:]).any()),
         ]
+        if self._gifted:
+            with m.If(given):
+                m.d.comb += vectors.w_data.eq(Cat(self.gift, self.request.p.tag))
         return m

@@ -12,7 +12,7 @@ __all__ = ["Step", "Walker"]
 #: Loops, from the innermost: columns and rows of the window, vectors of a pixel, columns, rows.
 LOOPS = 5
 
-#: The first loop that leads to another output vector.
+#: The loop over the vectors of a pixel: the first one that leads to another output vector.
 VECTORS = 2
 
 
@@ -86,6 +86,9 @@ class _Cursor(wiring.Component):
 class Walker(wiring.Component):
     """Walks over a job, one `Step` per cycle as long as ``step`` is accepted.
 
+    A chained ADD has its rows and columns where others have those of the window: inside of the loop
+    over vectors. The loops outside of that have one turn, in all chained jobs.
+
     Parameters
     ----------
     lanes : int
@@ -118,21 +121,27 @@ class Walker(wiring.Component):
         m.submodules.output = output = _Cursor(loops=LOOPS - VECTORS)
 
         work = self.work
+        plane = Signal()  # pixels are inside of vectors
+        m.d.comb += plane.eq(work.chained & self.add)
         vector = Const(self.lanes, LOCAL)
-        taps = (work.tap_step, work.tap_row_step)
+        taps = Cat(work.tap_step, work.tap_row_step)
+        pixels = Cat(work.out_pixel_step, work.out_row_step)
         cursors = (
-            (a, work.a, (*taps, vector, work.pixel_step, work.row_step)),
-            (b, work.b, (vector, *taps)),
-            (output, work.output, (vector, work.out_pixel_step, work.out_row_step)),
+            (a, work.a, Cat(taps, vector, work.pixel_step, work.row_step)),
+            (b, work.b, Mux(plane, Cat(taps, vector), Cat(vector, taps))),
+            (output, work.output, Mux(plane, Cat(pixels, vector), Cat(vector, pixels))),
         )
 
         # Turns left of each loop, this one included; of channels, those left.
-        counts = [work.taps_x, work.taps_y, work.channels, work.out_width, work.out_height]
+        inner = Mux(plane, work.out_width, work.taps_x), Mux(plane, work.out_height, work.taps_y)
+        counts = [*inner, work.channels, work.out_width, work.out_height]
         left = [Signal.like(count, name=f"left_{n}") for n, count in enumerate(counts)]
         last = Signal(LOOPS)
         m.d.comb += last.eq(Cat(turns == 1 for turns in left))
         m.d.comb += last[VECTORS].eq(left[VECTORS] <= self.lanes)
-        with m.If(self.add):
+        with m.If(plane):
+            m.d.comb += last[VECTORS + 1 :].eq(~0)
+        with m.Elif(self.add):
             m.d.comb += last[:VECTORS].eq(~0)
 
         advance = Signal(LOOPS)
@@ -144,17 +153,18 @@ class Walker(wiring.Component):
             advance.eq(Mux(taken & ~final, ~last & (last + 1), 0)),
         ]
 
+        outer = Mux(plane, advance[: LOOPS - VECTORS], advance[VECTORS:])
         for cursor, start, steps in cursors:
             m.d.comb += [
                 cursor.load.eq(self.load),
                 cursor.start.eq(start.offset),
-                cursor.steps.eq(Cat(steps)),
-                cursor.advance.eq(advance[LOOPS - cursor.loops :]),
+                cursor.steps.eq(steps),
+                cursor.advance.eq(advance if cursor.loops == LOOPS else outer),
             ]
-        for loop, turns in enumerate(left):
+        for loop, (turns, count) in enumerate(zip(left, counts, strict=True)):
             turn = self.lanes if loop == VECTORS else 1
             with m.If(self.load | advance[loop + 1 :].any()):
-                m.d.sync += turns.eq(counts[loop])
+                m.d.sync += turns.eq(count)
             with m.Elif(advance[loop]):
                 m.d.sync += turns.eq(turns - turn)
 
@@ -172,7 +182,7 @@ class Walker(wiring.Component):
             self.step.p.output.eq(output.address),
             self.step.p.mask.eq(Mux(whole, ~0, (1 << tail) - 1)),
             self.step.p.first.eq(first),
-            self.step.p.last.eq(last[:VECTORS].all()),
+            self.step.p.last.eq(last[:VECTORS].all() | plane),
             self.step.p.final.eq(final),
         ]
         return m

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from amaranth.lib import data
 
 from intarsia.isa.address import OWNER_BITS, TENSOR_BITS
@@ -13,6 +14,7 @@ from intarsia.isa.faults import FaultCode
 from intarsia.isa.instruction import (
     TOKEN_MAX,
     ControlOp,
+    ConvOp,
     LocalOp,
     RemoteOp,
     Stream,
@@ -99,6 +101,7 @@ class Chip:
         self._tokens: Counter[int] = Counter()
         code = read_program(program)
         self._streams = {stream: StreamState(code[stream]) for stream in code}
+        self._chain: np.ndarray | None = None
         self._resolved: dict[Instruction, data.Const] = {}
         for number, (base, size) in enumerate(slots):
             if size and base // config.bank_bytes != (base + size - 1) // config.bank_bytes:
@@ -112,7 +115,7 @@ class Chip:
             depth = 1 if stream is Stream.CONTROL else IN_FLIGHT
             if state.flights and state.flights[0].performed:
                 yield stream, "finish"
-            if any(self._performable(flight) for flight in state.flights):
+            if self._performable(state):
                 yield stream, "perform"
             if state.next < len(state.code) and len(state.flights) < depth:
                 wait = state.code[state.next].wait
@@ -130,7 +133,7 @@ class Chip:
             if instruction.opcode is ControlOp.SYNC:
                 self._barriers.arrive(self.node.number, instruction.body)
         elif action == "perform":
-            ready = [flight for flight in state.flights if self._performable(flight)]
+            ready = self._performable(state)
             flight = ready[choice % len(ready)]
             self._perform(flight.instruction)
             flight.performed = True
@@ -173,14 +176,24 @@ class Chip:
             if again:
                 state.next = instruction.target
 
-    def _performable(self, flight: Flight) -> bool:
-        if flight.performed:
-            return False
-        match flight.instruction.opcode:
+    def _performable(self, state: StreamState) -> list[Flight]:
+        """Flights that could be performed; chained ones in their order."""
+        waiting = [flight for flight in state.flights if not flight.performed]
+        return [
+            flight
+            for flight in waiting
+            if self._allowed(flight.instruction)
+            and (flight is waiting[0] or not _chained(flight.instruction))
+        ]
+
+    def _allowed(self, instruction: Instruction) -> bool:
+        match instruction.opcode:
             case ControlOp.DOORBELL:
                 return self.rings > 0
             case ControlOp.SYNC:
-                return self._barriers.released(self.node.number, flight.instruction.body)
+                return self._barriers.released(self.node.number, instruction.body)
+            case _ if _chained(instruction):
+                return (self._chain is None) == (instruction.stream is Stream.CONV)
             case _:
                 return True
 
@@ -193,10 +206,14 @@ class Chip:
                 pass
             case Stream.CONV:
                 work = self._addressed(instruction)
-                conv.convolve(memory, work, self._config)
+                output = conv.convolve(memory, work, self._config)
+                self._chain = self._chain if output is None else output
                 self.macs[instruction.layer] += _macs(work)
             case Stream.VECTOR:
-                vector.combine(memory, VectorOp(opcode), self._addressed(instruction))
+                work = self._addressed(instruction)
+                chain = self._chain if work.chained else None
+                self._chain = None if work.chained else self._chain
+                vector.combine(memory, VectorOp(opcode), work, chain)
             case Stream.LOCAL:
                 transfer.local_transfer(memory, LocalOp(opcode), self._addressed(instruction))
             case Stream.REMOTE:
@@ -277,6 +294,12 @@ class Chip:
                 f"node {self.node.number}, {instruction}: operand {name} takes bytes "
                 f"{start - base} to {stop - base - 1} of slot {slot}, which has {size}",
             )
+
+
+def _chained(instruction: Instruction) -> bool:
+    """Whether an engine hands its output to another one, or takes its input from there."""
+    body = instruction.body
+    return instruction.opcode in (*ConvOp, *VectorOp) and body is not None and bool(body.chained)
 
 
 def _extents(

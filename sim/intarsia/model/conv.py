@@ -6,17 +6,26 @@ from amaranth.lib import data
 
 from intarsia.golden import Requantization, requantize
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.kernel import WINDOW
+from intarsia.isa.kernel import WEIGHTS, WINDOW
 from intarsia.isa.numerics import ChannelRecord
 from intarsia.model.memory import Memory, as_signed, bank_addresses
 
-__all__ = ["accumulate", "chunks", "convolve", "read_extents", "weight_bytes", "write_extents"]
+__all__ = [
+    "accumulate",
+    "chunks",
+    "convolve",
+    "read_extents",
+    "weight_bytes",
+    "write_extents",
+]
 
 RECORD_BYTES = ChannelRecord.as_shape().size // 8
 
 
-def convolve(memory: Memory, work: data.Const, config: ChipConfig) -> None:
+def convolve(memory: Memory, work: data.Const, config: ChipConfig) -> np.ndarray | None:
     """Executes `work`: reads inputs, weights and records from `memory`, writes the output there.
+
+    If it is chained, returns the output instead: int8, ``(pixels, channels)``.
 
     Parameters
     ----------
@@ -32,7 +41,11 @@ def convolve(memory: Memory, work: data.Const, config: ChipConfig) -> None:
     bias, multiplier, shift = _records(stored, work)
     by = Requantization(work.rounding, multiplier, shift, work.out_zero_point, work.low, work.high)
     biased = (acc.astype(np.int64) + bias).astype(np.int32)
-    stored[_output_addresses(work)] = requantize(biased, by)
+    output = requantize(biased, by)
+    if work.chained:
+        return output.reshape(-1, work.out_channels)
+    stored[_output_addresses(work)] = output
+    return None
 
 
 def accumulate(memory: Memory, work: data.Const, config: ChipConfig) -> np.ndarray:
@@ -76,6 +89,18 @@ def weight_bytes(work: data.Const, config: ChipConfig) -> int:
     return stored * chunks(work, config) * config.lanes
 
 
+def _piece_bytes(work: data.Const, config: ChipConfig) -> int:
+    """Bytes of each piece of the weights of a job that is ``striped``."""
+    whole, rest = divmod(work.out_channels, config.columns)
+    rows = whole * config.columns // config.weight_ports + -(-rest // config.weight_ports)
+    return rows * chunks(work, config) * config.lanes
+
+
+def _piece_starts(work: data.Const, config: ChipConfig) -> list[int]:
+    """Address of the first byte of each piece of the weights of a job that is ``striped``."""
+    return [work[name].offset for name in WEIGHTS[: config.weight_ports]]
+
+
 def read_extents(work: data.Const, config: ChipConfig) -> dict[str, tuple[int, int]]:
     """For each operand read, addresses of its first byte that counts and of the first after it."""
     rows, row_offsets = _rows(work)
@@ -85,9 +110,15 @@ def read_extents(work: data.Const, config: ChipConfig) -> dict[str, tuple[int, i
         positions = (positions[:, None] + np.arange(work.out_channels)).ravel()
     positions = positions[(positions >= 0) & (positions < work.row_bytes)]
     extents = {
-        "weights": (work.weights.offset, work.weights.offset + weight_bytes(work, config)),
         "records": (work.records.offset, work.records.offset + work.out_channels * RECORD_BYTES),
     }
+    if work.striped:
+        size = _piece_bytes(work, config)
+        for name, start in zip(WEIGHTS, _piece_starts(work, config), strict=False):
+            extents[name] = start, start + size
+    else:
+        start = work.weights.offset
+        extents["weights"] = start, start + weight_bytes(work, config)
     if stored.size and positions.size:
         start = work.input.offset + work.origin + work.pad_left
         extents["input"] = (
@@ -99,6 +130,8 @@ def read_extents(work: data.Const, config: ChipConfig) -> dict[str, tuple[int, i
 
 def write_extents(work: data.Const) -> dict[str, tuple[int, int]]:
     """For each operand written, addresses of its first byte and of the first after its last."""
+    if work.chained:
+        return {}
     addresses = _output_addresses(work)
     return {"output": (int(addresses.min()), int(addresses.max()) + 1)}
 
@@ -140,7 +173,10 @@ def _vectors(stored: np.ndarray, work: data.Const, config: ChipConfig) -> list[n
 
 def _weights(stored: np.ndarray, work: data.Const, config: ChipConfig) -> list[np.ndarray]:
     """Weights of each block: ``(chunks, columns, lanes)``, or ``(chunks, lanes)`` if depthwise."""
-    start = work.weights.offset
+    if work.striped:
+        stored, start = _interleaved(stored, work, config), 0
+    else:
+        start = work.weights.offset
     if work.sliding:
         return _window_weights(stored[start : start + weight_bytes(work, config)], work, config)
     shape = chunks(work, config), config.lanes
@@ -154,6 +190,26 @@ def _weights(stored: np.ndarray, work: data.Const, config: ChipConfig) -> list[n
         )
         start += size
     return blocks
+
+
+def _interleaved(stored: np.ndarray, work: data.Const, config: ChipConfig) -> np.ndarray:
+    """Weights in the order that they have where they don't lie in pieces."""
+    size = _piece_bytes(work, config)
+    vectors = np.stack(
+        [
+            stored[start : start + size].reshape(-1, config.lanes)
+            for start in _piece_starts(work, config)
+        ],
+        axis=1,
+    ).reshape(-1, config.lanes)
+    blocks, at = [], 0
+    for first in range(0, work.out_channels, config.columns):
+        columns = min(config.columns, work.out_channels - first)
+        stored_columns = -(-columns // config.weight_ports) * config.weight_ports
+        block = vectors[at : at + chunks(work, config) * stored_columns]
+        at += len(block)
+        blocks.append(block.reshape(-1, stored_columns, config.lanes)[:, :columns].ravel())
+    return np.concatenate(blocks)
 
 
 def _window_weights(stored: np.ndarray, work: data.Const, config: ChipConfig) -> list[np.ndarray]:

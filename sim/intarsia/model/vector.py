@@ -5,13 +5,17 @@ from amaranth.lib import data
 
 from intarsia.golden import Requantization, requantize
 from intarsia.golden.add import Addition, add_integers
+from intarsia.isa.faults import FaultCode
 from intarsia.isa.instruction import VectorOp
+from intarsia.model.faults import ModelFaultError
 from intarsia.model.memory import Memory, as_signed
 
 __all__ = ["combine", "read_extents", "write_extents"]
 
 
-def combine(memory: Memory, opcode: VectorOp, work: data.Const) -> None:
+def combine(
+    memory: Memory, opcode: VectorOp, work: data.Const, chain: np.ndarray | None = None
+) -> None:
     """Executes `work`: reads inputs from `memory`, and writes the output there.
 
     Parameters
@@ -22,24 +26,34 @@ def combine(memory: Memory, opcode: VectorOp, work: data.Const) -> None:
         What to do.
     work : data.Const of VectorDescriptor
         Operands hold addresses.
+    chain : numpy.ndarray or None
+        int8, ``(pixels, channels)``: what a chained instruction takes for its operand `a`.
+
+    Raises
+    ------
+    :exc:`ModelFaultError`
+        If that is not as large as the instruction takes it for.
     """
     stored = as_signed(memory)
     match opcode:
         case VectorOp.ADD:
-            y = add_integers(stored[_a(work)], stored[_b(work)], _addition(work))
+            a = stored[_a(work)] if chain is None else _chained(chain, _b(work).shape)
+            b = stored[_b(work)]
+            first, second = (b, a) if work.swapped else (a, b)
+            y = add_integers(first, second, _addition(work))
         case VectorOp.POOL_MAX:
-            y = np.clip(_taps(stored, work).max(axis=(2, 3)), work.low, work.high)
+            y = np.clip(_taps(stored, work, chain).max(axis=(2, 3)), work.low, work.high)
         case VectorOp.POOL_SUM:
-            acc = _taps(stored, work).sum(axis=(2, 3), dtype=np.int64) + work.bias
+            acc = _taps(stored, work, chain).sum(axis=(2, 3), dtype=np.int64) + work.bias
             y = requantize(acc, _requantization(work, half=work.scale_a))
     stored[_output(work)] = y
 
 
 def read_extents(opcode: VectorOp, work: data.Const) -> dict[str, tuple[int, int]]:
     """For each operand read, addresses of its first byte and of the first after its last."""
-    if opcode is VectorOp.ADD:
-        return {"a": _extent(_a(work)), "b": _extent(_b(work))}
-    return {"a": _extent(_tap_addresses(work))}
+    a = _a(work) if opcode is VectorOp.ADD else _tap_addresses(work)
+    extents = {} if work.chained else {"a": _extent(a)}
+    return extents | ({"b": _extent(_b(work))} if opcode is VectorOp.ADD else {})
 
 
 def write_extents(work: data.Const) -> dict[str, tuple[int, int]]:
@@ -97,8 +111,21 @@ def _tap_addresses(work: data.Const) -> np.ndarray:
     return _a(work)[:, :, None, None, :] + taps[:, :, None]
 
 
-def _taps(stored: np.ndarray, work: data.Const) -> np.ndarray:
-    return stored[_tap_addresses(work)]
+def _taps(stored: np.ndarray, work: data.Const, chain: np.ndarray | None) -> np.ndarray:
+    addresses = _tap_addresses(work)
+    return stored[addresses] if chain is None else _chained(chain, addresses.shape)
+
+
+def _chained(chain: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """`chain` in another shape, with as many pixels and channels."""
+    if chain.shape != (int(np.prod(shape[:-1])), shape[-1]):
+        pixels, channels = chain.shape
+        raise ModelFaultError(
+            FaultCode.DESCRIPTOR,
+            f"{pixels} pixels of {channels} bytes come from the convolution; the instruction that "
+            f"takes them is for {' x '.join(map(str, shape))}",
+        )
+    return chain.reshape(shape)
 
 
 def _extent(addresses: np.ndarray) -> tuple[int, int]:

@@ -76,7 +76,7 @@ def layers(report: Report) -> Table:
         shares = (f"{share / macs:.0%}" for share in layer["chips"]) if macs else ()
         table.add_row(
             layer["name"],
-            layer["op"],
+            layer["op"] + (f", fused into {layer['fused']}" if layer["fused"] else ""),
             layer["device"],
             f"{layer['cycles']:,}",
             f"{macs:,}",

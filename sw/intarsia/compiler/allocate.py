@@ -61,7 +61,8 @@ def allocate(
 ) -> Allocation:
     """Places for all buffers of a chip, largest first.
 
-    Buffers that one instruction reads lie in different banks where there is room.
+    Buffers that one instruction reads lie in different banks where there is room. What it writes
+    may lie in one of those: banks read and write at the same time.
 
     Raises
     ------
@@ -97,9 +98,11 @@ def _lifetimes(prologue: Sequence[Work], works: Sequence[Work]) -> dict[Buffer, 
         for access in work.accesses:
             lives[access.buffer] = (-1, len(works))
     for index, work in enumerate(works):
-        for access in work.accesses:
+        for access in work.used:
             first, last = lives.get(access.buffer, (index, index))
             lives[access.buffer] = (first, max(last, index))
+        for buffer in work.holds:
+            lives[buffer] = (lives[buffer][0], index)
     return lives
 
 
@@ -107,7 +110,7 @@ def _rivals(works: Sequence[Work]) -> dict[Buffer, dict[Buffer, int]]:
     """For each buffer, those that are read by the same instructions, and how often."""
     rivals: dict[Buffer, dict[Buffer, int]] = defaultdict(lambda: defaultdict(int))
     for work in works:
-        buffers = dict.fromkeys(access.buffer for access in work.accesses)
+        buffers = dict.fromkeys(access.buffer for access in work.used if not access.write)
         for one in buffers:
             for other in buffers:
                 if one is not other:

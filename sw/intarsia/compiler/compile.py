@@ -1,5 +1,6 @@
 """The way from a network to a plan."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -8,13 +9,16 @@ from intarsia.compiler.boxes import Box
 from intarsia.compiler.costs import macs
 from intarsia.compiler.emit import emit, program_bytes
 from intarsia.compiler.errors import CompileError, MemoryShortageError
+from intarsia.compiler.estimates import Room
 from intarsia.compiler.lower import ChipWork, Lowered, lower
 from intarsia.compiler.names import Naming, name_fragments
 from intarsia.compiler.partition import partition as split_network
 from intarsia.compiler.plan import ChipPlan, Device, End, FragmentKind, Layer, Plan
 from intarsia.compiler.records import channel_records
 from intarsia.compiler.schedule import schedule
+from intarsia.compiler.streaming import stream
 from intarsia.compiler.supply import ALL, Strategy
+from intarsia.compiler.tiling import Tiling, tile
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Mode, Network
 from intarsia.isa.config import ChipConfig
@@ -27,6 +31,12 @@ MOST_CHIPS = 32
 
 #: Nodes from the first to the last of a sync group, those that are absent included.
 NODES = DeclareGroup.as_shape()["absent"].width
+
+#: Cycles that an instruction is taken to cost where a program is too long otherwise.
+PRICE = 1_500
+
+#: Steps for which buffers of tiles are held, best first.
+HELD = (4, 1)
 
 #: Owner of the data IDs of a plan, if nobody says another.
 OWNER = 1
@@ -41,6 +51,7 @@ def compile_network(
     nodes: Sequence[int] | None = None,
     partition: str = "auto",
     streamed: bool = False,
+    tiled: bool = False,
     owner: int = OWNER,
 ) -> Plan:
     """Lays `network` over chips.
@@ -61,6 +72,9 @@ def compile_network(
         One of :data:`~intarsia.compiler.partition.PARTITIONS`.
     streamed : bool
         Load all weights in every inference, even where chips have room to keep them.
+    tiled : bool
+        Compute the network in stripes, which come from memory nodes and go there, even where the
+        only chip has room for it.
     owner : int
         Owner of all data IDs.
 
@@ -83,7 +97,9 @@ def compile_network(
         raise CompileError(f"Nodes {places} are not {chips} in ascending order, close together")
     workload = Workload.of(network)
     shares = split_network(workload, config, chips, partition)
-    strategy, lowered, allocations = _fitted(workload, shares, config, mode, places, streamed)
+    strategy, lowered, allocations = _fitted(
+        workload, shares, config, mode, places, streamed, tiled
+    )
     sizes = [_program_size(code) for code in lowered.chips]
     naming = name_fragments(workload, lowered, allocations, sizes, owner, config)
     programs = [
@@ -112,7 +128,7 @@ def compile_network(
         outputs=tuple(
             End(name, naming.places["output", workload.roots[name]][0]) for name in workload.results
         ),
-        layers=tuple(_layers(workload, shares, chips)),
+        layers=tuple(_layers(workload, shares, chips, lowered.fused)),
         resident=strategy.kept == ALL,
     )
 
@@ -124,6 +140,7 @@ def _fitted(
     mode: Mode,
     nodes: Sequence[int],
     streamed: bool,
+    tiled: bool,
 ) -> tuple[Strategy, Lowered, list[Allocation]]:
     """The best strategy whose buffers fit into every chip."""
     records = channel_records(workload, mode)
@@ -137,7 +154,7 @@ def _fitted(
         return strategy, lowered, allocations
 
     shortage = None
-    for strategy in _strategies(config):
+    for strategy in () if tiled else _strategies(config):
         if streamed and strategy.kept:
             continue
         try:
@@ -154,7 +171,48 @@ def _fitted(
             except MemoryShortageError:
                 high = middle
         return found
-    raise CompileError(f"Network {workload.network.name!r}: {shortage}")
+    if len(nodes) > 1:
+        shortage = shortage or f"Tiles are computed by one chip, not by {len(nodes)}: use one"
+        raise CompileError(f"Network {workload.network.name!r}: {shortage}")
+    streamed_all = Strategy(kept=0, prefetch=1, blob_bytes=config.bank_bytes)
+    return streamed_all, *_tiled(workload, records, config, mode)
+
+
+def _tiled(
+    workload: Workload,
+    records: Mapping[int, Sequence[bytes]],
+    config: ChipConfig,
+    mode: Mode,
+) -> tuple[Lowered, list[Allocation]]:
+    """A network that is larger than a chip, stripe by stripe."""
+    ahead = config.memory_bytes // 8
+
+    def allocated(tiling: Tiling, held: int) -> tuple[Lowered, list[Allocation]]:
+        lowered = stream(tiling, records, config, mode, ahead, held)
+        [code] = lowered.chips
+        size = _program_size(code)
+        return lowered, [allocate(0, size, code.prologue, code.works, config)]
+
+    shortages = []
+    for room, price in itertools.product(_rooms(config), (0, PRICE)):
+        try:
+            tiling = tile(workload, config, replace(room, price=price))
+        except MemoryShortageError as error:
+            shortages.append(error)
+            continue
+        for held in HELD:
+            try:
+                return allocated(tiling, held)
+            except MemoryShortageError as error:
+                shortages.append(error)
+    raise CompileError(f"Network {workload.network.name!r}: {shortages[0]}")
+
+
+def _rooms(config: ChipConfig) -> Iterator[Room]:
+    """What a plan may take of a chip that is too small for all, most first."""
+    for part in (12, 10, 8, 6, 4, 2):
+        for resident in (config.bank_bytes // 2, 0):
+            yield Room(part * config.memory_bytes // 16, resident, 5 * config.bank_bytes // 8)
 
 
 def _strategies(config: ChipConfig) -> Iterator[Strategy]:
@@ -175,10 +233,16 @@ def _program(code: ChipWork, allocation: Allocation, naming: Naming) -> bytes:
     return emit(code.prologue, code.works, tokens.masks, allocation.places, naming.resolve)
 
 
-def _layers(workload: Workload, shares: Mapping[str, Sequence[Box]], chips: int) -> Iterator[Layer]:
+def _layers(
+    workload: Workload,
+    shares: Mapping[str, Sequence[Box]],
+    chips: int,
+    fused: Mapping[int, int],
+) -> Iterator[Layer]:
     for index, op in enumerate(workload.network.ops):
         boxes = shares.get(op.output, [Box.nothing()] * chips)
         done = tuple(macs(op, box, workload.network) if box else 0 for box in boxes)
         device = Device.HOST if index in workload.host else Device.CHIP
         replicated = chips > 1 and bool(boxes[1]) and boxes[0] == boxes[1]
-        yield Layer(op.name, type(op).__name__, device, done, replicated)
+        into = workload.network.ops[fused[index]].name if index in fused else ""
+        yield Layer(op.name, type(op).__name__, device, done, replicated, into)

@@ -67,14 +67,14 @@ class Site:
         box = self.holdings[op.output].own
         if not box:
             return []
-        width, grid = self._tensors(op)[0].shape[1], self._source(op).grid
+        width, grid = self.tensors(op)[0].shape[1], self.source(op).grid
         return jobs(op, width, box, self.config, grid.pixel_step, grid.row_step)
 
     def conv(self, layer: int, op: Conv, blob: Blob) -> Iterator[Work]:
         """The jobs of one blob."""
-        taken = self._source(op)
-        part, own = self._target(op)
-        source, target = self._tensors(op)
+        taken = self.source(op)
+        part, own = self.target(op)
+        source, target = self.tensors(op)
         grid = Grid(taken.grid.offset - taken.within, taken.grid.row_step, taken.grid.pixel_step)
         for piece in blob.pieces:
             job = piece.job
@@ -84,8 +84,6 @@ class Site:
             run = conv_run(op.window, job, grid.pixel_step)
             fields = dict(
                 input=Address(taken.buffer, grid.offset),
-                weights=Address(blob.buffer, piece.weights),
-                records=Address(blob.buffer, piece.records),
                 output=Address(part.buffer, out.offset),
                 out_height=own.rows,
                 out_width=target.shape[1],
@@ -98,9 +96,10 @@ class Site:
             )
             fields |= conv_geometry(op.window, source.shape, box, grid, first) | run
             fields |= records.conv_fields(op, source, target, self.mode)
-            weights = Access(blob.buffer, None, write=False)
+            fields |= blob.operands(piece)
+            weights = (Access(buffer, None, write=False) for buffer in blob.buffers)
             write = Access(part.buffer, box, write=True)
-            yield Work(Stream.CONV, ConvOp.CONV, layer, fields, (taken.read, weights, write))
+            yield Work(Stream.CONV, ConvOp.CONV, layer, fields, (taken.read, *weights, write))
 
     def other(self, layer: int, op: Op) -> Iterator[Work]:
         """Any operator that has no weights."""
@@ -121,12 +120,12 @@ class Site:
                 raise TypeError(f"Operator {op.name!r} is of unknown type {type(op).__name__}")
 
     def _add(self, layer: int, op: Add) -> Iterator[Work]:
-        a, b = self._source(op, 0), self._source(op, 1)
-        part, own = self._target(op)
+        a, b = self.source(op, 0), self.source(op, 1)
+        part, own = self.target(op)
         out = part.grid(own)
         width = self.workload.network.tensors[op.output].shape[1]
         shape = _flattened((a.grid, b.grid, out), own.rows, width, own.channels)
-        first, second, target = self._tensors(op)
+        first, second, target = self.tensors(op)
         fields = dict(
             a=Address(a.buffer, a.grid.offset),
             b=Address(b.buffer, b.grid.offset),
@@ -141,10 +140,10 @@ class Site:
         yield self._vector(layer, VectorOp.ADD, fields, (a.read, b.read), part, own, out)
 
     def _pool(self, layer: int, op: MaxPool | AveragePool) -> Iterator[Work]:
-        taken = self._source(op)
+        taken = self.source(op)
         grid = taken.grid
-        part, own = self._target(op)
-        source, target = self._tensors(op)
+        part, own = self.target(op)
+        source, target = self.tensors(op)
         for region in regions(op.window, source.shape, (own.top, own.bottom), target.shape[1]):
             rows = region.first_row - taken.box.top
             start = grid.offset + rows * grid.row_step + region.first_column * grid.pixel_step
@@ -173,9 +172,9 @@ class Site:
             yield self._vector(layer, opcode, fields, (taken.read,), part, box, out)
 
     def _mean(self, layer: int, op: Mean) -> Iterator[Work]:
-        taken = self._source(op)
-        part, own = self._target(op)
-        source, target = self._tensors(op)
+        taken = self.source(op)
+        part, own = self.target(op)
+        source, target = self.tensors(op)
         height, width, _ = source.shape
         fields = dict(
             out_height=1,
@@ -192,8 +191,8 @@ class Site:
         yield self._vector(layer, VectorOp.POOL_SUM, fields, (taken.read,), part, own, out)
 
     def _pad(self, layer: int, op: Pad) -> Iterator[Work]:
-        part, own = self._target(op)
-        [source, target] = self._tensors(op)
+        part, own = self.target(op)
+        [source, target] = self.tensors(op)
         place = Address(part.buffer, part.grid(own).offset)
         size = own.rows * target.shape[1] * own.channels
         fields = dict(
@@ -210,17 +209,17 @@ class Site:
         top, left, _, _ = op.padding
         [need] = self._needs(op)
         if need:
-            taken, into = self._source(op), need.shifted(top, 0)
+            taken, into = self.source(op), need.shifted(top, 0)
             yield from copies(layer, taken.read, taken.grid, part, into, source.shape[1], left)
 
     def _concat(self, layer: int, op: Concat) -> Iterator[Work]:
-        part, _ = self._target(op)
+        part, _ = self.target(op)
         start = 0
         for number, need in enumerate(self._needs(op)):
             shape = self.workload.network.tensors[op.inputs[number]].shape
             if need:
                 offsets = [start if axis == op.axis else 0 for axis in range(3)]
-                taken, into = self._source(op, number), need.shifted(offsets[0], offsets[2])
+                taken, into = self.source(op, number), need.shifted(offsets[0], offsets[2])
                 yield from copies(layer, taken.read, taken.grid, part, into, shape[1], offsets[1])
             start += shape[op.axis]
 
@@ -246,20 +245,22 @@ class Site:
         """For each input, the box that this chip needs."""
         return needed(op, self.holdings[op.output].own, self.workload.network)
 
-    def _source(self, op: Op, number: int = 0) -> Source:
-        """Where this chip reads one input."""
+    def source(self, op: Op, number: int = 0) -> Source:
+        """Where this chip reads an input."""
         name, box = op.inputs[number], self._needs(op)[number]
         holding = self.holdings[self.workload.roots[name]]
         stored, grid, within = viewed(self.workload, name, box, holding)
         read = Access(stored.buffer, self.workload.root_box(name, box), write=False)
         return Source(stored.buffer, grid, within, box, read)
 
-    def _target(self, op: Op) -> tuple[Stored, Box]:
+    def target(self, op: Op) -> tuple[Stored, Box]:
+        """Where this chip puts its part of the output, and what part that is."""
         holding = self.holdings[op.output]
         assert holding.part is not None, f"Nothing of {op.output!r} is computed here"
         return holding.part, holding.own
 
-    def _tensors(self, op: Op) -> tuple[Tensor, ...]:
+    def tensors(self, op: Op) -> tuple[Tensor, ...]:
+        """Inputs and output of an operator."""
         return tuple(self.workload.network.tensors[name] for name in (*op.inputs, op.output))
 
 

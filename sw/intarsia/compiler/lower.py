@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from intarsia.compiler.boxes import Box
+from intarsia.compiler.fusion import chained, followers
 from intarsia.compiler.layers import Site, copies
 from intarsia.compiler.stitch import stitched
 from intarsia.compiler.storage import Stored, hold
@@ -15,7 +16,7 @@ from intarsia.graph import Conv, Mode, Op
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.instruction import ControlOp, Stream
 
-__all__ = ["ChipWork", "Lowered", "lower"]
+__all__ = ["ChipWork", "Lowered", "close", "lower"]
 
 #: The sync group of all chips of a plan.
 GROUP = 0
@@ -51,11 +52,18 @@ class Lowered:
         By root and chip: stores, and the boxes in them that others read. Named ``("part", root,
         chip)``. Inputs and outputs of the network are named ``("input", root)`` and ``("output",
         root)``.
+    fused : dict of int to int
+        For operators that follow a convolution in its chain: that one, both by their index.
+    maps : dict of str to int
+        Bytes of the roots that lie in a memory node between their makers and their readers. Named
+        ``("map", root)``.
     """
 
     chips: list[ChipWork]
     weights: Mapping[int, list[tuple[bytes, ...]]]
     parts: dict[tuple[str, int], tuple[Stored, Box]]
+    fused: dict[int, int] = field(default_factory=dict)
+    maps: Mapping[str, int] = field(default_factory=dict)
 
 
 def lower(
@@ -120,8 +128,10 @@ class _Lowering:
             )
             for chip in self._chips
         ]
+        self._followers = followers(workload, self._holdings, len(self._chips))
         self._supplies, weights = supply(workload, records, self._sites, config, strategy)
-        self._lowered = Lowered([ChipWork() for _ in self._chips], weights, {})
+        fused = {follower.index: maker for maker, follower in self._followers.items()}
+        self._lowered = Lowered([ChipWork() for _ in self._chips], weights, {}, fused)
         self._pending: list[str] = []
         self._exported: list[list[Access]] = [[] for _ in self._chips]
         self._fetches: list[list[Work]] = [[] for _ in self._chips]
@@ -133,7 +143,9 @@ class _Lowering:
             self._lowered.chips[chip].prologue += self._prepare(chip)
         self._begin()
         for index, op in self._workload.ops:
-            if any(self._workload.roots[name] in self._pending for name in op.inputs):
+            follower = self._followers.get(index)
+            names = (*op.inputs, *(follower.others if follower else ()))
+            if any(self._workload.roots[name] in self._pending for name in names):
                 self._exchange(index)
             for chip in self._chips:
                 self._lowered.chips[chip].works += self._compute(chip, index, op)
@@ -143,7 +155,8 @@ class _Lowering:
             if op.output in {self._workload.roots[name] for name in self._workload.results}:
                 self._deliver(index, op.output)
         self._end()
-        self._close()
+        for chip in self._lowered.chips:
+            close(chip, several=len(self._chips) > 1)
         return self._lowered
 
     def _prepare(self, chip: int) -> Iterator[Work]:
@@ -197,31 +210,18 @@ class _Lowering:
             Work(Stream.CONTROL, ControlOp.NOTIFY, layer, dict(value=1))
         )
 
-    def _close(self) -> None:
-        """Every inference begins after the first barrier, and ends when all streams are done."""
-        for chip in self._lowered.chips:
-            control = [work for work in chip.works if work.stream is Stream.CONTROL]
-            several = len(self._chips) > 1
-            start = next(
-                work for work in control if work.opcode is not ControlOp.DOORBELL or not several
-            )
-            end = [work for work in control if work.opcode is not ControlOp.NOTIFY or not several][
-                -1
-            ]
-            for stream in Stream:
-                own = [work for work in chip.works if work.stream is stream]
-                if own and stream is not Stream.CONTROL:
-                    own[0].after.append(start)
-                    end.after.append(own[-1])
-
     def _compute(self, chip: int, index: int, op: Op) -> Iterator[Work]:
         site = self._sites[chip]
+        if index in self._lowered.fused:
+            return
         if not isinstance(op, Conv):
             yield from site.other(index, op)
             return
+        follower = self._followers.get(index)
         for loads, blob in self._supplies[chip].use(index):
             yield from loads
-            yield from site.conv(index, op, blob)
+            for work in site.conv(index, op, blob):
+                yield from chained(site, follower, work) if follower else (work,)
 
     def _gather_own(self, chip: int, index: int, root: str) -> Iterator[Work]:
         """Copies what this chip has computed to where it gathers all it needs."""
@@ -288,3 +288,23 @@ class _Lowering:
             self._lowered.chips[chip].works += writes(
                 layer, ("output", root), whole, holding.part, holding.own
             )
+
+
+def close(chip: ChipWork, *, several: bool) -> None:
+    """Every inference begins after the first barrier, and ends when all streams are done.
+
+    Parameters
+    ----------
+    chip : ChipWork
+        Complete otherwise.
+    several : bool
+        There are barriers: it is one of several chips.
+    """
+    control = [work for work in chip.works if work.stream is Stream.CONTROL]
+    start = next(work for work in control if work.opcode is not ControlOp.DOORBELL or not several)
+    end = [work for work in control if work.opcode is not ControlOp.NOTIFY or not several][-1]
+    for stream in Stream:
+        own = [work for work in chip.works if work.stream is stream]
+        if own and stream is not Stream.CONTROL:
+            own[0].after.append(start)
+            end.after.append(own[-1])

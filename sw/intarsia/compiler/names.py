@@ -119,6 +119,7 @@ def _named(
     table = _Table()
     _name_ends(table, workload)
     _name_weights(table, workload, lowered, merged=merged_weights)
+    _name_maps(table, lowered)
     _name_parts(table, lowered, allocations, merged=merged_parts)
     _name_programs(table, sizes)
     return table, tuple(tuple(sorted(used)) for used in _used(table, lowered))
@@ -215,6 +216,21 @@ def _name_weights(
                 together.name_in(table, tensor, number)
     if merged is _Weights.ALL and everything.content:
         everything.name_in(table, table.tensor(), 0)
+
+
+def _name_maps(table: _Table, lowered: Lowered) -> None:
+    for root, size in lowered.maps.items():
+        fragment = Fragment(
+            FragmentKind.MAP,
+            root,
+            table.tensor(),
+            0,
+            NodeHolder.MEMORY,
+            size,
+            read=True,
+            write=True,
+        )
+        table.add(fragment, (("map", root), 0))
 
 
 def _name_parts(

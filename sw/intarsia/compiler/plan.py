@@ -43,6 +43,9 @@ class FragmentKind(enum.StrEnum):
     WEIGHTS = "weights"
     """In the memory node, read by chips. Weights and channel records."""
 
+    MAP = "map"
+    """In the memory node, written and read by chips: an activation that no chip has room for."""
+
     PART = "part"
     """In a chip, read by others: the part of an activation that this chip has computed."""
 
@@ -148,6 +151,8 @@ class Layer:
         Multiplications by weights, padding included, on each chip.
     replicated : bool
         Every chip computes all of it, where others could have taken a share.
+    fused : str
+        Name of the convolution whose output it takes on its way out, if it does.
     """
 
     name: str
@@ -155,6 +160,7 @@ class Layer:
     device: Device
     macs: tuple[int, ...]
     replicated: bool = False
+    fused: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """Tokens: which instruction waits for which, with one counter per pair of streams.
 
 Streams run ahead of each other as far as tokens let them. Two instructions that touch the same
-bytes, one of them writing, keep their order. A dependency that others imply is dropped; so the rest
-of a pair of streams match one to one, and a counter is enough for them.
+bytes, one of them writing, keep their order. Of two that are chained, the first one waits for what
+the second one needs, too, so that it does not keep its engine waiting. A dependency that others
+imply is dropped; so the rest of a pair of streams match one to one, and a counter is enough for
+them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -120,19 +122,24 @@ def _wanted(
         _learn(wanted, {earlier.stream: numbers[earlier]})
     for index in range(number - 1, -1, -1):
         earlier = works[index]
-        if wanted.get(earlier.stream, -1) < index and _meet(work, earlier, places):
+        if wanted.get(earlier.stream, -1) < index and _waits(work, earlier, places):
             wanted[earlier.stream] = index
     if work.stream is Stream.CONTROL:
         wanted.pop(Stream.CONTROL, None)
     return wanted
 
 
-def _meet(one: Work, other: Work, places: Mapping[Buffer, Place]) -> bool:
-    return any(
-        (a.write or b.write) and _overlap(a, b, places)
-        for a in one.accesses
-        for b in other.accesses
-    )
+def _waits(work: Work, earlier: Work, places: Mapping[Buffer, Place]) -> bool:
+    """Whether `work`, or who follows in its chain, must not start before `earlier` is complete."""
+    if earlier is work.partner:
+        return False
+    # What comes before in the stream itself will be complete without anybody's help.
+    leads = work.stream is Stream.CONV and earlier.stream is not Stream.CONV
+    return _meet(work.used if leads else work.accesses, earlier.accesses, places)
+
+
+def _meet(some: Sequence[Access], others: Sequence[Access], places: Mapping[Buffer, Place]) -> bool:
+    return any((a.write or b.write) and _overlap(a, b, places) for a in some for b in others)
 
 
 def _overlap(a: Access, b: Access, places: Mapping[Buffer, Place]) -> bool:

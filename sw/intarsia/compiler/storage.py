@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from intarsia.compiler.boxes import Box
-from intarsia.compiler.errors import CompileError
+from intarsia.compiler.errors import MemoryShortageError
 from intarsia.compiler.kernels import packing_pitch
 from intarsia.compiler.needs import needed
 from intarsia.compiler.work import Buffer
@@ -12,7 +12,7 @@ from intarsia.compiler.workload import Workload
 from intarsia.graph import Conv, Pad, Tensor
 from intarsia.isa.config import ChipConfig
 
-__all__ = ["Grid", "Holding", "Stored", "dense_grid", "hold", "viewed"]
+__all__ = ["Grid", "Holding", "Stored", "best_pitch", "dense_grid", "hold", "viewed"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def hold(
 
     Raises
     ------
-    :exc:`CompileError`
+    :exc:`MemoryShortageError`
         If a macro-bank is too small for what a chip must have at once.
     """
     chips = len(next(iter(shares.values())))
@@ -121,20 +121,20 @@ def hold(
     holdings = {}
     for (root, chip), need in wanted.items():
         own = shares[root][chip]
-        pitch = _pitch(workload, root, need, config) if root in packable else None
+        pitch = best_pitch(workload, root, need, config) if root in packable else None
         holdings[root, chip] = _holding(workload.network.tensors[root], chip, own, need, pitch)
     for (root, chip), holding in holdings.items():
         for stored in (holding.part, holding.gathered):
             if stored is not None and stored.buffer.size > config.bank_bytes:
-                raise CompileError(
-                    f"Network {workload.network.name!r}: chip {chip} needs {stored.buffer.size} "
+                raise MemoryShortageError(
+                    f"Chip {chip} needs {stored.buffer.size} "
                     f"bytes of {root!r} at once, and a macro-bank of configuration "
                     f"{config.name!r} has {config.bank_bytes}: use more chips or a larger one"
                 )
     return holdings
 
 
-def _pitch(workload: Workload, root: str, need: Box, config: ChipConfig) -> int | None:
+def best_pitch(workload: Workload, root: str, need: Box, config: ChipConfig) -> int | None:
     """Bytes from row to row that suit a convolution that reads `root`; None, if none is better."""
     tensor = workload.network.tensors[root]
     pitches = []

@@ -48,6 +48,11 @@ class _Item:
     blob: Blob
     offset: int
 
+    @property
+    def resident(self) -> bool:
+        """Whether it stays from inference to inference."""
+        return self.blob.buffers[0].resident
+
 
 @dataclass
 class Supply:
@@ -70,7 +75,7 @@ class Supply:
 
     def loads_once(self) -> list[Work]:
         """Loads of all blobs that stay."""
-        return [self._load(item) for item in self.items if item.blob.buffer.resident]
+        return [load for item in self.items if item.resident for load in self._loads(item)]
 
     def use(self, layer: int) -> Iterator[tuple[list[Work], Blob]]:
         """The blobs of `layer`, each with the loads that should begin when it is used.
@@ -83,36 +88,38 @@ class Supply:
             streamed = [
                 number
                 for number, other in enumerate(self.items)
-                if number >= self._used and not other.blob.buffer.resident
+                if number >= self._used and not other.resident
             ]
             ahead = [self._used - 1, *streamed[: self.prefetch]][-1] + 1
             loads = [
-                self._load(other)
+                load
                 for other in self.items[self._issued : ahead]
-                if not other.blob.buffer.resident
+                if not other.resident
+                for load in self._loads(other)
             ]
             self._issued = max(self._issued, ahead)
             yield loads, item.blob
 
-    def _load(self, item: _Item) -> Work:
-        buffer = item.blob.buffer
-        write = Access(buffer, None, write=True)
-        reads = []
-        for at in range(0, buffer.size, CHECKED_MAX):
-            size = min(CHECKED_MAX, buffer.size - at)
-            fields = dict(
-                local=Address(buffer, at),
-                row_bytes=size,
-                rows=1,
-                remote_pitch=size,
-                local_pitch=size,
-            )
-            name = ("weights", item.layer, self.contents[item.layer], item.offset + at)
-            reads.append(
-                Work(Stream.REMOTE, RemoteOp.READ, item.layer, fields, (write,), Remote(name, 0))
-            )
-        [load] = stitched(reads)
-        return load
+    def _loads(self, item: _Item) -> list[Work]:
+        """One load for each stripe."""
+        reads, offset = [], item.offset
+        for buffer in item.blob.buffers:
+            write = Access(buffer, None, write=True)
+            for at in range(0, buffer.size, CHECKED_MAX):
+                size = min(CHECKED_MAX, buffer.size - at)
+                fields = dict(
+                    local=Address(buffer, at),
+                    row_bytes=size,
+                    rows=1,
+                    remote_pitch=size,
+                    local_pitch=size,
+                )
+                remote = Remote(("weights", item.layer, self.contents[item.layer], offset + at), 0)
+                reads.append(
+                    Work(Stream.REMOTE, RemoteOp.READ, item.layer, fields, (write,), remote)
+                )
+            offset += buffer.size
+        return list(stitched(reads))
 
 
 def supply(
@@ -151,11 +158,14 @@ def supply(
     for index, op in work:
         known = weights.setdefault(index, [])
         for site, chip in zip(sites, supplies, strict=True):
-            blobs = cut(op, site.conv_jobs(op), records[index], strategy.blob_bytes, config)
+            striped = strategy.kept == ALL and _bound_by_weights(op, site)
+            jobs = site.conv_jobs(op)
+            blobs = cut(op, jobs, records[index], strategy.blob_bytes, config, striped=striped)
             content = tuple(
-                blob.content[at : at + CHECKED_MAX]
+                stripe[at : at + CHECKED_MAX]
                 for blob in blobs
-                for at in range(0, len(blob.content), CHECKED_MAX)
+                for stripe in blob.stripes
+                for at in range(0, len(stripe), CHECKED_MAX)
             )
             if not content:
                 continue
@@ -165,8 +175,16 @@ def supply(
             offset = 0
             for blob in blobs:
                 chip.items.append(_Item(index, blob, offset))
-                offset += len(blob.content)
+                offset += sum(map(len, blob.stripes))
     for chip in supplies:
         for item in chip.items[: strategy.kept * len(chip.items) // ALL]:
-            item.blob.buffer.resident = True
+            for buffer in item.blob.buffers:
+                buffer.resident = True
     return supplies, weights
+
+
+def _bound_by_weights(op: Conv, site: Site) -> bool:
+    """Whether the array is done with some weights before others are there, one vector a cycle."""
+    rows = site.holdings[op.output].own.rows
+    width = site.workload.network.tensors[op.output].shape[1]
+    return rows * width < site.config.columns

@@ -106,6 +106,11 @@ class Work:
     patient : bool
     pieces : tuple of Piece
         What a GATHER consists of.
+    partner : Work or None
+        The other one of two chained instructions, of streams CONV and VECTOR, which are executed
+        together. The one of stream VECTOR comes right after that of stream CONV.
+    holds : tuple of Buffer
+        Buffers whose bytes nobody else gets before it, though it does not touch them.
     """
 
     stream: Stream
@@ -117,6 +122,13 @@ class Work:
     after: list["Work"] = field(default_factory=list)
     patient: bool = False
     pieces: tuple[Piece, ...] = ()
+    partner: "Work | None" = None
+    holds: tuple[Buffer, ...] = ()
+
+    @property
+    def used(self) -> tuple[Access, ...]:
+        """What it and its partner do with buffers while it is executed."""
+        return (*self.accesses, *(self.partner.accesses if self.partner else ()))
 
     @property
     def remotes(self) -> tuple[Remote, ...]:

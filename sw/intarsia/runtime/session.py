@@ -52,6 +52,9 @@ class Session:
         How convolutions are split over the chips.
     streamed : bool
         Load all weights in every inference, even where chips have room to keep them.
+    tiled : bool
+        Compute in stripes, which come from other nodes and go there, even where the only chip has
+        room for all: what is computed once is there earlier.
     link_latency : int
         Cycles that a beat takes over a link.
     topology : str
@@ -93,6 +96,7 @@ class Session:
         mode: Mode | str | None = None,
         partition: str = "auto",
         streamed: bool = False,
+        tiled: bool = False,
         link_latency: int = 32,
         topology: str = "star",
         replicas: int = 1,
@@ -107,6 +111,7 @@ class Session:
             mode=mode,
             partition=partition,
             streamed=streamed,
+            tiled=tiled,
             link_latency=link_latency,
             topology=topology,
             replicas=replicas,

@@ -50,6 +50,7 @@ class Setup:
         mode: Mode | str | None,
         partition: str,
         streamed: bool,
+        tiled: bool,
         link_latency: int,
         topology: str,
         replicas: int,
@@ -72,7 +73,7 @@ class Setup:
             raise ValueError(f"The map is kept by one of {', '.join(HOMES)}, not {homes!r}")
         self.homes = homes
         self.chips, self.replicas, self.partition = chips, replicas, partition
-        self._streamed, self._latency = streamed, link_latency
+        self._streamed, self._tiled, self._latency = streamed, tiled, link_latency
 
     def planned(self, nodes: Sequence[int]) -> Plan:
         """The network over the chips that are these nodes."""
@@ -84,6 +85,7 @@ class Setup:
             mode=self.mode,
             partition=self.partition,
             streamed=self._streamed,
+            tiled=self._tiled,
         )
 
     def fabric(self) -> Fabric:

@@ -154,6 +154,7 @@ class Tally:
                 "utilization": macs / (mean * peak) if mean else 0.0,
                 "chips": list(layer.macs),
                 "engines": self._engines(number),
+                "fused": layer.fused,
             })
         return found
 

@@ -132,6 +132,7 @@ class Bench:
         self.config = atu.config
         self.command = Port(dut, atu.command, pause)
         self.asks = {name: Port(dut, getattr(atu, name).request, pause) for name in ASKERS}
+        self.ahead = Port(dut, atu.ahead, pause)
         self.results = {
             name: (dut[port.valid.name], dut[Value.cast(port.payload).name])
             for name in ASKERS
@@ -163,6 +164,11 @@ class Bench:
         names = ("data_id", "fragment")
         self.asks[name].pending.extend(dict(zip(names, key, strict=True)) for key in keys)
 
+    def name_ahead(self, *keys):
+        """Queue (data ID, fragment) that will be looked up soon."""
+        names = ("data_id", "fragment")
+        self.ahead.pending.extend(dict(zip(names, key, strict=True)) for key in keys)
+
     def ask_fresh(self, name, key):
         """Queue a look-up of (data ID, fragment) that no cache may answer."""
         request = dict(zip(("data_id", "fragment", "fresh"), (*key, 1), strict=True))
@@ -179,12 +185,13 @@ class Bench:
         What the map holds by commands is there in the next cycle.
         """
         for _ in range(cycles):
-            for port in (self.command, *self.asks.values()):
+            for port in (self.command, self.ahead, *self.asks.values()):
                 port.drive()
             self.home.drive(self.now)
             self.orders.drive()
             await FallingEdge(self.dut.clk)
             self.home.look(self.now)
+            self.ahead.accepted()
             for name, (valid, payload) in self.results.items():
                 self.check(name, valid.value == 1, payload)
             for name, port in self.asks.items():
@@ -225,7 +232,8 @@ class Bench:
         self.due[name] = None
 
     async def drain(self):
-        while any([self.command.pending, *(port.pending for port in self.asks.values())]):
+        ports = (self.command, self.ahead, *self.asks.values())
+        while any(port.pending for port in ports):
             await self.run(8)
         while any(self.due.values()):
             await self.run(8)
@@ -234,7 +242,8 @@ class Bench:
 
 async def begin(dut, **kwargs):
     bench = Bench(dut, **kwargs)
-    for port in (bench.command, bench.home.answers, bench.orders.orders, *bench.asks.values()):
+    ports = (bench.command, bench.home.answers, bench.orders.orders, bench.ahead)
+    for port in (*ports, *bench.asks.values()):
         port.valid.value = 0
     dut.tick.value = 0
     dut.node.value = NODE

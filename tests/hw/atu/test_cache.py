@@ -6,7 +6,8 @@ from collections import deque
 import cocotb
 import pytest
 
-from intarsia.atu.cache import PATIENCE, Atu
+from intarsia.atu.cache import Atu
+from intarsia.atu.misses import PATIENCE
 from intarsia.common.lookup import MapOperation
 from tests.hw.atu.caches import ASKERS, begin
 from tests.hw.atu.models import entry, shown

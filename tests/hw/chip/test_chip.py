@@ -1,5 +1,7 @@
 """A chip does what its program says, and everything enters and leaves it as it should."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -89,9 +91,10 @@ ROUND = {
 }
 
 
-@pytest.fixture(scope="module")
-def fabric():
-    fabric = Fabric([config("tiny")], memory_bytes=1 << 16, host_bytes=1 << 16)
+@pytest.fixture(scope="module", params=[False, True], ids=["straight", "relays"])
+def fabric(request):
+    chip = replace(config("tiny"), relays=request.param)
+    fabric = Fabric([chip], memory_bytes=1 << 16, host_bytes=1 << 16)
     yield fabric
     fabric.close()
 

@@ -13,7 +13,7 @@ from intarsia.isa.config import CONFIGS
 from intarsia.memory.memory import Memory
 from intarsia.memory.sram import Sram
 
-DOCS = Path(__file__).parents[3] / "docs" / "synthesis.md"
+DOCS = Path(__file__).parents[3] / "docs" / "area.md"
 
 FITS = {"conv": Area(LUT4=1_000, MULT18X18D=80), "memory": Area(DP16KD=128), GLUE: Area(FF=5)}
 TOO_LARGE = FITS | {"vector": Area(LUT4=60_000)}
@@ -70,6 +70,14 @@ def test_report(monkeypatch):
 def test_blocks_are_kept_apart():
     assert "setattr -mod -set keep_hierarchy 1 chip.a chip.b" in script("chip", ["a", "b"])
     assert not any("keep_hierarchy" in line for line in script("chip", []))
+
+
+def test_what_is_placed_keeps_its_names_and_is_fast():
+    text = script("chip", ["a"], placed=True)
+    assert "rename -hide w:*" not in text
+    assert "scratchpad -set abc9.D 8000" in text
+    assert "synth_ecp5 -top chip -json netlist.json" in text
+    assert "rename -hide w:*" in script("chip", ["a"])
 
 
 def test_docs_are_of_this_chip_and_these_commands():

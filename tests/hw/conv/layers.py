@@ -7,12 +7,16 @@ from amaranth.lib import data
 
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.kernel import PACKED_ROWS, PACKED_RUN, WINDOW, ConvDescriptor
+from intarsia.isa.kernel import PACKED_ROWS, PACKED_RUN, WEIGHTS, WINDOW, ConvDescriptor
 from intarsia.isa.numerics import ChannelRecord, Rounding
 
 __all__ = ["DoesNotFitError", "Layer", "packed", "random_layer"]
 
 RECORD_BYTES = ChannelRecord.as_shape().size // 8
+
+
+#: Bytes between pieces of weights.
+GAP = 3
 
 
 class DoesNotFitError(Exception):
@@ -35,6 +39,7 @@ class Layer:
     diagonal: bool = False
     sliding: bool = False
     packed: bool = False
+    striped: bool = False
     rounding: Rounding = Rounding.FP32
     zero_point: int = 0
     out_zero_point: int = 0
@@ -71,9 +76,19 @@ class Layer:
         run = self.kernel[1] * channels if dense else 1 if depthwise else channels
         out_pixel = self.out_channels + self.out_gap
         places = [((self.bank + n) % config.macro_banks) * config.bank_bytes for n in range(4)]
+        vectors = self._weight_vectors(config, run, 1 if dense else self.kernel[1])
+        if self.striped:
+            # One behind the other, the last one first.
+            chunks = vectors // self.out_channels
+            piece = chunks * sum(-(-n // config.weight_ports) for n in self._blocks(config))
+            piece = piece * config.lanes + GAP
+            vectors = config.weight_ports * -(-piece // config.lanes)
+            starts = [places[1] + n * piece for n in reversed(range(config.weight_ports))]
+        else:
+            starts = [places[1]]
         needs = (
             self.offset + self.size[0] * pitch,
-            self._weight_vectors(config, run, 1 if dense else self.kernel[1]) * config.lanes,
+            vectors * config.lanes,
             self.out_channels * RECORD_BYTES,
             out_height * out_width * out_pixel,
         )
@@ -81,7 +96,7 @@ class Layer:
             raise DoesNotFitError
         fields = dict(
             input={"offset": places[0] + self.offset},
-            weights={"offset": places[1]},
+            **{name: {"offset": start} for name, start in zip(WEIGHTS, starts, strict=False)},
             records={"offset": places[2]},
             output={"offset": places[3]},
             in_height=self.size[0],
@@ -104,6 +119,7 @@ class Layer:
             diagonal=self.diagonal,
             sliding=self.sliding,
             packed=self.packed,
+            striped=self.striped,
             pad_left=pad_left,
             origin=first - self.before[0] * pitch - pad_left,
             out_zero_point=self.out_zero_point,
@@ -139,11 +155,36 @@ class Layer:
         products = work.row_taps * work.x_taps * work.run
         records = b"".join(self._record(products, rng) for _ in range(self.out_channels))
         bank = work.input.offset - self.offset
+        pieces = self._pieces(config, weights, rng) if self.striped else [weights]
         return {
             bank: rng.bytes(config.bank_bytes),
-            work.weights.offset: weights.astype(np.int8).tobytes(),
+            **{
+                work[name].offset: piece.astype(np.int8).tobytes()
+                for name, piece in zip(WEIGHTS, pieces, strict=False)
+            },
             work.records.offset: records,
         }
+
+    def _blocks(self, config: ChipConfig) -> list[int]:
+        """Output channels of each block."""
+        whole, rest = divmod(self.out_channels, config.columns)
+        return [config.columns] * whole + [rest] * bool(rest)
+
+    def _pieces(
+        self, config: ChipConfig, weights: np.ndarray, rng: np.random.Generator
+    ) -> list[np.ndarray]:
+        """Columns of each chunk, dealt out to pieces, and anything for those that don't exist."""
+        ports, chunks = config.weight_ports, len(weights) // self.out_channels
+        pieces: list[list[np.ndarray]] = [[] for _ in range(ports)]
+        at = 0
+        for columns in self._blocks(config):
+            block = weights[at : at + chunks * columns].reshape(chunks, columns, -1)
+            at += chunks * columns
+            rest = rng.integers(-128, 128, (chunks, -columns % ports, config.lanes))
+            dealt = np.concatenate([block, rest], axis=1)
+            for number, piece in enumerate(pieces):
+                piece.append(dealt[:, number::ports].reshape(-1, config.lanes))
+        return [np.concatenate(piece) for piece in pieces]
 
     def _weight_vectors(self, config: ChipConfig, run: int, x_taps: int) -> int:
         chunks = self.kernel[0] * x_taps * -(-run // config.lanes)
@@ -215,6 +256,7 @@ def random_layer(config: ChipConfig, rng: np.random.Generator, **fixed) -> Layer
             out_zero_point=int(rng.integers(-128, 128)),
             low=low if clamp else -128,
             high=high if clamp else 127,
+            striped=bool(config.weight_ports > 1 and not diagonal and rng.random() < 0.5),
             row_gap=int(rng.integers(4)),
             out_gap=int(rng.integers(4)),
             offset=int(rng.integers(64)),

@@ -1,5 +1,6 @@
 """The engine does to memory what the model does, for any job, at any pace."""
 
+import re
 from dataclasses import replace
 
 import cocotb
@@ -8,14 +9,14 @@ import pytest
 from amaranth.lib import data
 from cocotb.triggers import FallingEdge
 
-from intarsia.bench import MemoryServer, StreamSource, parameters, start
+from intarsia.bench import MemoryServer, StreamSink, StreamSource, parameters, start
 from intarsia.conv.engine import ConvEngine
 from intarsia.isa.bits import decode, encode
 from intarsia.isa.config import config
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import ConvOp, Stream
-from intarsia.isa.kernel import ConvDescriptor
+from intarsia.isa.kernel import WEIGHTS, ConvDescriptor
 from intarsia.isa.numerics import Rounding
 from intarsia.model.conv import chunks, convolve, weight_bytes
 from tests.hw.conv.layers import Layer, packed, random_layer
@@ -108,42 +109,51 @@ PACKED = {
     "blocks": Layer(size=(20, 20), channels=1, out_channels=5, kernel=(2, 2), zero_point=9),
 }  # fmt: skip
 
+#: With weights in pieces.
+STRIPED = {
+    "pixel": Layer(size=(1, 1), channels=3, out_channels=5),
+    "dense": Layer(size=(1, 1), channels=70, out_channels=9, low=0),
+    "one": Layer(size=(2, 3), channels=2, out_channels=1, kernel=(2, 2)),
+    "whole": Layer(size=(3, 3), channels=9, out_channels=16, zero_point=-7),
+    "blocks": Layer(size=(12, 17), channels=2, out_channels=6, kernel=(2, 2)),
+}
+
 #: Name of a field, value that it must not have, and word of the descriptor that it is in.
 REFUSED = {
-    "row_taps": ("row_taps", 0, 4),
-    "x_taps": ("x_taps", 0, 4),
-    "height": ("out_height", 0, 5),
-    "width": ("out_width", 0, 5),
-    "channels": ("out_channels", 0, 6),
-    "run": ("run", 0, 6),
-    "diagonal": ("diagonal", 1, 6),
-    "rounding": ("rounding", 4, 11),
-    "unknown": ("rounding", 15, 11),
-    "reserved": ("reserved", 1, 11),
-    "reserved1": ("reserved1", 0x80, 15),
+    "row_taps": ("row_taps", 0, 8),
+    "x_taps": ("x_taps", 0, 8),
+    "height": ("out_height", 0, 9),
+    "width": ("out_width", 0, 9),
+    "channels": ("out_channels", 0, 10),
+    "run": ("run", 0, 10),
+    "diagonal": ("diagonal", 1, 10),
+    "rounding": ("rounding", 4, 15),
+    "unknown": ("rounding", 15, 15),
+    "reserved": ("reserved", 1 << 31, 7),
+    "reserved1": ("reserved1", 0x40, 19),
 }
 
 #: The same, of SLIDING["same"]. Its pixels are of 16 bytes, 7 a row.
 REFUSED_WINDOWS = {
-    "both": ("diagonal", 1, 11),
-    "run": ("run", 2, 6),
-    "tall": ("row_taps", 4, 4),
-    "wide": ("x_taps", 4, 4),
-    "a_pixel": ("row_bytes", 16, 7),
-    "long_row": ("row_bytes", 257 * 16, 7),
-    "dilated": ("dilation_y", 2, 9),
-    "cut": ("pad_top", 0xFF, 10),
-    "far_above": ("pad_top", 3, 10),
-    "no_pixel": ("tap_step", 0, 7),
-    "far_left": ("pad_left", 33, 12),
+    "both": ("diagonal", 1, 15),
+    "run": ("run", 2, 10),
+    "tall": ("row_taps", 4, 8),
+    "wide": ("x_taps", 4, 8),
+    "a_pixel": ("row_bytes", 16, 11),
+    "long_row": ("row_bytes", 257 * 16, 11),
+    "dilated": ("dilation_y", 2, 13),
+    "cut": ("pad_top", 0xFF, 14),
+    "far_above": ("pad_top", 3, 14),
+    "no_pixel": ("tap_step", 0, 11),
+    "far_left": ("pad_left", 33, 16),
 }
 
 #: The same, of PACKED["across"].
 REFUSED_PACKING = {
-    "diagonal": ("diagonal", 1, 6),
-    "taps": ("x_taps", 2, 4),
-    "long_run": ("run", 256 + 9, 6),
-    "banks": ("tap_row_step", 1 << 16, 9),
+    "diagonal": ("diagonal", 1, 10),
+    "taps": ("x_taps", 2, 8),
+    "long_run": ("run", 256 + 9, 10),
+    "banks": ("tap_row_step", 1 << 16, 13),
 }
 
 
@@ -179,11 +189,13 @@ class Bench:
             dut,
             size=self.config.memory_bytes,
             banks=self.config.macro_banks,
-            reads=[engine.input_read, engine.weight_read],
+            reads=[engine.input_read, *engine.weight_reads],
             writes=[engine.output_write],
             pause=pause,
         )
         self.rng = np.random.default_rng(cocotb.RANDOM_SEED)
+        self.chain = StreamSink(dut, engine.chain, pause=pause)
+        self.dut.forsaken.value = 0
         self.sent = 0
         self.done = 0
         self.faults = []
@@ -246,6 +258,20 @@ class Bench:
         assert self.memory.bytes == expected, f"{layer}, seed {cocotb.RANDOM_SEED}"
         assert self.cycles[Activity.BUSY] - busy == self.passes(work)
 
+    async def check_chained(self, work):
+        """Take what `work` hands on, all that comes for it, and compare."""
+        expected = convolve(bytearray(self.memory.bytes), work, self.config)
+        assert expected is not None
+        columns = self.config.columns
+        for first in range(0, work.out_channels, columns):
+            block = expected[:, first : first + columns]
+            for number, pixel in enumerate(block):
+                vector = await self.chain.receive()
+                found = np.array(vector.bytes[: len(pixel)], np.uint8).view(np.int8)
+                assert (found == pixel).all(), f"{number}, {first}; seed {cocotb.RANDOM_SEED}"
+                final = number == len(block) - 1 and first + columns >= work.out_channels
+                assert (vector.last, vector.void) == (final, 0)
+
     def passes(self, work):
         """Vectors that the array takes for `work`."""
         blocks = -(-work.out_channels // self.config.columns)
@@ -271,7 +297,7 @@ async def slides(dut, layer, pause):
         await bench.check(layer)
         return
     work = bench.load(Layer(size=(3, 3), channels=2, out_channels=2, sliding=True))
-    await bench.refuse(work, info=11)
+    await bench.refuse(work, info=15)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -285,7 +311,65 @@ async def packs(dut, layer, pause):
     if bench.config.packs:
         await bench.check(layer)
         return
-    await bench.refuse(bench.load(layer), info=11)
+    await bench.refuse(bench.load(layer), info=15)
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(layer=list(STRIPED), pause=PAUSES)
+async def stripes(dut, layer, pause):
+    """What the model computes, of weights in pieces; a refusal, where there is one weight port."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    layer = replace(STRIPED[layer], striped=True)
+    if bench.config.weight_ports > 1:
+        await bench.check(layer)
+        return
+    await bench.refuse(bench.load(layer), info=15)
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def refuses_pieces(dut):
+    """Of weights that are one vector per chunk."""
+    await start(dut)
+    bench = Bench(dut)
+    if bench.config.weight_ports == 1:
+        return
+    work = bench.load(LAYERS["dw_pixel"])
+    await bench.refuse(damage(work, "striped", 1), context=2, info=15)
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def takes_a_row_of_weights_a_cycle(dut):
+    """Where there is one pixel, a pass takes as long as the longest of its pieces."""
+    await start(dut)
+    bench = Bench(dut)
+    ports, columns = bench.config.weight_ports, bench.config.columns
+    if ports == 1:
+        return
+    layer = Layer(size=(1, 1), channels=12 * columns, out_channels=4 * columns, striped=True)
+    await bench.check(layer)
+    cycles = sum(bench.cycles.values()) - bench.cycles[Activity.IDLE]
+    a_pass = max(2, columns // ports)
+    records = 4 * columns * 16 // columns
+    assert cycles <= 4 * 12 * a_pass + records + 48
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(number=range(4))
+async def reports_damaged_pieces(dut, number):
+    """Of whichever piece."""
+    await start(dut)
+    bench = Bench(dut)
+    if bench.config.weight_ports <= number or bench.config.weight_ports == 1:
+        return
+    work = bench.load(replace(STRIPED["dense"], striped=True))
+    before = bytearray(bench.memory.bytes)
+    address = work[WEIGHTS[number]].offset
+    bench.memory.damaged.add(address)
+    bench.send(work, context=1)
+    await bench.finish()
+    assert bench.faults == [(0, fault(FaultCode.PARITY, context=1, address=address))]
+    assert bench.memory.bytes == before
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -488,9 +572,89 @@ async def keeps_the_array_busy(dut):
     assert bench.cycles[Activity.BUSY] >= 0.85 * cycles
 
 
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+@cocotb.parametrize(pause=PAUSES)
+async def hands_on(dut, pause):
+    """The output of chained jobs, in order, instead of writing it; other jobs come in between."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    for _ in range(6):
+        layer = random_layer(bench.config, bench.rng)
+        work = bench.load(layer)
+        chained = change(work, chained=1)
+        expected = bench.expect(work)
+        works = [chained, chained, work, chained] if bench.rng.random() < 0.5 else [chained, work]
+        for each in works:
+            bench.send(each)
+        for each in works:
+            if each.chained:
+                await bench.check_chained(each)
+        await bench.finish()
+        assert not bench.faults
+        assert bench.memory.bytes == expected, f"{layer}, seed {cocotb.RANDOM_SEED}"
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def says_who_delivers(dut):
+    """While a chained job is on its way out, and not while any other one is."""
+    await start(dut)
+    bench = Bench(dut)
+    work = bench.load(LAYERS["corners"])
+    seen = []
+
+    async def watch():
+        while True:
+            await FallingEdge(dut.clk)
+            state = dut.deliverer.value.to_unsigned() if dut.delivers.value == 1 else None
+            seen.extend([state] if seen[-1:] != [state] else [])
+
+    cocotb.start_soon(watch())
+    for context, chained in enumerate((0, 1, 1, 0)):
+        bench.send(change(work, chained=chained), context=context)
+    for _ in "ab":
+        await bench.check_chained(change(work, chained=1))
+    await bench.finish()
+    assert seen == [None, 1, None, 2, None]
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def drops_what_nobody_takes(dut):
+    """With `forsaken`, a chained job comes to its end, and nothing is handed on."""
+    await start(dut)
+    bench = Bench(dut)
+    dut.forsaken.value = 1
+    work = bench.load(LAYERS["blocks"])
+    before = bytearray(bench.memory.bytes)
+    bench.send(change(work, chained=1))
+    await bench.finish()
+    assert not bench.faults
+    assert bench.memory.bytes == before
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+@cocotb.parametrize(operand=["input", "weights", "records"])
+async def hands_on_void_vectors_after_damage(dut, operand):
+    """As many as without it, the last one marked, so that who takes them comes to an end."""
+    await start(dut)
+    bench = Bench(dut)
+    work = change(bench.load(LAYERS["corners"]), chained=1)
+    bench.memory.damaged.add(work[operand].offset)
+    bench.send(work)
+    vectors = [await bench.chain.receive() for _ in range(work.out_height * work.out_width)]
+    await bench.finish()
+    assert [vector.last for vector in vectors] == [0] * (len(vectors) - 1) + [1]
+    assert vectors[-1].void
+    assert len(bench.faults) == 1
+
+
 @pytest.mark.parametrize("config", ["tiny"])
 def test_engine(simulate, config):
     simulate(ConvEngine, config=config)
+
+
+@pytest.mark.parametrize("ports", [2, 4])
+def test_engine_with_weight_ports(simulate, ports):
+    simulate(ConvEngine, config={"name": "tiny", "weight_ports": ports})
 
 
 @pytest.mark.slow
@@ -506,8 +670,9 @@ def test_larger_engine(simulate, config):
         (dict(accumulators=60), "Accumulators must be a power of two, not 60"),
         (dict(requant_lanes=3), "Requantizer lanes must divide 4 columns, not be 3"),
         (dict(lanes=32, columns=32), "Lanes must divide 16, not be 32"),
+        (dict(weight_ports=3), "Weight ports must be one of (1, 2, 4), not 3"),
     ],
 )
 def test_sizes_rejected(sizes, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         ConvEngine(config=replace(config("tiny"), **sizes))

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from typing import Any
 
 import cocotb
 import numpy as np
@@ -72,8 +73,10 @@ class Bench:
     versions, and perform sums once.
     """
 
+    component = RemoteQueue
+
     def __init__(self, dut, *, pause=0.0, delay=0, fragments=FRAGMENTS, pulse=0):
-        queue = RemoteQueue(**parameters())
+        queue = self.component(**parameters())
         self.config = queue.config
         self.dut = dut
         self.link_bytes = self.config.link_bytes
@@ -81,7 +84,7 @@ class Bench:
         dut.owners.value = sum(owner << 12 * n for n, owner in enumerate(OWNERS))
         dut.tick.value = 0
         self.engine = EngineDriver(dut, queue.engine, pause=pause)
-        self.map = MapServer(dut, queue.lookup, pause=pause)
+        self.map = self.map_of(queue, pause=pause)
         self.request = PacketSink(dut, queue.request, self.link_bytes, pause=pause)
         self.reply = PacketSource(dut, queue.reply, self.link_bytes, pause=pause)
         self._fence = StreamSource(dut, queue.fence)
@@ -110,6 +113,10 @@ class Bench:
         cocotb.start_soon(self._serve())
         if pulse:
             cocotb.start_soon(self._pulse(pulse))
+
+    def map_of(self, queue, *, pause) -> Any:
+        """Who says where fragments are."""
+        return MapServer(self.dut, queue.lookup, pause=pause)
 
     def enter(self, key, node=None, *, replica=None, version=VERSION, source=None, **changes):
         """Put a fragment into the map, and on its nodes, from where it lies now, or at `source`."""

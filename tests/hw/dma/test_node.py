@@ -58,6 +58,7 @@ class Node(wiring.Component):
         m.submodules.remote_queue = remote = RemoteQueue(config=self.config)
         m.submodules.responder = responder = Responder(config=self.config)
         wiring.connect(m, remote.lookup, atu.requester)
+        wiring.connect(m, remote.ahead, atu.ahead)
         wiring.connect(m, responder.lookup, atu.responder)
         # Homes have a single entry.
         m.d.comb += [

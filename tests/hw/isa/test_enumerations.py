@@ -62,6 +62,16 @@ ENUMS = {
             "SCATTER": 68,
         },
     ),
+    "SerialCommand": (8, {"READ": 0x52, "WRITE": 0x57}),
+    "SerialStatus": (
+        8,
+        {
+            "OKAY": 0x4B,
+            "REFUSED": 0x45,
+            "GARBLED": 0x47,
+            "INTERRUPT": 0x49,
+        },
+    ),
     "Rounding": (
         4,
         {

@@ -111,6 +111,17 @@ WORDS = {
         "reserved": (4, 12),
         "node": (16, 16),
     },
+    "SerialRequest": {
+        "command": (0, 8),
+        "address": (8, 16),
+        "value": (24, 32),
+        "check": (56, 8),
+    },
+    "SerialReply": {
+        "status": (0, 8),
+        "value": (8, 32),
+        "check": (40, 8),
+    },
     "FaultReport": {
         "code": (0, 8),
         "engine": (8, 4),

@@ -160,6 +160,7 @@ class Bench:
             engine.fault_valid.value = 0
         dut.tick.value = 0
         dut.limit.value = 0
+        dut.delivers.value = 0
         dut.sync__ready.value = 1
         dut.declare__ready.value = 1
         self.tick_every = 0

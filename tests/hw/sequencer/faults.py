@@ -6,6 +6,7 @@ from intarsia.isa.bits import encode
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import FaultCode, FaultReport
 from intarsia.isa.instruction import (
+    PROGRAM_FORMAT,
     TOKEN_MAX,
     UNIT,
     ControlOp,
@@ -56,7 +57,7 @@ async def headers_are_checked(dut):
     good = {Stream.CONTROL: [end()], Stream.LOCAL: [end()]}
     first = HEADER_BYTES
     wrong = [
-        (0, {"program_format": 2}),
+        (0, {"program_format": PROGRAM_FORMAT + 1}),
         (0, {"streams": 9}),
         (0, {"length": 0x200}),
         (0, {"start": [first + 8] + [0] * 7}),

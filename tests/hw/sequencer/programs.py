@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from intarsia.isa.address import Operand
 from intarsia.isa.bits import encode
+from intarsia.isa.elementwise import VectorDescriptor
 from intarsia.isa.instruction import (
     PROGRAM_FORMAT,
     UNIT,
@@ -108,13 +109,19 @@ def declare(**group):
     return Instruction(ControlOp.DECLARE_GROUP, body=encode(DeclareGroup, group))
 
 
-def work(rng, stream, slots=((1, 0),), **fields):
-    """An instruction for the engine of `stream`, its descriptor random but for operands."""
+def work(rng, stream, slots=((1, 0),), chained=False, **fields):
+    """An instruction for the engine of `stream`, its descriptor random but for operands.
+
+    Unless it is `chained`, it isn't, if it's for the vector engine.
+    """
     opcode = rng.choice(WORK[stream])
     info = INSTRUCTIONS[opcode]
     operands = tuple(rng.choice(slots) for _ in range(info.operands))
     bits = 8 * UNIT * (info.units - 1)
     body = rng.getrandbits(bits) >> 32 * info.operands << 32 * info.operands
+    if stream is Stream.VECTOR:
+        bit = 1 << VectorDescriptor.as_shape()["chained"].offset
+        body = body | bit if chained else body & ~bit
     return Instruction(opcode, body=body, operands=operands, **fields)
 
 

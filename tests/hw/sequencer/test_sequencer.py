@@ -9,6 +9,11 @@ from intarsia.isa.counters import Activity
 from intarsia.isa.instruction import Stream
 from intarsia.sequencer.sequencer import Sequencer
 from tests.hw.sequencer.bench import ENGINES, Bench
+from tests.hw.sequencer.chains import (  # found by cocotb in this module
+    chains_meet,
+    chains_wait_for_their_context,
+    nobody_waits_for_the_forsaken,
+)
 from tests.hw.sequencer.faults import (  # found by cocotb in this module
     faults_of_engines_stop_their_context,
     headers_are_checked,
@@ -41,10 +46,13 @@ from tests.hw.sequencer.timing import (  # found by cocotb in this module
 )
 
 __all__ = [
+    "chains_meet",
+    "chains_wait_for_their_context",
     "engines_never_wait",
     "faults_of_engines_stop_their_context",
     "headers_are_checked",
     "instructions_are_checked",
+    "nobody_waits_for_the_forsaken",
     "nothing_toggles",
     "parity_errors_are_reported",
     "passes_tokens_fast",

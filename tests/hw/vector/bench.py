@@ -9,6 +9,7 @@ from intarsia.isa.bits import decode, encode
 from intarsia.isa.counters import Activity
 from intarsia.isa.elementwise import VectorDescriptor
 from intarsia.isa.faults import FaultReport
+from intarsia.isa.instruction import VectorOp
 from intarsia.model.vector import combine
 from intarsia.vector.engine import VectorEngine
 
@@ -34,6 +35,7 @@ class Bench:
         self.memory.bytes[:] = self.rng.bytes(self.config.memory_bytes)
         self.expected = bytearray(self.memory.bytes)
         self.jobs = StreamSource(dut, unit.engine.job, pause=pause)
+        self.chain = StreamSource(dut, unit.chain, pause=pause)
         self.done = 0
         self.faults = []
         self.activities = []
@@ -47,6 +49,36 @@ class Bench:
         """Send a job that the model executes, too."""
         self.send_bad(opcode.value, work, context)
         combine(self.expected, opcode, decode(VectorDescriptor, encode(VectorDescriptor, work)))
+
+    def send_chained(self, opcode, work, context=0, *, more=0, void=None):
+        """Send a job that takes a random map, which comes as from the convolution engine.
+
+        With `more` pixels than it takes, or, from vector `void` on, void; then it's the caller's
+        business to say what comes of it.
+        """
+        height, width = "out_height", "out_width"
+        if opcode is not VectorOp.ADD:
+            height, width = "taps_y", "taps_x"
+        pixels = work[height] * work[width] + more
+        chain = self.rng.integers(-128, 128, (pixels, work["channels"])).astype(np.int8)
+        fields = work | dict(chained=1)
+        self.send_bad(opcode.value, fields, context)
+        vectors = list(self._vectors(chain))
+        for number, vector in enumerate(vectors):
+            last = number == len(vectors) - 1
+            late = void is not None and number >= void
+            self.chain.send({"bytes": vector, "last": last, "void": late})
+        if not more and void is None:
+            descriptor = decode(VectorDescriptor, encode(VectorDescriptor, fields))
+            combine(self.expected, opcode, descriptor, chain)
+
+    def _vectors(self, chain):
+        """Vectors in the order of the convolution engine, with any bytes beyond the channels."""
+        lanes = self.config.lanes
+        for first in range(0, chain.shape[1], lanes):
+            for pixel in chain[:, first : first + lanes]:
+                rest = self.rng.integers(0, 256, lanes - len(pixel))
+                yield [*(pixel.view(np.uint8)).tolist(), *rest.tolist()]
 
     def send_bad(self, opcode, work, context=0):
         """Send a job that is not to have an effect."""

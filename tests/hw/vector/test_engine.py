@@ -64,11 +64,106 @@ async def takes_jobs_as_they_come(dut, pause):
     bench.compare()
 
 
+CHAINED_POOLS = {
+    "pixel": Shape(channels=3),
+    "global": Shape(channels=21, taps=(5, 6)),
+    "large": Shape(channels=16, taps=(9, 9)),
+}
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+@cocotb.parametrize(rounding=list(ROUNDINGS), pause=[0.0, 0.5])
+async def adds_to_what_comes(dut, rounding, pause):
+    """Sums of what the convolution engine hands on, as either term, and a tensor in memory."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    for jobs in range(1, 13):
+        opcode, work = addition(bench, random_shape(bench.rng, taps=1), ROUNDINGS[rounding])
+        bench.send_chained(opcode, work | dict(swapped=jobs % 2))
+        await bench.finish(jobs)
+    assert not bench.faults
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+@cocotb.parametrize(pool=list(CHAINED_POOLS), pause=[0.0, 0.5])
+async def pools_what_comes(dut, pool, pause):
+    """Maxima and means of all pixels that the convolution engine hands on."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    bench.send_chained(*maximum(bench, CHAINED_POOLS[pool]))
+    await bench.finish(1)
+    for jobs, rounding in enumerate(Rounding, 2):
+        bench.send_chained(*total(bench, CHAINED_POOLS[pool], rounding))
+        await bench.finish(jobs)
+    assert not bench.faults
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+@cocotb.parametrize(pause=[0.0, 0.5])
+async def takes_from_where_each_job_says(dut, pause):
+    """Jobs that are chained, and jobs that are not, in any order, one right behind the other."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    for _ in range(40):
+        opcode, work = random_job(bench)
+        if opcode is VectorOp.ADD and bench.rng.random() < 0.6:
+            bench.send_chained(opcode, work | dict(swapped=int(bench.rng.integers(0, 2))))
+        else:
+            bench.send(opcode, work)
+    await bench.finish(40)
+    assert not bench.faults
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+@cocotb.parametrize(more=[-2, 2], pause=[0.0, 0.5])
+async def notices_that_too_much_or_too_little_comes(dut, more, pause):
+    """It is a fault; what is left is swallowed, and the next job is as good as ever."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    shape = Shape(height=4, width=5, channels=2 * bench.config.lanes)
+    opcode, work = addition(bench, shape, Rounding.FP32)
+    bench.send_chained(opcode, work, context=1, more=more)
+    while bench.done < 1:
+        await RisingEdge(dut.clk)
+    [fault] = bench.faults
+    assert (fault.code, fault.info, fault.context) == (FaultCode.DESCRIPTOR, 3, 1)
+    bench.expected[:] = bench.memory.bytes
+    bench.send_chained(opcode, work)
+    await bench.finish(2)
+    assert len(bench.faults) == 1
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+@cocotb.parametrize(cause=["void", "refused", "damage"], pause=[0.0, 0.5])
+async def swallows_what_comes_for_a_failed_job(dut, cause, pause):
+    """Void vectors, which somebody else has reported; a bad descriptor; a damaged operand."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    shape = Shape(height=4, width=5, channels=2 * bench.config.lanes)
+    opcode, work = addition(bench, shape, Rounding.FP32)
+    before = bytes(bench.memory.bytes)
+    bad = work | dict(reserved=1) if cause == "refused" else work
+    bench.send_chained(opcode, bad, void=11 if cause == "void" else 40)
+    if cause == "damage":
+        bench.memory.damaged.add(work["b"]["offset"])
+    while bench.done < 1:
+        await RisingEdge(dut.clk)
+    codes = {"void": [], "refused": [FaultCode.DESCRIPTOR], "damage": [FaultCode.PARITY]}
+    assert [fault.code for fault in bench.faults] == codes[cause]
+    if cause != "void":
+        assert bytes(bench.memory.bytes) == before
+    bench.memory.damaged.clear()
+    bench.expected[:] = bench.memory.bytes
+    bench.send_chained(opcode, work)
+    await bench.finish(2)
+    assert len(bench.faults) == len(codes[cause])
+
+
 BAD = {
     "height": (dict(out_height=0), 3),
     "width": (dict(out_width=0), 3),
     "channels": (dict(channels=0), 4),
-    "reserved": (dict(reserved=8), 4),
+    "reserved": (dict(reserved=2), 4),
     "taps_y": (dict(taps_y=0), 5),
     "taps_x": (dict(taps_x=0), 5),
     "reserved1": (dict(reserved1=1), 15),
@@ -109,6 +204,20 @@ async def refuses_what_has_no_meaning(dut):
     await bench.finish(2)
     assert [fault.code for fault in bench.faults] == [FaultCode.PROGRAM, FaultCode.DESCRIPTOR]
     assert bench.faults[1].info == 4
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def refuses_what_pools_do_not_have(dut):
+    """Terms that are swapped; several pixels of output, if they are chained."""
+    await start(dut)
+    bench = Bench(dut)
+    shape = Shape(channels=3, taps=(2, 2))
+    for fields in (dict(swapped=1), dict(out_height=2), dict(out_width=2)):
+        opcode, work = maximum(bench, shape)
+        bench.send_chained(opcode, work | fields, void=4)
+    await bench.finish(3)
+    assert [fault.code for fault in bench.faults] == [FaultCode.DESCRIPTOR] * 3
+    assert [fault.info for fault in bench.faults] == [4, 3, 3]
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")

@@ -42,6 +42,17 @@ REPORT = {
             "macs": 9216,
             "utilization": 0.25,
             "chips": [6912, 2304],
+            "fused": "",
+        },
+        {
+            "name": "sum",
+            "op": "Add",
+            "device": "chip",
+            "cycles": 0,
+            "macs": 0,
+            "utilization": 0.0,
+            "chips": [0, 0],
+            "fused": "stem",
         },
         {
             "name": "softmax",
@@ -51,6 +62,7 @@ REPORT = {
             "macs": 0,
             "utilization": 0.0,
             "chips": [0, 0],
+            "fused": "",
         },
     ],
 }
@@ -94,6 +106,7 @@ def test_summary_tells_unchecked_from_right():
 def test_layers_show_what_each_chip_did():
     assert rows(layers(REPORT)) == [
         ["stem", "Conv", "chip", "1,234", "9,216", "25.0%", "75% 25%"],
+        ["sum", "Add, fused into stem", "chip", "0", "0"],
         ["softmax", "Softmax", "host", "0", "0"],
     ]
 

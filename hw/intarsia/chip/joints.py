@@ -1,0 +1,63 @@
+"""How streams lead from block to block: straight, or with a cycle on the way."""
+
+from amaranth.lib.wiring import connect
+
+from intarsia.common.lookup import LookupRequest
+from intarsia.common.ports import PacketBeat
+from intarsia.common.relay import Relay
+
+__all__ = ["Joints"]
+
+
+class Joints:
+    """Connects blocks in a module, with relays between them if the configuration has those.
+
+    Parameters
+    ----------
+    config : ChipConfig
+    """
+
+    def __init__(self, config):
+        self.config = config
+
+    def relay(self, m, name, shape, source, sink):
+        """A stream of `shape`."""
+        if self.config.relays:
+            m.submodules[f"{name}_relay"] = relay = Relay(shape)
+            connect(m, source=source, relay=relay.i)
+            connect(m, relay=relay.o, sink=sink)
+        else:
+            connect(m, source=source, sink=sink)
+
+    def packets(self, m, name, source, sink):
+        """Packets."""
+        self.relay(m, name, PacketBeat(self.config.link_bytes), source, sink)
+
+    def look_up(self, m, name, asks, answers):
+        """A client of the ATU; what it is told comes straight."""
+        self.relay(m, name, LookupRequest, asks.request, answers.request)
+        m.d.comb += [
+            asks.result.valid.eq(answers.result.valid),
+            asks.result.p.eq(answers.result.p),
+        ]
+
+    def tell(self, m, source, sink):
+        """What must be taken at once."""
+        if not self.config.relays:
+            connect(m, source=source, sink=sink)
+            return
+        m.d.sync += sink.valid.eq(source.valid)
+        with m.If(source.valid):
+            m.d.sync += sink.p.eq(source.p)
+
+    def employ(self, m, sequencer, engine):
+        """An engine: with relays, the sequencer knows a cycle later what became of a job."""
+        if not self.config.relays:
+            connect(m, sequencer=sequencer, engine=engine)
+            return
+        connect(m, sequencer=sequencer.job, engine=engine.job)
+        self.tell(m, engine.fault, sequencer.fault)
+        m.d.comb += sequencer.activity.eq(engine.activity)
+        m.d.sync += sequencer.done.eq(engine.done)
+        if not engine.signature.ordered:
+            m.d.sync += sequencer.whose.eq(engine.whose)

@@ -1,0 +1,39 @@
+"""Mutants of networks that are computed stripe by stripe."""
+
+from tests.mutants.runner import Mutant
+
+__all__ = ["TILES"]
+
+STREAMING = "tests/sw/compiler/test_streaming.py"
+SEGMENTS = "tests/sw/compiler/test_segments.py"
+
+TILES = (
+    Mutant(
+        "tiles: rows are read from the memory node before they are there",
+        "sw/intarsia/compiler/streaming.py",
+        "load.after += stores",
+        "load.after += stores[:0]",
+        STREAMING,
+    ),
+    Mutant(
+        "tiles: what a stripe computes of its neighbours' rows is handed out, too",
+        "sw/intarsia/compiler/segments.py",
+        "height * (stripe + 1) // stripes, 0",
+        "min(height, height * (stripe + 1) // stripes + 1), 0",
+        SEGMENTS,
+    ),
+    Mutant(
+        "tiles: weights that are said to stay are loaded for each stripe",
+        "sw/intarsia/compiler/streaming.py",
+        "stay = at in segment.kept",
+        "stay = False",
+        STREAMING,
+    ),
+    Mutant(
+        "tiles: of weights in several parts, the first is loaded as each",
+        "sw/intarsia/compiler/streaming.py",
+        "offset += blob.buffer.size",
+        "offset += 0",
+        STREAMING,
+    ),
+)

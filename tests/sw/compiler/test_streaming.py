@@ -1,0 +1,124 @@
+"""Networks are exact when they are computed stripe by stripe, from and to a memory node."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from intarsia.compiler import CompileError, FragmentKind, compile_network
+from intarsia.compiler import compile as passes
+from intarsia.compiler.estimates import Room
+from intarsia.compiler.records import channel_records
+from intarsia.compiler.streaming import stream
+from intarsia.compiler.tiling import tile
+from intarsia.compiler.workload import Workload
+from intarsia.golden import ScaleError
+from intarsia.graph import Mode
+from intarsia.graph.ops import Window
+from intarsia.isa.config import CONFIGS, config
+from intarsia.isa.instruction import ConvOp, RemoteOp
+from tests.sw.compiler.networks import Builder, made_up
+from tests.sw.compiler.running import assert_exact
+
+SEEDS = range(200, 260)
+
+
+def rooms(rng):
+    """Rooms that are small for made-up networks: there are stripes of all kinds."""
+    least = rng.choice([600, 1200, 2400, 4800])
+    resident = rng.choice([0, 300, 3000])
+    return [Room(size, resident, 64) for size in (least, 5_000, 12_000, 50_000)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_networks_are_exact(monkeypatch, seed):
+    rng = random.Random(seed)
+    sizes, mode = CONFIGS[rng.choice(list(CONFIGS))], rng.choice(list(Mode))
+    network = made_up(seed, rng.randint(1, 8))
+    small = rooms(rng)
+    monkeypatch.setattr(passes, "_rooms", lambda _: small)
+    try:
+        plan = compile_network(network, config=sizes, chips=1, mode=mode, tiled=True)
+    except ScaleError:
+        return
+    except CompileError as error:
+        assert "does not fit" in str(error) or "macro-bank" in str(error)
+        return
+    assert_exact(network, plan, seed)
+
+
+def deep(rows=40):
+    """Some blocks with a sum around them; each map is larger than a macro-bank of `tiny`."""
+    builder = Builder(8, (rows, 12, 12))
+    window = Window(kernel=(3, 3), padding=(1, 1, 1, 1))
+    last = builder.conv("input", window, 12, groups=1)
+    wide = builder.conv(last, Window(kernel=(1, 1)), 24, groups=1)
+    wide = builder.conv(wide, window, 24, groups=24)
+    last = builder.sum(builder.conv(wide, Window(kernel=(1, 1)), 12, groups=1), last)
+    return builder.network([builder.mean(builder.pool(last))])
+
+
+def roomy():
+    """A chip with macro-banks as large as those of `tiny`, but for the program's."""
+    return replace(config("tiny"), memory_bytes=32 << 10, macro_banks=4)
+
+
+def test_a_network_larger_than_the_memory_is_exact():
+    network, chip = deep(), roomy()
+    assert max(tensor.size for tensor in network.tensors.values()) > chip.bank_bytes
+    plan = compile_network(network, config=chip, chips=1, mode=Mode.XNNPACK)
+    maps = [item for item in plan.fragments if item.kind is FragmentKind.MAP]
+    assert sum(item.size for item in plan.fragments) > chip.memory_bytes
+    assert maps
+    assert all(item.read and item.write and item.content is None for item in maps)
+    assert_exact(network, plan, 1)
+
+
+def test_is_deterministic():
+    network, chip = deep(), roomy()
+    plans = [compile_network(network, config=chip, chips=1, mode=Mode.ONNX) for _ in range(2)]
+    assert plans[0] == plans[1]
+
+
+def test_weights_come_once_where_they_can_stay():
+    builder = Builder(4, (40, 24, 8))
+    network = builder.network([builder.conv("input", Window(kernel=(3, 3)), 8, groups=1)])
+    works = lowered(network, Room(9_000, 0, 8_000))
+    assert sum(work.opcode is ConvOp.CONV for work in works) > 2
+    loads = [name for name, _ in remotes(works, RemoteOp.READ) if name[0] == "weights"]
+    assert len(loads) == 1
+
+
+def lowered(network, room):
+    """Instructions of the only chip."""
+    workload, chip = Workload.of(network), roomy()
+    records = channel_records(workload, Mode.ONNX)
+    plan = stream(tile(workload, chip, room), records, chip, Mode.ONNX, ahead=2_000)
+    return plan.chips[0].works
+
+
+def test_loads_come_before_what_is_computed_meanwhile():
+    works = lowered(deep(), Room(12_000, 0, 4_000))
+    reads = [at for at, work in enumerate(works) if work.opcode is RemoteOp.READ]
+    convs = [at for at, work in enumerate(works) if work.opcode is ConvOp.CONV]
+    ahead = 0
+    for conv in convs:
+        needs = {access.buffer for access in works[conv].accesses if not access.write}
+        own = [at for at in reads if at < conv and works[at].accesses[0].buffer in needs]
+        ahead += any(own) and any(max(own) < other < conv for other in convs)
+    assert ahead > len(convs) / 3
+
+
+def test_what_is_read_was_written_before():
+    works = lowered(deep(), Room(12_000, 0, 4_000))
+    for name, work in remotes(works, RemoteOp.READ):
+        if name[0] == "map":
+            assert work.after, f"{work} waits for nobody"
+            assert all(works.index(earlier) < works.index(work) for earlier in work.after)
+            written = [other for other, earlier in remotes(work.after, RemoteOp.WRITE)]
+            assert written == [name] * len(work.after)
+
+
+def remotes(works, opcode):
+    """What transfers are about, and their instructions."""
+    return [(work.remote.name, work) for work in works if work.opcode is opcode and work.remote]
