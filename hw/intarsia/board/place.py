@@ -37,6 +37,9 @@ CONFIG = "ecp5-85k"
 #: What nextpnr is told of the part: an LFE5U-85F-6 in a package of 381 balls.
 PART = ("--85k", "--package", "CABGA381", "--speed", "6")
 
+#: Seeds of `make synth`.
+SEEDS = "1,2,3"
+
 #: What nextpnr is to aim at, in MHz.
 TARGET = 80
 
@@ -310,7 +313,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m intarsia.board.place", description=main.__doc__
     )
-    parser.add_argument("--seeds", default="1,2,3", help="of the placer, with commas between")
+    parser.add_argument("--seeds", default=SEEDS, help="of the placer, with commas between")
     parser.add_argument("--folder", type=Path, default=Path("build/synthesis/ulx3s"))
     parser.add_argument("--pins", type=Path, default=PINS, help="constraints of the board")
     parser.add_argument("--jobs", type=int, default=1, help="seeds at a time; each takes a GB")
@@ -352,7 +355,10 @@ def main() -> int:
     _show(console, PATH_TITLES, path_rows(worst.path))
     _show(console, WANTED_TITLES, wanted_rows(holds))
     if options.report:
-        options.report.write_text(report("make synth", [*blocks.values()], found, runs))
+        command = f"python -m intarsia.board.place --seeds {options.seeds}"
+        if options.seeds == SEEDS:
+            command = "make synth"
+        options.report.write_text(report(command, [*blocks.values()], found, runs))
     if options.json:
         told = {
             "wanted": [asdict(each) for each in holds],

