@@ -15,7 +15,7 @@ from tests.system.chips import Chips
 pytestmark = pytest.mark.system
 
 #: Seeds of networks, and size of their maps, by configuration.
-SIZES = {"tiny": (range(24), 9), "large": (range(100, 124), 30)}
+SIZES = {"tiny": (range(12), 9), "large": (range(100, 124), 30)}
 
 INFERENCES = 2
 
