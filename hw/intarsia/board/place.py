@@ -322,6 +322,8 @@ def main() -> int:
         seeds = [int(seed) for seed in options.seeds.split(",")]
     except ValueError:
         parser.error(f"--seeds {options.seeds}: must be numbers with commas between, like 1,2,3")
+    if not options.pins.is_file():
+        parser.error(f"--pins {options.pins}: is no file; say where constraints/ulx3s.lpf lies")
 
     console = Console()
     console.print("Mapping, placing and routing a chip on a ULX3S; this takes tens of minutes.")

