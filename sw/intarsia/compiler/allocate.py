@@ -59,7 +59,7 @@ def allocate(
     works: Sequence[Work],
     config: ChipConfig,
 ) -> Allocation:
-    """Places for all buffers of a chip, largest first.
+    """Places for all buffers of a chip, largest first; if that fails, in order of their use.
 
     Buffers that one instruction reads lie in different banks where there is room. What it writes
     may lie in one of those: banks read and write at the same time.
@@ -78,10 +78,11 @@ def allocate(
                 f"{config.name!r} has {config.bank_bytes}: use more chips or a larger one"
             )
     lives[program] = (-1, len(works))
-    order = sorted(lives, key=lambda buffer: (buffer is not program, -buffer.size))
+    largest = sorted(lives, key=lambda buffer: (buffer is not program, -buffer.size))
+    earliest = sorted(lives, key=lambda buffer: (buffer is not program, lives[buffer][0]))
     rivals = _rivals(works)
-    for apart in (True, False):
-        banks = _pack(order, lives, rivals if apart else {}, config)
+    for order, near in itertools.product((largest, earliest), (rivals, {})):
+        banks = _pack(order, lives, near, config)
         if banks is not None:
             return _sliced(program, banks, config)
     raise MemoryShortageError(

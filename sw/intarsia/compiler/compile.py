@@ -35,8 +35,9 @@ NODES = DeclareGroup.as_shape()["absent"].width
 #: Cycles that an instruction is taken to cost where a program is too long otherwise.
 PRICE = 1_500
 
-#: Steps for which buffers of tiles are held, best first.
-HELD = (4, 1)
+#: Steps for which buffers of tiles are held, and the part of the memory that is loaded ahead, as 1
+#: over it; best first.
+PACES = ((4, 8), (1, 8), (1, 16))
 
 #: Owner of the data IDs of a plan, if nobody says another.
 OWNER = 1
@@ -185,9 +186,9 @@ def _tiled(
     mode: Mode,
 ) -> tuple[Lowered, list[Allocation]]:
     """A network that is larger than a chip, stripe by stripe."""
-    ahead = config.memory_bytes // 8
 
-    def allocated(tiling: Tiling, held: int) -> tuple[Lowered, list[Allocation]]:
+    def allocated(tiling: Tiling, held: int, part: int) -> tuple[Lowered, list[Allocation]]:
+        ahead = config.memory_bytes // part
         lowered = stream(tiling, records, config, mode, ahead, held)
         [code] = lowered.chips
         size = _program_size(code)
@@ -200,9 +201,9 @@ def _tiled(
         except MemoryShortageError as error:
             shortages.append(error)
             continue
-        for held in HELD:
+        for held, part in PACES:
             try:
-                return allocated(tiling, held)
+                return allocated(tiling, held, part)
             except MemoryShortageError as error:
                 shortages.append(error)
     raise CompileError(f"Network {workload.network.name!r}: {shortages[0]}")

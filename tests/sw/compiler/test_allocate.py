@@ -54,6 +54,15 @@ def test_nothing_meets(seed):
     assert all(slot.size % ALIGNMENT == 0 for slot in memory.slots)
 
 
+def test_buffers_that_follow_one_another_take_no_more_room_than_they_need():
+    rng = random.Random(8)
+    sizes = [rng.choice([700, 1000, 1400, 2000, 2100, 2800]) for _ in range(24)]
+    buffers = [Buffer(f"buffer {n}", size) for n, size in enumerate(sizes)]
+    works = [work(*buffers[start : start + 7]) for start in range(18)]
+    memory = allocate(0, 16, [], works, config("tiny"))
+    assert {*buffers} <= {*memory.places}
+
+
 def test_what_is_loaded_once_keeps_its_place():
     stays, *others = [Buffer(f"buffer {n}", 2000) for n in range(5)]
     works = [work(buffer) for buffer in (*others[:2], stays, *others[2:])]
