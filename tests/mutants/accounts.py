@@ -39,15 +39,15 @@ ACCOUNTS = (
     Mutant(
         "activities: the cycle that is asked for counts",
         "sim/intarsia/cosim/core/activities.hpp",
-        "n < cycle - begin_; ++n",
-        "n <= cycle - begin_; ++n",
+        "for (uint64_t n = cycle; n < end; ++n)",
+        "for (uint64_t n = cycle + 1; n < end; ++n)",
         "tests/system/test_stalls.py",
     ),
     Mutant(
-        "activities: a run forgets what was before",
+        "activities: what is forgotten was not counted",
         "sim/intarsia/cosim/core/activities.hpp",
-        "        before_ = counts();\n",
-        "        counts();\n",
+        "        counted_ -= KEPT;\n",
+        "        counted_ = 0;\n",
         "tests/system/test_stalls.py",
     ),
     Mutant(

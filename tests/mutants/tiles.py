@@ -32,7 +32,7 @@ TILES = (
     Mutant(
         "tiles: of weights in several parts, the first is loaded as each",
         "sw/intarsia/compiler/streaming.py",
-        "offset += blob.buffer.size",
+        "offset += buffer.size",
         "offset += 0",
         STREAMING,
     ),

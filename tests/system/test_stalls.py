@@ -17,6 +17,9 @@ pytestmark = pytest.mark.system
 
 CHIPS = 2
 
+#: Cycles that are remembered, at least.
+KEPT = 1 << 16
+
 
 @pytest.fixture(scope="module")
 def run():
@@ -71,10 +74,18 @@ def test_layers_multiply_for_as_long_as_they_must(run):
 
 def test_what_is_long_past_is_forgotten():
     with Session(MODEL, chips=1, config="tiny") as session:
-        now = session.fabric.now
-        counts = session.fabric.activities(0, now)
+        fabric = session.fabric
+        fabric.run(KEPT)  # until weights are there
+        then, settled = fabric.now, fabric.activities(0, fabric.now)
+        fabric.run(4 * KEPT)
+        now = fabric.now
+        counts = fabric.activities(0, now)
         assert counts.sum(axis=1).tolist() == [now] * len(Stream)
-        earlier = session.fabric.activities(0, now - 5)
-        assert ((counts - earlier).sum(axis=1) == 5).all()
-        with pytest.raises(NativeError, match=f"activities of chip 0 in cycle {now - 33} are forg"):
-            session.fabric.activities(0, now - 33)
+        for cycles in (5, KEPT):
+            earlier = fabric.activities(0, now - cycles)
+            assert ((counts - earlier).sum(axis=1) == cycles).all()
+        assert (counts[:, 1:] == settled[:, 1:]).all()
+        with pytest.raises(
+            NativeError, match=f"activities of chip 0 in cycle {then} are forgotten"
+        ):
+            fabric.activities(0, then)

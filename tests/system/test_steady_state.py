@@ -94,7 +94,10 @@ def test_all_chips_convolve(inputs_folder, traces):
 
 
 def test_layers_take_the_time_that_they_need():
-    """On one chip, layers run one after another, each for at least as long as its work takes."""
+    """On one chip, layers run one after another, each for at least as long as its work takes.
+
+    Those that are fused run with the one that they follow.
+    """
     images, _ = data.held_out()
     with Session(MODEL, chips=1, config="large") as session:
         session.run(images[:1])
@@ -107,6 +110,6 @@ def test_layers_take_the_time_that_they_need():
         assert layer["cycles"] >= layer["macs"] / session.plan.config.macs
         assert layer["cycles"] >= size / lanes
         assert 0 <= layer["utilization"] <= 1
-    spent = sum(layer["cycles"] for layer in report["layers"])
+    spent = sum(layer["cycles"] for layer in report["layers"] if not layer["fused"])
     cycles = report["cycles"] - loading
     assert 0.8 * cycles <= spent <= cycles

@@ -41,6 +41,13 @@ def test_maps_have_replicas_too():
     run(replicas=2)
 
 
+def test_both_memory_nodes_may_die():
+    report = run(replicas=2, faults="kill=memory@40000,kill=memory1@100000")
+    [failover] = report["failovers"]
+    assert failover["restored"] is not None
+    assert report["restarts"] == 1
+
+
 def test_mobilenet_v2_is_exact_on_a_large_chip(inputs_folder):
     with np.load(inputs_folder / "goldens" / "mobilenet_v2_224_int8.npz") as archive:
         x, expected = archive["image_nhwc_uint8"][:1], archive["out_fp32rne_xnnpack_uint8"][:1]

@@ -349,7 +349,7 @@ class Fabric:
         Raises
         ------
         :exc:`intarsia.cosim.native.NativeError`
-            If `cycle` is earlier than the last quantum.
+            If `cycle` is long past: 65,536 cycles are remembered.
         """
         found = np.zeros((len(Stream), ACTIVITIES), np.uint64)
         counts = found.ctypes.data_as(ctypes.POINTER(ctypes.c_uint64))

@@ -21,7 +21,7 @@ from intarsia.compiler.workload import Workload
 from intarsia.graph import Add, AveragePool, Conv, MaxPool, Mean, Op
 from intarsia.isa.instruction import Stream, VectorOp
 
-__all__ = ["Follower", "chained", "followers"]
+__all__ = ["Follower", "at_home", "chained", "followers"]
 
 
 @dataclass(frozen=True)
@@ -47,19 +47,8 @@ class Follower:
         return self.op.inputs[: self.operand] + self.op.inputs[self.operand + 1 :]
 
 
-def followers(
-    workload: Workload, holdings: Mapping[tuple[str, int], Holding], chips: int
-) -> dict[int, Follower]:
-    """Who follows which convolution, by its index in the network.
-
-    Parameters
-    ----------
-    workload : Workload
-        What chips compute.
-    holdings : mapping of (str, int) to Holding
-        By root and chip.
-    chips : int
-    """
+def followers(workload: Workload) -> dict[int, Follower]:
+    """Who could follow which convolution, by its index in the network."""
     made = {op.output: index for index, op in workload.ops}
     users = Counter(workload.roots[name] for _, op in workload.ops for name in op.inputs)
     users.update(workload.roots[name] for name in workload.results)
@@ -75,7 +64,6 @@ def followers(
                 and isinstance(workload.network.ops[maker], Conv)
                 and all(other < maker for other in earlier)
                 and _takes_in_order(workload, op)
-                and _is_at_home(workload, holdings, chips, follower)
             ):
                 found[maker] = follower
     return found
@@ -102,20 +90,22 @@ def _whole(workload: Workload, op: MaxPool | AveragePool) -> Region | None:
     return region if (region.taps_y, region.taps_x) == (height, width) else None
 
 
-def _is_at_home(
-    workload: Workload,
-    holdings: Mapping[tuple[str, int], Holding],
-    chips: int,
-    follower: Follower,
-) -> bool:
-    """Whether each chip computes just what it takes, and keeps it."""
+def at_home(workload: Workload, holdings: Mapping[str, Holding], follower: Follower) -> bool:
+    """Whether a chip computes just what it takes.
+
+    Parameters
+    ----------
+    workload : Workload
+        What chips compute.
+    holdings : mapping of str to Holding
+        What the chip has, by root.
+    follower : Follower
+    """
     op = follower.op
-    for chip in range(chips):
-        holding = holdings[op.inputs[follower.operand], chip]
-        needs = needed(op, holdings[op.output, chip].own, workload.network)
-        if holding.gathered is not None or holding.own != needs[follower.operand]:
-            return False
-    return True
+    if op.output not in holdings:
+        return False
+    needs = needed(op, holdings[op.output].own, workload.network)
+    return holdings[op.inputs[follower.operand]].own == needs[follower.operand]
 
 
 def chained(site: Site, follower: Follower, conv: Work) -> tuple[Work, Work]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from intarsia.compiler.boxes import Box
-from intarsia.compiler.fusion import chained, followers
+from intarsia.compiler.fusion import at_home, chained, followers
 from intarsia.compiler.layers import Site, copies
 from intarsia.compiler.stitch import stitched
 from intarsia.compiler.storage import Stored, hold
@@ -128,10 +128,14 @@ class _Lowering:
             )
             for chip in self._chips
         ]
-        self._followers = followers(workload, self._holdings, len(self._chips))
+        self._followers = {
+            maker: follower
+            for maker, follower in followers(workload).items()
+            if all(at_home(workload, site.holdings, follower) for site in self._sites)
+        }
         self._supplies, weights = supply(workload, records, self._sites, config, strategy)
         fused = {follower.index: maker for maker, follower in self._followers.items()}
-        self._lowered = Lowered([ChipWork() for _ in self._chips], weights, {}, fused)
+        self._lowered = Lowered([ChipWork() for _ in self._chips], weights, {}, fused=fused)
         self._pending: list[str] = []
         self._exported: list[list[Access]] = [[] for _ in self._chips]
         self._fetches: list[list[Work]] = [[] for _ in self._chips]

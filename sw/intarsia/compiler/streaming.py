@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from intarsia.compiler.blobs import Blob, cut
 from intarsia.compiler.boxes import Box
 from intarsia.compiler.estimates import blob_limit
+from intarsia.compiler.fusion import Follower, at_home, chained, followers
 from intarsia.compiler.layers import Site
 from intarsia.compiler.lower import ChipWork, Lowered, close
 from intarsia.compiler.segments import Segment
@@ -95,6 +96,8 @@ class _Streaming:
         self._records, self._config, self._mode = records, config, mode
         self._results = {self._workload.roots[name] for name in self._workload.results}
         self._inputs = {end.tensor for end in self._workload.network.inputs}
+        self._followers = followers(self._workload)
+        self._fused: dict[int, int] = {}
         self._whole: dict[str, Stored] = {}
         self._blobs: dict[int, list[Blob]] = {}
         self._weights: dict[int, list[tuple[bytes, ...]]] = {}
@@ -110,7 +113,7 @@ class _Streaming:
         chip.works = [doorbell, *_interleaved(steps, ahead, held), notify]
         close(chip, several=False)
         maps = {root: self._tensors[root].size for root in self._written}
-        return Lowered([chip], self._weights, {}, maps=maps)
+        return Lowered([chip], self._weights, {}, self._fused, maps)
 
     def _segment(self, segment: Segment) -> Iterator[_Step]:
         """Steps of a segment, in the order in which they are computed."""
@@ -127,8 +130,13 @@ class _Streaming:
             op = self._spans.op(at)
             if not sites[stripe].holdings[op.output].own:
                 continue
-            steps = list(self._computed(segment, sites[stripe], at, shared))
-            for root in dict.fromkeys(self._workload.roots[name] for name in op.inputs):
+            if self._workload.ops[at][0] in self._fused:
+                continue
+            follower = self._follower(sites[stripe], at)
+            steps = list(self._computed(segment, sites[stripe], at, shared, follower))
+            names = (*op.inputs, *(follower.others if follower else ()))
+            op = follower.op if follower else op
+            for root in dict.fromkeys(self._workload.roots[name] for name in names):
                 if root in taken and stripe not in users[root]:
                     users[root].add(stripe)
                     self._load(steps[0], root, at, sites[stripe].holdings[root])
@@ -160,8 +168,22 @@ class _Streaming:
         pitch = best_pitch(self._workload, root, box, self._config) or line
         return Stored(Buffer(f"{root!r}, {title}", box.rows * pitch), box, width, pitch)
 
+    def _follower(self, site: Site, at: int) -> Follower | None:
+        """Who follows an operator, if it is computed together with it."""
+        index = self._workload.ops[at][0]
+        follower = self._followers.get(index)
+        if follower is None or not at_home(self._workload, site.holdings, follower):
+            return None
+        self._fused[follower.index] = index
+        return follower
+
     def _computed(
-        self, segment: Segment, site: Site, at: int, shared: dict[int, list[Blob]]
+        self,
+        segment: Segment,
+        site: Site,
+        at: int,
+        shared: dict[int, list[Blob]],
+        follower: Follower | None,
     ) -> Iterator[_Step]:
         """Steps of one operator of a stripe; of a convolution, one for each blob."""
         index, op = self._workload.ops[at]
@@ -172,7 +194,10 @@ class _Streaming:
         blobs = shared[at] if at in shared else self._fresh(index, op, site, segment.blob)
         offset = 0
         for blob in blobs:
-            step = _Step(works=list(site.conv(index, op, blob)))
+            works = site.conv(index, op, blob)
+            if follower:
+                works = (work for conv in works for work in chained(site, follower, conv))
+            step = _Step(works=list(works))
             if at not in shared:
                 [buffer] = blob.buffers
                 step.loads.append(_weights(index, buffer, offset))

@@ -1,6 +1,5 @@
 """Figures of what engines spent their cycles on, as Plotly takes them."""
 
-from collections import Counter
 from typing import Any
 
 from intarsia.isa.counters import Activity
@@ -37,10 +36,10 @@ def stalled(stalls: Table, chips: int) -> Figure:
         (engine, reason): [0.0] * len(order) for engine in ENGINES for reason in REASONS
     }
     places = {number: place for place, number in enumerate(order)}
-    lengths: Counter[tuple[str, int]] = Counter()
+    lengths = {engine: [0.0] * len(order) for engine in ENGINES}
     for row in stalls.rows:
         place = places[row["number"]]
-        lengths[row["engine"], place] += row["cycles"]
+        lengths[row["engine"]][place] += row["cycles"] / chips
         for reason in REASONS:
             spent[row["engine"], reason][place] += row[reason] / chips
     bars = [
@@ -56,10 +55,16 @@ def stalled(stalls: Table, chips: int) -> Figure:
         for engine in ENGINES
         for activity, (title, colour) in ACTIVITIES.items()
     ]
+    layouts = {engine: stacked(titles, "cycles", lengths[engine]) for engine in ENGINES}
     menu = [
-        _choice(engine, [of == engine for of in ENGINES for _ in ACTIVITIES]) for engine in ENGINES
+        _choice(
+            engine,
+            [of == engine for of in ENGINES for _ in ACTIVITIES],
+            {"xaxis.range": layouts[engine]["xaxis"]["range"]},
+        )
+        for engine in ENGINES
     ]
-    layout = stacked(titles, "cycles", [length / chips for length in lengths.values()])
+    layout = layouts[ENGINES[0]]
     layout["updatemenus"] = [choice(menu)]
     return {"data": bars, "layout": layout}
 
@@ -88,6 +93,8 @@ def counted(counters: Table, chips: int) -> Figure:
     return {"data": bars, "layout": layout}
 
 
-def _choice(label: str, visible: list[bool]) -> dict[str, Any]:
-    """An entry of a menu, that shows some of the bars."""
-    return {"label": label, "method": "restyle", "args": [{"visible": visible}]}
+def _choice(
+    label: str, visible: list[bool], layout: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """An entry of a menu, that shows some of the bars, and changes the layout for them."""
+    return {"label": label, "method": "update", "args": [{"visible": visible}, layout or {}]}

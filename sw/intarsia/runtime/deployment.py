@@ -250,7 +250,7 @@ class Deployment:
             self.atlas.replicate(
                 index
                 for index, fragment in enumerate(self.plan.fragments)
-                if fragment.holder is NodeHolder.MEMORY
+                if fragment.holder is NodeHolder.MEMORY and not fragment.write
             )
         return True
 

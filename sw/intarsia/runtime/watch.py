@@ -63,7 +63,7 @@ class Watch:
         return self.take() or self._progress.busy()
 
     def mark(self, cycle: int) -> None:
-        """An inference began or ended in `cycle`, which has just passed."""
+        """An inference began or ended in `cycle`, which has passed not long ago."""
         self._marks.append(
             np.stack([self._fabric.activities(node, cycle) for node in self._plan.nodes])
         )

@@ -43,8 +43,19 @@ KEYS = [
     "links",
     "atu",
     "layers",
+    "rest",
 ]
-LAYER_KEYS = ["name", "op", "device", "cycles", "macs", "utilization", "chips", "fused"]
+LAYER_KEYS = [
+    "name",
+    "op",
+    "device",
+    "cycles",
+    "macs",
+    "utilization",
+    "chips",
+    "engines",
+    "fused",
+]
 
 
 def leave(*arguments):

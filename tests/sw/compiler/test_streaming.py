@@ -18,6 +18,7 @@ from intarsia.graph.ops import Window
 from intarsia.isa.config import CONFIGS, config
 from intarsia.isa.instruction import ConvOp, RemoteOp
 from tests.sw.compiler.networks import Builder, made_up
+from tests.sw.compiler.residual import residual
 from tests.sw.compiler.running import assert_exact
 
 SEEDS = range(200, 260)
@@ -122,3 +123,13 @@ def test_what_is_read_was_written_before():
 def remotes(works, opcode):
     """What transfers are about, and their instructions."""
     return [(work.remote.name, work) for work in works if work.opcode is opcode and work.remote]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_of_a_segment_are_fused(monkeypatch, seed):
+    network = residual(seed, size=20)
+    small = [Room(size, 0, 64) for size in (9_000, 20_000)]
+    monkeypatch.setattr(passes, "_rooms", lambda _: small)
+    plan = compile_network(network, config=config("large"), chips=1, mode=Mode.TFLITE, tiled=True)
+    assert any(layer.fused for layer in plan.layers if layer.op == "Add")
+    assert_exact(network, plan, seed)

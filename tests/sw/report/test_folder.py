@@ -10,6 +10,8 @@ import pytest
 from intarsia.isa.counters import Activity
 from intarsia.isa.instruction import Stream
 from intarsia.report import write_report
+from intarsia.report.reasons import stalled
+from intarsia.report.tables import stalls
 from tests.sw.report.recordings import RECORDING
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -107,6 +109,27 @@ def test_browser_stacks_a_bar_of_each_reason_for_each_layer(seen):
     assert len(re.findall(r'<g class="point"', stalls)) == rows * reasons
     assert "after the last layer" in stalls
     assert re.findall(r'class="updatemenu-item-text"[^>]*>([a-z]+)<', stalls) == ["conv"]
+
+
+def test_menu_shows_one_engine_at_a_time():
+    figure = stalled(stalls(RECORDING), 2)
+    [menu] = figure["layout"]["updatemenus"]
+    longest = {}
+    for number, entry in enumerate(menu["buttons"]):
+        shown = [
+            bar
+            for bar, seen in zip(figure["data"], entry["args"][0]["visible"], strict=True)
+            if seen
+        ]
+        if number == menu["active"]:
+            assert [bar["visible"] for bar in figure["data"]] == entry["args"][0]["visible"]
+        assert len(shown) == len(Activity)
+        lengths = [sum(parts) for parts in zip(*(bar["x"] for bar in shown), strict=True)]
+        assert sum(lengths) == 200
+        low, high = entry["args"][1]["xaxis.range"]
+        assert low == 0 < max(lengths) < high < 1.1 * max(lengths)
+        longest[entry["label"]] = max(lengths)
+    assert longest == {"conv": 140, "vector": 200, "local": 200, "remote": 200, "control": 200}
 
 
 def test_page_has_the_reasons_in_numbers(folder):

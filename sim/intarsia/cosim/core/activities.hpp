@@ -11,32 +11,42 @@
 
 namespace cosim {
 
-/// Counts of `STREAMS` streams. All cycles of the run that goes on are kept one by one, so that
-/// counts as they were in any of them can be asked for.
+/// Counts of `STREAMS` streams. The last cycles are kept one by one, so that counts as they were in
+/// any of them can be asked for.
 template <size_t STREAMS>
 class Activities {
 public:
-    /// A run begins in cycle `now`.
+    /// At least so many cycles are kept.
+    static constexpr size_t KEPT = 1 << 16;
+
+    /// Cycles are noted from `now` on, which is the one after the last.
     void begin(uint64_t now) {
-        before_ = counts();
-        begin_ = now;
-        cycles_.clear();
-        counted_ = 0;
+        if (cycles_.empty()) begin_ = now;
+        if (cycles_.size() < 2 * KEPT) return;
+        count();
+        cycles_.erase(cycles_.begin(), cycles_.begin() + KEPT);
+        counted_ -= KEPT;
+        begin_ += KEPT;
     }
 
     /// What all streams do in the next cycle.
     void note(uint16_t doing) { cycles_.push_back(doing); }
 
     /// For how many of all cycles that were noted `stream` was at each activity.
-    const uint64_t* of(size_t stream) { return counts()[stream].data(); }
+    const uint64_t* of(size_t stream) {
+        count();
+        return counts_[stream].data();
+    }
 
     /// The same of all streams, one after another, without the cycles from `cycle` on; in those that
-    /// were not noted, all are idle. False if the run began later.
-    bool until(uint64_t cycle, uint64_t* found) const {
+    /// were not noted, all are idle. False if the cycle is not kept any more.
+    bool until(uint64_t cycle, uint64_t* found) {
         if (cycle < begin_) return false;
-        Counts sums = before_;
-        for (uint64_t n = 0; n < cycle - begin_; ++n)
-            add(sums, n < cycles_.size() ? cycles_[n] : 0);
+        count();
+        Counts sums = counts_;
+        const uint64_t end = begin_ + cycles_.size();
+        for (uint64_t n = cycle; n < end; ++n) add(sums, cycles_[n - begin_], -1);
+        for (uint64_t n = end; n < cycle; ++n) add(sums, 0, 1);
         for (const auto& stream : sums) found = std::copy(stream.begin(), stream.end(), found);
         return true;
     }
@@ -44,22 +54,21 @@ public:
 private:
     using Counts = std::array<std::array<uint64_t, isa::ACTIVITIES>, STREAMS>;
 
-    static void add(Counts& sums, unsigned doing) {
+    static void add(Counts& sums, unsigned doing, int cycles) {
         for (auto& stream : sums) {
-            ++stream[doing % isa::ACTIVITIES];
+            stream[doing % isa::ACTIVITIES] += cycles;
             doing /= isa::ACTIVITIES;
         }
     }
 
-    const Counts& counts() {
-        for (; counted_ < cycles_.size(); ++counted_) add(counts_, cycles_[counted_]);
-        return counts_;
+    void count() {
+        for (; counted_ < cycles_.size(); ++counted_) add(counts_, cycles_[counted_], 1);
     }
 
-    uint64_t begin_ = 0;
-    std::vector<uint16_t> cycles_;
-    size_t counted_ = 0;  // of them
-    Counts before_{}, counts_{};
+    uint64_t begin_ = 0;            // the first cycle that is kept
+    std::vector<uint16_t> cycles_;  // from that one on
+    size_t counted_ = 0;            // of them
+    Counts counts_{};
 };
 
 }  // namespace cosim

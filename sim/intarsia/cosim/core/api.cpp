@@ -169,8 +169,8 @@ API int cosim_forget_events(Fabric* fabric, uint16_t chip) {
     });
 }
 
-/// For how many cycles before `cycle`, one that belongs to the last quantum or was its end, each
-/// stream of a chip was at each activity. A chip that is dead is idle.
+/// For how many cycles before `cycle`, one of the last 65,536, each stream of a chip was at each
+/// activity. A chip that is dead is idle.
 API int cosim_activities(Fabric* fabric, uint16_t chip, uint64_t cycle, uint64_t* counts) {
     return guarded(-1, [&] {
         auto& target = fabric->chip(chip);

@@ -148,7 +148,7 @@ public:
     int interrupts(uint64_t& since) const { return since = since_, interrupts_; }
     const std::vector<TraceEvent>& events() const { return events_; }
     void forget_events() { events_.clear(); }
-    bool activities(uint64_t cycle, uint64_t* counts) const {
+    bool activities(uint64_t cycle, uint64_t* counts) {
         return activities_.until(cycle, counts);
     }
     uint64_t hash() const { return hash_; }
