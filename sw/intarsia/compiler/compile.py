@@ -33,7 +33,7 @@ MOST_CHIPS = 32
 NODES = DeclareGroup.as_shape()["absent"].width
 
 #: Cycles that an instruction is taken to cost where a program is too long otherwise.
-PRICE = 1_500
+PRICE = 4_000
 
 #: Steps for which buffers of tiles are held, and the part of the memory that is loaded ahead, as 1
 #: over it; best first.
