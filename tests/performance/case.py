@@ -44,8 +44,8 @@ class Case:
         Not to be exceeded.
     utilization : float or None
         Of the MAC array, at least.
-    streamed : bool
-        Weights are loaded in each inference.
+    tiled : bool
+        It is computed in stripes, and its weights are loaded in each inference.
     long : bool
         Takes minutes: not for ``make test``.
     """
@@ -55,7 +55,7 @@ class Case:
     model: Model
     most_cycles: int | None = None
     utilization: float | None = None
-    streamed: bool = False
+    tiled: bool = False
     long: bool = False
 
     @property

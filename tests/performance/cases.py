@@ -20,7 +20,7 @@ def _layer(name: str, size: tuple[int, int, int], channels: int, kernel: int, **
 def _streamed(depth: int, channels: int, most_cycles: int) -> Case:
     name = f"fully connected, {depth} to {channels}, weights from off-chip"
     model = partial(single, (1, 1, depth), channels, 1)
-    return Case(name, Span.NETWORK, model, most_cycles=most_cycles, streamed=True)
+    return Case(name, Span.NETWORK, model, most_cycles=most_cycles, tiled=True)
 
 
 def _some_channels() -> list[Case]:

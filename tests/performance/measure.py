@@ -61,7 +61,7 @@ def _models(case: Case, folder: Path | None) -> Iterator[tuple[Path | Network, i
 
 def _measured(case: Case, model: Path | Network) -> Figure:
     cold = case.span is Span.COLD
-    with Session(model, config=CONFIG, streamed=case.streamed, tiled=cold) as session:
+    with Session(model, config=CONFIG, tiled=case.tiled or cold) as session:
         images = random_input(session.network, 1 if cold else 2, SEED)
         cycles: list[int] = []
         for image in images:
