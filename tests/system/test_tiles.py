@@ -14,7 +14,7 @@ from tests.sw.compiler.test_streaming import deep
 pytestmark = pytest.mark.system
 
 #: Rows of the input of the block; with more, its program would be too long for `tiny`.
-ROWS = 20
+ROWS = 18
 
 
 def run(**how):

@@ -19,18 +19,23 @@ class Pair(wiring.Component):
     def __init__(self, *, config):
         self.config = config
         self._engines = ConvEngine(config=config), VectorEngine(config=config)
-        conv, _ = self._engines
         super().__init__({
             "conv": Out(Engine(ConvDescriptor)),
             "vector": Out(Engine(VectorDescriptor)),
             "input_read": Out(MemoryRead(config.lanes, spread=config.packs)),
-            "weight_read": Out(conv.weight_read.signature),
+            **{name: Out(port.signature) for name, port in self._weights()},
             "a_read": Out(MemoryRead(config.lanes)),
             "b_read": Out(MemoryRead(config.lanes)),
             "conv_write": Out(MemoryWrite(config.lanes)),
             "vector_write": Out(MemoryWrite(config.lanes)),
             "forsaken": In(1),
         })
+
+        self.weight_reads = [getattr(self, name) for name, _ in self._weights()]
+
+    def _weights(self):
+        """Ports that weights are read by, and their names."""
+        return [(f"weight_read{n}", port) for n, port in enumerate(self._engines[0].weight_reads)]
 
     def elaborate(self, platform):
         m = Module()
@@ -39,7 +44,7 @@ class Pair(wiring.Component):
         connect(m, flipped(self.vector), vector.engine)
         connect(m, flipped(self.conv_write), conv.output_write)
         connect(m, flipped(self.vector_write), vector.output_write)
-        for name in ("input_read", "weight_read"):
+        for name in ("input_read", *dict(self._weights())):
             connect(m, flipped(getattr(self, name)), getattr(conv, name))
         for name in ("a_read", "b_read"):
             connect(m, flipped(getattr(self, name)), getattr(vector, name))

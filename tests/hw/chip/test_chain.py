@@ -45,7 +45,7 @@ class Bench:
             dut,
             size=self.config.memory_bytes,
             banks=self.config.macro_banks,
-            reads=(pair.input_read, pair.weight_read, pair.a_read, pair.b_read),
+            reads=(pair.input_read, *pair.weight_reads, pair.a_read, pair.b_read),
             writes=(pair.conv_write, pair.vector_write),
             pause=pause,
         )
