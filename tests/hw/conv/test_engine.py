@@ -6,276 +6,41 @@ from dataclasses import replace
 import cocotb
 import numpy as np
 import pytest
-from amaranth.lib import data
 from cocotb.triggers import FallingEdge
 
-from intarsia.bench import MemoryServer, StreamSink, StreamSource, parameters, start
+from intarsia.bench import start
 from intarsia.conv.engine import ConvEngine
-from intarsia.isa.bits import decode, encode
 from intarsia.isa.config import config
 from intarsia.isa.counters import Activity
-from intarsia.isa.faults import FaultCode, FaultReport
-from intarsia.isa.instruction import ConvOp, Stream
-from intarsia.isa.kernel import WEIGHTS, ConvDescriptor
+from intarsia.isa.faults import FaultCode
+from intarsia.isa.kernel import WEIGHTS
 from intarsia.isa.numerics import Rounding
-from intarsia.model.conv import chunks, convolve, weight_bytes
+from intarsia.model.conv import weight_bytes
+from tests.hw.conv.bench import Bench, change, damage, fault
+from tests.hw.conv.cases import (
+    LAYERS,
+    PACKED,
+    PAUSES,
+    REFUSED,
+    REFUSED_PACKING,
+    REFUSED_WINDOWS,
+    SLIDING,
+    STRIPED,
+)
+from tests.hw.conv.chains import (  # found by cocotb in this module
+    drops_what_nobody_takes,
+    hands_on,
+    hands_on_void_vectors_after_damage,
+    says_who_delivers,
+)
 from tests.hw.conv.layers import Layer, packed, random_layer
 
-PAUSES = [0.0, 0.5]
-
-LAYERS = {
-    "pixel": Layer(size=(1, 1), channels=3, out_channels=5),
-    "dense": Layer(size=(1, 1), channels=70, out_channels=9, low=0),
-    "dw_pixel": Layer(size=(1, 1), channels=9, out_channels=9, diagonal=True),
-    "corners": Layer(
-        size=(3, 3), channels=5, out_channels=4, kernel=(3, 3), before=(2, 2), after=(2, 2),
-        zero_point=-7,
-    ),
-    "far_pads": Layer(
-        size=(1, 1), channels=1, out_channels=1, kernel=(2, 2), before=(6, 6), after=(5, 5),
-        zero_point=99,
-    ),
-    "wraps": Layer(
-        size=(6, 5), channels=3, out_channels=2, kernel=(3, 3), before=(1, 1), after=(1, 1),
-        bank=2,
-    ),
-    "tail": Layer(size=(4, 4), channels=3, out_channels=6, kernel=(2, 3)),
-    "taps": Layer(
-        size=(7, 7), channels=6, out_channels=7, kernel=(3, 3), dilation=(2, 2), group=(1, 5),
-        before=(2, 2),
-    ),
-    "depthwise": Layer(
-        size=(6, 6), channels=11, out_channels=11, kernel=(3, 3), before=(1, 1), after=(1, 1),
-        diagonal=True, stride=(1, 2), zero_point=3,
-    ),
-    "blocks": Layer(size=(12, 17), channels=2, out_channels=6, kernel=(2, 2)),
-    "one_chunk": Layer(size=(13, 16), channels=4, out_channels=9, stride=(1, 1)),
-    "full_half": Layer(size=(8, 8), channels=4, out_channels=5),
-    "two_halves": Layer(size=(16, 8), channels=5, out_channels=8),
-    "tall": Layer(size=(200, 1), channels=1, out_channels=3, row_gap=3),
-    "wide": Layer(size=(1, 200), channels=1, out_channels=3),
-}  # fmt: skip
-
-#: Depthwise, with line buffers.
-SLIDING = {
-    "whole_map": Layer(size=(3, 3), channels=5, out_channels=5, kernel=(3, 3)),
-    "same": Layer(
-        size=(6, 7), channels=16, out_channels=16, kernel=(3, 3), before=(1, 1), after=(1, 1),
-        zero_point=-7,
-    ),
-    "halves": Layer(
-        size=(13, 11), channels=37, out_channels=37, kernel=(3, 3), stride=(2, 2), after=(1, 1),
-        zero_point=3, row_gap=2,
-    ),
-    "blocks": Layer(
-        size=(24, 24), channels=19, out_channels=19, kernel=(3, 3), before=(1, 1), after=(1, 1),
-        zero_point=99,
-    ),
-    "two_wide": Layer(
-        size=(5, 2), channels=9, out_channels=9, kernel=(3, 3), before=(1, 1), after=(1, 1),
-        zero_point=8,
-    ),
-    "all_pads": Layer(
-        size=(2, 3), channels=3, out_channels=3, kernel=(3, 3), before=(2, 2), after=(2, 4),
-        zero_point=-50,
-    ),
-    "sparse": Layer(size=(9, 9), channels=8, out_channels=8, kernel=(2, 3), stride=(4, 5)),
-    "row": Layer(size=(1, 200), channels=4, out_channels=4, kernel=(1, 3), before=(0, 1)),
-    "scale": Layer(size=(4, 70), channels=4, out_channels=4),
-}  # fmt: skip
-#: Windows of which vectors have several rows.
-PACKED = {
-    "three_bytes": Layer(
-        size=(5, 6), channels=1, out_channels=3, kernel=(3, 3), before=(1, 1), after=(1, 1),
-        zero_point=-7,
-    ),
-    "across": Layer(
-        size=(7, 7), channels=3, out_channels=9, kernel=(3, 3), before=(1, 1), after=(1, 1),
-        stride=(2, 2), zero_point=3,
-    ),
-    "tall": Layer(
-        size=(12, 5), channels=1, out_channels=6, kernel=(10, 4), stride=(2, 2), before=(4, 1),
-        after=(5, 1), zero_point=50,
-    ),
-    "apart": Layer(
-        size=(9, 4), channels=5, out_channels=5, kernel=(3, 2), dilation=(3, 1), before=(2, 0),
-        after=(3, 1), zero_point=-1,
-    ),
-    "wraps": Layer(
-        size=(6, 5), channels=3, out_channels=2, kernel=(3, 3), before=(2, 2), after=(2, 2),
-        bank=2,
-    ),
-    "seven": Layer(size=(9, 9), channels=3, out_channels=4, kernel=(7, 7), stride=(2, 2)),
-    "blocks": Layer(size=(20, 20), channels=1, out_channels=5, kernel=(2, 2), zero_point=9),
-}  # fmt: skip
-
-#: With weights in pieces.
-STRIPED = {
-    "pixel": Layer(size=(1, 1), channels=3, out_channels=5),
-    "dense": Layer(size=(1, 1), channels=70, out_channels=9, low=0),
-    "one": Layer(size=(2, 3), channels=2, out_channels=1, kernel=(2, 2)),
-    "whole": Layer(size=(3, 3), channels=9, out_channels=16, zero_point=-7),
-    "blocks": Layer(size=(12, 17), channels=2, out_channels=6, kernel=(2, 2)),
-}
-
-#: Name of a field, value that it must not have, and word of the descriptor that it is in.
-REFUSED = {
-    "row_taps": ("row_taps", 0, 8),
-    "x_taps": ("x_taps", 0, 8),
-    "height": ("out_height", 0, 9),
-    "width": ("out_width", 0, 9),
-    "channels": ("out_channels", 0, 10),
-    "run": ("run", 0, 10),
-    "diagonal": ("diagonal", 1, 10),
-    "rounding": ("rounding", 4, 15),
-    "unknown": ("rounding", 15, 15),
-    "reserved": ("reserved", 1 << 31, 7),
-    "reserved1": ("reserved1", 0x40, 19),
-}
-
-#: The same, of SLIDING["same"]. Its pixels are of 16 bytes, 7 a row.
-REFUSED_WINDOWS = {
-    "both": ("diagonal", 1, 15),
-    "run": ("run", 2, 10),
-    "tall": ("row_taps", 4, 8),
-    "wide": ("x_taps", 4, 8),
-    "a_pixel": ("row_bytes", 16, 11),
-    "long_row": ("row_bytes", 257 * 16, 11),
-    "dilated": ("dilation_y", 2, 13),
-    "cut": ("pad_top", 0xFF, 14),
-    "far_above": ("pad_top", 3, 14),
-    "no_pixel": ("tap_step", 0, 11),
-    "far_left": ("pad_left", 33, 16),
-}
-
-#: The same, of PACKED["across"].
-REFUSED_PACKING = {
-    "diagonal": ("diagonal", 1, 10),
-    "taps": ("x_taps", 2, 8),
-    "long_run": ("run", 256 + 9, 10),
-    "banks": ("tap_row_step", 1 << 16, 13),
-}
-
-
-def damage(work, name, value):
-    """`work` with any value in a field."""
-    field = ConvDescriptor.as_shape()[name]
-    mask = (1 << field.width) - 1 << field.offset
-    bits = work.as_bits() & ~mask | value << field.offset
-    return data.Const(ConvDescriptor.as_shape(), bits)
-
-
-def change(work, **fields):
-    """`work` with other fields."""
-    old = {name: work[name] for name, _ in ConvDescriptor.as_shape()}
-    return decode(ConvDescriptor, encode(ConvDescriptor, old | fields))
-
-
-def fault(code, **fields):
-    """A report of the engine."""
-    fields = dict(code=code, engine=Stream.CONV.value) | fields
-    return decode(FaultReport, encode(FaultReport, fields))
-
-
-class Bench:
-    """The engine with a memory, and the memory as the model would leave it."""
-
-    def __init__(self, dut, *, pause=0.0):
-        self.config = parameters()["config"]
-        self.dut = dut
-        engine = ConvEngine(config=self.config)
-        self.job = StreamSource(dut, engine.engine.job, pause=pause)
-        self.memory = MemoryServer(
-            dut,
-            size=self.config.memory_bytes,
-            banks=self.config.macro_banks,
-            reads=[engine.input_read, *engine.weight_reads],
-            writes=[engine.output_write],
-            pause=pause,
-        )
-        self.rng = np.random.default_rng(cocotb.RANDOM_SEED)
-        self.chain = StreamSink(dut, engine.chain, pause=pause)
-        self.dut.forsaken.value = 0
-        self.sent = 0
-        self.done = 0
-        self.faults = []
-        self.cycles = dict.fromkeys(Activity, 0)
-        cocotb.start_soon(self._observe())
-
-    async def _observe(self):
-        engine = self.dut
-        while True:
-            await FallingEdge(engine.clk)
-            self.cycles[Activity(engine.engine__activity.value.to_unsigned())] += 1
-            if engine.engine__fault__valid.value == 1:
-                bits = engine.engine__fault__payload.value.to_unsigned()
-                self.faults.append((self.done, decode(FaultReport, bits)))
-            self.done += int(engine.engine__done.value)
-
-    def load(self, layer):
-        """Put into memory what `layer` needs. Returns its work."""
-        for address, content in layer.contents(self.config, self.rng).items():
-            self.memory.load(address, content)
-        return layer.descriptor(self.config)
-
-    def send(self, work, *, context=0):
-        """Give `work` to the engine."""
-        self.job.send(dict(opcode=ConvOp.CONV.value, context=context, descriptor=work))
-        self.sent += 1
-
-    async def finish(self):
-        """Wait until all is done; nothing may happen any more."""
-        while self.done < self.sent:
-            await FallingEdge(self.dut.clk)
-        for _ in range(20):
-            await FallingEdge(self.dut.clk)
-        assert self.done == self.sent
-        assert self.dut.engine__activity.value == Activity.IDLE.value
-
-    def expect(self, *works):
-        """Memory after `works`."""
-        memory = bytearray(self.memory.bytes)
-        for work in works:
-            convolve(memory, work, self.config)
-        return memory
-
-    async def refuse(self, work, **report):
-        """Have a descriptor refused, with a report of this, before anything is written."""
-        before = bytearray(self.memory.bytes)
-        self.send(work, context=report.get("context", 0))
-        await self.finish()
-        assert self.faults == [(0, fault(FaultCode.DESCRIPTOR, **report))]
-        assert self.memory.bytes == before
-
-    async def check(self, layer):
-        """Execute a layer alone."""
-        work = self.load(layer)
-        expected = self.expect(work)
-        busy = self.cycles[Activity.BUSY]
-        self.send(work)
-        await self.finish()
-        assert not self.faults
-        assert self.memory.bytes == expected, f"{layer}, seed {cocotb.RANDOM_SEED}"
-        assert self.cycles[Activity.BUSY] - busy == self.passes(work)
-
-    async def check_chained(self, work):
-        """Take what `work` hands on, all that comes for it, and compare."""
-        expected = convolve(bytearray(self.memory.bytes), work, self.config)
-        assert expected is not None
-        columns = self.config.columns
-        for first in range(0, work.out_channels, columns):
-            block = expected[:, first : first + columns]
-            for number, pixel in enumerate(block):
-                vector = await self.chain.receive()
-                found = np.array(vector.bytes[: len(pixel)], np.uint8).view(np.int8)
-                assert (found == pixel).all(), f"{number}, {first}; seed {cocotb.RANDOM_SEED}"
-                final = number == len(block) - 1 and first + columns >= work.out_channels
-                assert (vector.last, vector.void) == (final, 0)
-
-    def passes(self, work):
-        """Vectors that the array takes for `work`."""
-        blocks = -(-work.out_channels // self.config.columns)
-        return blocks * chunks(work, self.config) * work.out_height * work.out_width
+__all__ = [
+    "drops_what_nobody_takes",
+    "hands_on",
+    "hands_on_void_vectors_after_damage",
+    "says_who_delivers",
+]
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -570,81 +335,6 @@ async def keeps_the_array_busy(dut):
     cycles = sum(bench.cycles.values()) - bench.cycles[Activity.IDLE]
     assert bench.cycles[Activity.BUSY] == 3 * bench.passes(work)
     assert bench.cycles[Activity.BUSY] >= 0.85 * cycles
-
-
-@cocotb.test(timeout_time=4, timeout_unit="ms")
-@cocotb.parametrize(pause=PAUSES)
-async def hands_on(dut, pause):
-    """The output of chained jobs, in order, instead of writing it; other jobs come in between."""
-    await start(dut)
-    bench = Bench(dut, pause=pause)
-    for _ in range(6):
-        layer = random_layer(bench.config, bench.rng)
-        work = bench.load(layer)
-        chained = change(work, chained=1)
-        expected = bench.expect(work)
-        works = [chained, chained, work, chained] if bench.rng.random() < 0.5 else [chained, work]
-        for each in works:
-            bench.send(each)
-        for each in works:
-            if each.chained:
-                await bench.check_chained(each)
-        await bench.finish()
-        assert not bench.faults
-        assert bench.memory.bytes == expected, f"{layer}, seed {cocotb.RANDOM_SEED}"
-
-
-@cocotb.test(timeout_time=1, timeout_unit="ms")
-async def says_who_delivers(dut):
-    """While a chained job is on its way out, and not while any other one is."""
-    await start(dut)
-    bench = Bench(dut)
-    work = bench.load(LAYERS["corners"])
-    seen = []
-
-    async def watch():
-        while True:
-            await FallingEdge(dut.clk)
-            state = dut.deliverer.value.to_unsigned() if dut.delivers.value == 1 else None
-            seen.extend([state] if seen[-1:] != [state] else [])
-
-    cocotb.start_soon(watch())
-    for context, chained in enumerate((0, 1, 1, 0)):
-        bench.send(change(work, chained=chained), context=context)
-    for _ in "ab":
-        await bench.check_chained(change(work, chained=1))
-    await bench.finish()
-    assert seen == [None, 1, None, 2, None]
-
-
-@cocotb.test(timeout_time=1, timeout_unit="ms")
-async def drops_what_nobody_takes(dut):
-    """With `forsaken`, a chained job comes to its end, and nothing is handed on."""
-    await start(dut)
-    bench = Bench(dut)
-    dut.forsaken.value = 1
-    work = bench.load(LAYERS["blocks"])
-    before = bytearray(bench.memory.bytes)
-    bench.send(change(work, chained=1))
-    await bench.finish()
-    assert not bench.faults
-    assert bench.memory.bytes == before
-
-
-@cocotb.test(timeout_time=1, timeout_unit="ms")
-@cocotb.parametrize(operand=["input", "weights", "records"])
-async def hands_on_void_vectors_after_damage(dut, operand):
-    """As many as without it, the last one marked, so that who takes them comes to an end."""
-    await start(dut)
-    bench = Bench(dut)
-    work = change(bench.load(LAYERS["corners"]), chained=1)
-    bench.memory.damaged.add(work[operand].offset)
-    bench.send(work)
-    vectors = [await bench.chain.receive() for _ in range(work.out_height * work.out_width)]
-    await bench.finish()
-    assert [vector.last for vector in vectors] == [0] * (len(vectors) - 1) + [1]
-    assert vectors[-1].void
-    assert len(bench.faults) == 1
 
 
 @pytest.mark.parametrize("config", ["tiny"])
