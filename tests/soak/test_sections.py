@@ -4,6 +4,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from intarsia.compiler.errors import CompileError
 from tests.soak import layers as layers_section
 from tests.soak import shapes as shapes_section
 from tests.soak.__main__ import main
@@ -46,6 +47,24 @@ def test_layers_are_run_once_each_by_block(layer_seeds):
         (100, 50),
     ]
     assert all(finding.passed for finding in found)
+
+
+def test_layer_without_room_is_run_elsewhere(layer_seeds, monkeypatch):
+    """The compiler's refusal is no reason to leave it out; what is wrong there is told."""
+    run = []
+
+    def complaint(chips, layer):
+        run.append((layer.seed, chips))
+        if chips != layers_section.ROOMY and layer.seed in (253, 255):
+            raise CompileError("no room")
+        return "wrong" if layer.seed == 255 else ""
+
+    monkeypatch.setattr(layers_section, "Chips", lambda *names: nullcontext(names))
+    monkeypatch.setattr(layers_section, "complaint", complaint)
+    failed, block = told(layers_section.layers(8, seed=1, first=250))
+    assert len(run) == 10
+    assert (failed.run, failed.passed) == (255, False)
+    assert (block.figures["elsewhere"], block.figures["exact"], block.figures["of"]) == (2, 7, 8)
 
 
 def test_layer_that_failed_is_named_and_can_be_run_alone(layer_seeds):

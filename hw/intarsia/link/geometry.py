@@ -70,11 +70,12 @@ class Geometry:
     def capacity(self, name):
         """Beats that a receiver buffers for the class called `name`; a power of two.
 
-        Replies have room for the round trips of a link of 32 cycles.
+        On links of 16 bytes a beat, replies and requests have room for the round trip of a link of
+        32 cycles; on those of 4, replies alone.
         """
         if name in SHORT:
             return 64
-        return {"reply": 512, "request": 256}[name] * (2 if self.link_bytes == 4 else 1)
+        return 1024 if name == "reply" and self.link_bytes == 4 else 512
 
     def demand(self, name):
         """Credits, in beats, that a packet of the class called `name` is sent with at least."""
