@@ -16,6 +16,27 @@ TILES = (
         STREAMING,
     ),
     Mutant(
+        "tiles: chips come to a barrier before they have stored their rows",
+        "sw/intarsia/compiler/streaming.py",
+        "patient=True, after=stores[-1:])",
+        "patient=True)",
+        STREAMING,
+    ),
+    Mutant(
+        "tiles: chips read each other's rows before the barrier",
+        "sw/intarsia/compiler/streaming.py",
+        "return [(self._barrier, self._barrier.works)]",
+        "return []",
+        STREAMING,
+    ),
+    Mutant(
+        "tiles: of several chips, two compute the stripe between them",
+        "sw/intarsia/compiler/segments.py",
+        "self.stripes * (chip + 1) // self.chips,",
+        "-(-self.stripes * (chip + 1) // self.chips),",
+        SEGMENTS,
+    ),
+    Mutant(
         "tiles: what a stripe computes of its neighbours' rows is handed out, too",
         "sw/intarsia/compiler/segments.py",
         "height * (stripe + 1) // stripes, 0",

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.system
 ROWS = 18
 
 
-def run(**how):
+def run(rows=ROWS, **how):
     """Two inferences of a network that `tiny` has no room for."""
-    network = deep(ROWS)
+    network = deep(rows)
     assert sum(tensor.size for tensor in network.tensors.values()) > config("tiny").memory_bytes
     with Session(network, config="tiny", **how) as session:
         assert any(item.kind is FragmentKind.MAP for item in session.plan.fragments)
@@ -35,6 +35,11 @@ def run(**how):
 @pytest.mark.parametrize("mode", Mode)
 def test_a_block_is_exact_on_a_tiny_chip(mode):
     run(mode=mode)
+
+
+def test_several_chips_share_the_stripes():
+    report = run(rows=40, chips=3)
+    assert all(layer["macs"] for layer in report["layers"] if layer["op"] == "Conv")
 
 
 def test_maps_have_replicas_too():

@@ -39,6 +39,9 @@ PRICE = 4_000
 #: over it; best first.
 PACES = ((4, 8), (1, 8), (1, 16))
 
+#: For each root, what each chip computes of it.
+Shares = Mapping[str, Sequence[Box]]
+
 #: Owner of the data IDs of a plan, if nobody says another.
 OWNER = 1
 
@@ -74,8 +77,8 @@ def compile_network(
     streamed : bool
         Load all weights in every inference, even where chips have room to keep them.
     tiled : bool
-        Compute the network in stripes, which come from memory nodes and go there, even where the
-        only chip has room for it.
+        Compute the network in stripes, which come from memory nodes and go there, even where chips
+        have room for it. Then, and where they don't, nothing is partitioned otherwise.
     owner : int
         Owner of all data IDs.
 
@@ -98,7 +101,7 @@ def compile_network(
         raise CompileError(f"Nodes {places} are not {chips} in ascending order, close together")
     workload = Workload.of(network)
     shares = split_network(workload, config, chips, partition)
-    strategy, lowered, allocations = _fitted(
+    strategy, shares, lowered, allocations = _fitted(
         workload, shares, config, mode, places, streamed, tiled
     )
     sizes = [_program_size(code) for code in lowered.chips]
@@ -136,32 +139,26 @@ def compile_network(
 
 def _fitted(
     workload: Workload,
-    shares: Mapping[str, Sequence[Box]],
+    shares: Shares,
     config: ChipConfig,
     mode: Mode,
     nodes: Sequence[int],
     streamed: bool,
     tiled: bool,
-) -> tuple[Strategy, Lowered, list[Allocation]]:
-    """The best strategy whose buffers fit into every chip."""
+) -> tuple[Strategy, Shares, Lowered, list[Allocation]]:
+    """The best strategy whose buffers fit into every chip, and what each computes."""
     records = channel_records(workload, mode)
 
-    def attempt(strategy: Strategy) -> tuple[Strategy, Lowered, list[Allocation]]:
+    def attempt(strategy: Strategy) -> tuple[Strategy, Shares, Lowered, list[Allocation]]:
         lowered = lower(workload, shares, records, config, mode, strategy, nodes)
-        allocations = [
-            allocate(chip, _program_size(code), code.prologue, code.works, config)
-            for chip, code in enumerate(lowered.chips)
-        ]
-        return strategy, lowered, allocations
+        return strategy, shares, lowered, _allocations(lowered, config)
 
-    shortage = None
     for strategy in () if tiled else _strategies(config):
         if streamed and strategy.kept:
             continue
         try:
             found = attempt(strategy)
-        except MemoryShortageError as error:
-            shortage = error
+        except MemoryShortageError:
             continue
         low, high = strategy.kept, 0 if streamed else ALL
         while high - low > 1:
@@ -172,11 +169,8 @@ def _fitted(
             except MemoryShortageError:
                 high = middle
         return found
-    if len(nodes) > 1:
-        shortage = shortage or f"Tiles are computed by one chip, not by {len(nodes)}: use one"
-        raise CompileError(f"Network {workload.network.name!r}: {shortage}")
     streamed_all = Strategy(kept=0, prefetch=1, blob_bytes=config.bank_bytes)
-    return streamed_all, *_tiled(workload, records, config, mode)
+    return streamed_all, *_tiled(workload, records, config, mode, nodes)
 
 
 def _tiled(
@@ -184,20 +178,19 @@ def _tiled(
     records: Mapping[int, Sequence[bytes]],
     config: ChipConfig,
     mode: Mode,
-) -> tuple[Lowered, list[Allocation]]:
-    """A network that is larger than a chip, stripe by stripe."""
+    nodes: Sequence[int],
+) -> tuple[Shares, Lowered, list[Allocation]]:
+    """A network that is larger than the chips, stripe by stripe."""
 
-    def allocated(tiling: Tiling, held: int, part: int) -> tuple[Lowered, list[Allocation]]:
+    def allocated(tiling: Tiling, held: int, part: int) -> tuple[Shares, Lowered, list[Allocation]]:
         ahead = config.memory_bytes // part
-        lowered = stream(tiling, records, config, mode, ahead, held)
-        [code] = lowered.chips
-        size = _program_size(code)
-        return lowered, [allocate(0, size, code.prologue, code.works, config)]
+        lowered = stream(tiling, records, config, mode, ahead, held, nodes)
+        return tiling.shares(), lowered, _allocations(lowered, config)
 
     shortages = []
     for room, price in itertools.product(_rooms(config), (0, PRICE)):
         try:
-            tiling = tile(workload, config, replace(room, price=price))
+            tiling = tile(workload, config, replace(room, price=price), len(nodes))
         except MemoryShortageError as error:
             shortages.append(error)
             continue
@@ -207,6 +200,13 @@ def _tiled(
             except MemoryShortageError as error:
                 shortages.append(error)
     raise CompileError(f"Network {workload.network.name!r}: {shortages[0]}")
+
+
+def _allocations(lowered: Lowered, config: ChipConfig) -> list[Allocation]:
+    return [
+        allocate(chip, _program_size(code), code.prologue, code.works, config)
+        for chip, code in enumerate(lowered.chips)
+    ]
 
 
 def _rooms(config: ChipConfig) -> Iterator[Room]:
@@ -236,7 +236,7 @@ def _program(code: ChipWork, allocation: Allocation, naming: Naming) -> bytes:
 
 def _layers(
     workload: Workload,
-    shares: Mapping[str, Sequence[Box]],
+    shares: Shares,
     chips: int,
     fused: Mapping[int, int],
 ) -> Iterator[Layer]:

@@ -1,4 +1,4 @@
-"""What a segment takes of a chip: memory, and cycles. Exactness does not hang on it."""
+"""What a segment takes of chips: memory, and cycles. Exactness does not hang on it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +17,9 @@ __all__ = ["Estimates", "Room", "blob_limit"]
 #: Cycles from one job of the convolution engine to the next: where it waits for the first's end,
 #: and where not.
 DRAIN, NEXT = 120, 72
+
+#: Cycles of a barrier of several chips, after which the first rows are on their way.
+BARRIER = 500
 
 #: What a transfer takes, beyond one cycle for each beat.
 OVERHEAD = 1.06
@@ -54,14 +57,35 @@ def blob_limit(work: Sequence[Job], least: int, config: ChipConfig) -> int:
     return min(max(least, *blocks), config.bank_bytes)
 
 
+@dataclass
+class _Sums:
+    """Of one chip: cycles of engines, bytes that it reads, at first and in all, instructions."""
+
+    conv: float = 0
+    vector: float = 0
+    begin: int = 0
+    read: int = 0
+    count: int = 0
+
+    def compute(self, segment: Segment) -> float:
+        """Cycles of both engines, which work at the same time in a skewed segment."""
+        each = self.conv, self.vector
+        return max(each) if segment.skewed else sum(each)
+
+
 class Estimates:
-    """Of segments of one workload on one chip.
+    """Of segments of one workload.
 
     Parameters
     ----------
     spans : Spans
     config : ChipConfig
+        Of every chip.
     room : Room
+        In each of them.
+    chips : int
+        Of several, each waits for all others between segments; and maps that pass from one segment
+        to another go through a memory node, whose link they share.
 
     Members
     -------
@@ -70,15 +94,16 @@ class Estimates:
         for operator `at`, whose blobs have `least` bytes, or one block of columns.
     """
 
-    def __init__(self, spans: Spans, config: ChipConfig, room: Room):
-        self._spans, self._config, self._room = spans, config, room
+    def __init__(self, spans: Spans, config: ChipConfig, room: Room, chips: int = 1):
+        self._spans, self._config, self._room, self._chips = spans, config, room, chips
         self._workload = spans.workload
         self._tensors = spans.workload.network.tensors
         self.weights = cache(self._weights_of)
 
     def stays(self, root: str) -> bool:
-        """Whether a root is small enough to stay in the chip from segment to segment."""
-        return self._tensors[root].size <= min(self._room.resident, self._config.bank_bytes)
+        """Whether a root is small enough to stay in the only chip from segment to segment."""
+        most = min(self._room.resident, self._config.bank_bytes)
+        return self._chips == 1 and self._tensors[root].size <= most
 
     def maps(self, segment: Segment) -> float:
         """Bytes of maps that are in use at once; too many, if one is larger than a macro-bank."""
@@ -103,10 +128,10 @@ class Estimates:
                 max(users, default=begin),
                 root in given or made < begin,
             )
-        if segment.stripes > 1:
+        if segment.most > 1:
             for size, begin, end, moved in sizes.values():
                 span = end - begin if segment.skewed else 0
-                total += size * min(segment.stripes, span + 1 + moved)
+                total += size * min(segment.most, span + 1 + moved)
             return total
         peaks = [
             sum(size for size, begin, end, _ in sizes.values() if begin <= at <= end + 1)
@@ -140,11 +165,25 @@ class Estimates:
 
     def cycles(self, segment: Segment) -> float:
         """What a segment takes, and its instructions' price."""
-        spans, network = self._spans, self._workload.network
-        crossing = {*spans.crossing(segment.first, segment.last)}
-        conv = vector = read = begin = count = 0
+        spans = self._spans
+        chips = [self._chip(segment, chip) for chip in range(segment.chips)]
+        read = sum(chip.read for chip in chips)
+        given = self._moving(segment, spans.given(segment.first, segment.last))
+        written = sum(self._tensors[root].size for root in given)
+        link = OVERHEAD / self._config.link_bytes
+        compute = max(chip.compute(segment) for chip in chips)
+        most = max(compute, read * link, written * link) + DRAIN * segment.skewed
+        ends = self._ends(segment, sum(chip.begin for chip in chips), written)
+        barrier = BARRIER if self._chips > 1 and segment.first else 0
+        return most + ends + barrier + max(chip.count for chip in chips) * self._room.price
+
+    def _chip(self, segment: Segment, chip: int) -> "_Sums":
+        """What one chip does in a segment."""
+        spans, network, sums = self._spans, self._workload.network, _Sums()
         wait = NEXT if segment.skewed else DRAIN
-        for stripe in range(segment.stripes):
+        taken = self._moving(segment, spans.taken(segment.first, segment.last))
+        part = segment.part(chip)
+        for stripe in part:
             boxes = spans.boxes(segment.first, segment.last, segment.stripes, stripe)
             for at in range(segment.first, segment.last):
                 op = spans.op(at)
@@ -152,30 +191,22 @@ class Estimates:
                 if isinstance(op, Conv):
                     size, blob = self.weights(at, segment.blob)
                     pieces = -(-size // blob)
-                    conv += max(cycles, size // self._config.lanes) + wait * pieces
-                    loaded = stripe == 0 or at not in segment.kept
-                    read += size if loaded else 0
-                    count += pieces * (1 + loaded)
+                    sums.conv += max(cycles, size // self._config.lanes) + wait * pieces
+                    loaded = stripe == part.start or at not in segment.kept
+                    sums.read += size if loaded else 0
+                    sums.count += pieces * (1 + loaded)
                 else:
-                    vector += cycles + DRAIN
-                    count += 1
-            moved = sum(
-                self._bytes(root, boxes[root])
-                for root in spans.taken(segment.first, segment.last)
-                if not (root in crossing and self.stays(root))
-            )
-            begin = begin or moved
-            read += moved
-        given = spans.given(segment.first, segment.last)
-        written = sum(
-            self._tensors[root].size
-            for root in given
-            if not (root in crossing and self.stays(root))
-        )
-        link = OVERHEAD / self._config.link_bytes
-        compute = max(conv, vector) if segment.skewed else conv + vector
-        most = max(compute, read * link, written * link) + DRAIN * segment.skewed
-        return most + self._ends(segment, begin, written) + count * self._room.price
+                    sums.vector += cycles + DRAIN
+                    sums.count += 1
+            moved = sum(self._bytes(root, boxes[root]) for root in taken)
+            sums.begin = sums.begin or moved
+            sums.read += moved
+        return sums
+
+    def _moving(self, segment: Segment, roots: Sequence[str]) -> list[str]:
+        """Those of `roots` that don't stay in the chip before and after a segment."""
+        crossing = {*self._spans.crossing(segment.first, segment.last)}
+        return [root for root in roots if not (root in crossing and self.stays(root))]
 
     def _ends(self, segment: Segment, begin: int, written: int) -> float:
         """Cycles in which nothing is computed: of the first loads, and the last stores.
@@ -189,7 +220,7 @@ class Estimates:
         else:
             first = self._spans.op(0)
             blob = self.weights(0, segment.blob)[1] if isinstance(first, Conv) else 0
-            cycles = (begin + blob) * link
+            cycles = (begin + blob * segment.chips) * link
         if segment.last == len(self._workload.ops):
             cycles += written * link / segment.stripes
         return cycles

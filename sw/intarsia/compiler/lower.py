@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from intarsia.compiler.barriers import barrier, declaration
 from intarsia.compiler.boxes import Box
 from intarsia.compiler.fusion import at_home, chained, followers
 from intarsia.compiler.layers import Site, copies
@@ -17,9 +18,6 @@ from intarsia.isa.config import ChipConfig
 from intarsia.isa.instruction import ControlOp, Stream
 
 __all__ = ["ChipWork", "Lowered", "close", "lower"]
-
-#: The sync group of all chips of a plan.
-GROUP = 0
 
 
 @dataclass
@@ -166,16 +164,7 @@ class _Lowering:
     def _prepare(self, chip: int) -> Iterator[Work]:
         """What a program does once: it declares the group, and loads what stays."""
         if len(self._chips) > 1:
-            first = self._nodes[0]
-            absent = {*range(first, self._nodes[-1])} - {*self._nodes}
-            group = dict(
-                group=GROUP,
-                coordinator=first,
-                first=first,
-                members=len(self._nodes),
-                absent=sum(1 << node - first for node in absent),
-            )
-            yield Work(Stream.CONTROL, ControlOp.DECLARE_GROUP, 0, group)
+            yield declaration(self._nodes)
         loads = self._supplies[chip].loads_once()
         yield from loads
         if loads:
@@ -261,20 +250,18 @@ class _Lowering:
         barriers = self._barrier(index, patient=False)
         self._exported = exported
         self._fetches = [list(stitched(reads)) for reads in fetches]
-        for chip, barrier in enumerate(barriers):
+        for chip, passed in enumerate(barriers):
             for work in self._fetches[chip]:
-                work.after.append(barrier)
+                work.after.append(passed)
             self._lowered.chips[chip].works += self._fetches[chip]
 
     def _barrier(self, layer: int, *, patient: bool) -> list[Work]:
         """SYNC on all chips, after what the last exchange fetched, and what the next one will."""
         barriers = []
         for chip in self._chips:
-            fields = dict(group=GROUP, esp=self._esp)
             accesses = tuple(dict.fromkeys(self._exported[chip]))
-            after = list(self._fetches[chip])
-            work = Work(Stream.CONTROL, ControlOp.SYNC, layer, fields, accesses, None, after)
-            work.patient = patient
+            after = self._fetches[chip]
+            work = barrier(layer, self._esp, patient=patient, accesses=accesses, after=after)
             barriers.append(work)
             self._lowered.chips[chip].works.append(work)
         self._esp += 1

@@ -1,4 +1,4 @@
-"""Segments: consecutive operators that a chip computes together, stripe by stripe of rows."""
+"""Segments: consecutive operators that chips compute together, stripe by stripe of rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,8 @@ class Segment:
     """Operators that are computed together.
 
     Each is computed in `stripes` parts, of rows; what passes between them stays in the chip, but
-    for rows that more than one stripe needs, which are computed by each.
+    for rows that more than one stripe needs, which are computed by each. Stripes are dealt out to
+    the first `chips` chips, to each those that follow each other.
 
     Members
     -------
@@ -32,6 +33,8 @@ class Segment:
         block of columns.
     kept : frozenset of int
         Operators whose weights stay for all stripes; those of the others are loaded for each.
+    chips : int
+        At most as many as there are stripes.
     """
 
     first: int
@@ -40,19 +43,32 @@ class Segment:
     skewed: bool = False
     blob: int = 0
     kept: frozenset[int] = frozenset()
+    chips: int = 1
 
-    def steps(self) -> list[tuple[int, int]]:
-        """Operators and stripes, in the order in which they are computed."""
-        count = self.last - self.first
+    def part(self, chip: int) -> range:
+        """Stripes of a chip; none, if it is none of the first."""
+        if chip >= self.chips:
+            return range(0)
+        return range(
+            self.stripes * chip // self.chips,
+            self.stripes * (chip + 1) // self.chips,
+        )
+
+    @property
+    def most(self) -> int:
+        """Stripes of the chip that has most of them."""
+        return -(-self.stripes // self.chips)
+
+    def steps(self, chip: int = 0) -> list[tuple[int, int]]:
+        """Operators and stripes of a chip, in the order in which they are computed."""
+        count, part = self.last - self.first, self.part(chip)
         if not self.skewed:
-            return [
-                (self.first + op, stripe) for stripe in range(self.stripes) for op in range(count)
-            ]
+            return [(self.first + op, stripe) for stripe in part for op in range(count)]
         return [
             (self.first + op, time - op)
-            for time in range(self.stripes + count - 1)
+            for time in range(part.start, part.stop + count - 1)
             for op in reversed(range(count))
-            if 0 <= time - op < self.stripes
+            if time - op in part
         ]
 
 

@@ -1,52 +1,30 @@
-"""One chip's instructions for a network that is larger than its memory.
+"""Instructions for a network that is larger than the memory of its chips.
 
 Maps and weights come from a memory node while what came before is computed, and maps that do not
-stay go back there.
+stay go back there. Of several chips, each computes its stripes, and waits for the others before it
+reads what they have stored.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
-from intarsia.compiler.blobs import Blob, cut
+from intarsia.compiler.barriers import barrier, declaration
+from intarsia.compiler.blobs import Blob
 from intarsia.compiler.boxes import Box
-from intarsia.compiler.estimates import blob_limit
 from intarsia.compiler.fusion import Follower, at_home, chained, followers
 from intarsia.compiler.layers import Site
 from intarsia.compiler.lower import ChipWork, Lowered, close
+from intarsia.compiler.reloads import Reloads, load
 from intarsia.compiler.segments import Segment
+from intarsia.compiler.steps import Step, interleaved
 from intarsia.compiler.storage import Holding, Stored, best_pitch
 from intarsia.compiler.tiling import Tiling
 from intarsia.compiler.transfers import reads, writes
-from intarsia.compiler.work import Access, Address, Buffer, Remote, Work
+from intarsia.compiler.work import Buffer, Work
 from intarsia.graph import Conv, Mode
 from intarsia.isa.config import ChipConfig
-from intarsia.isa.instruction import ControlOp, RemoteOp, Stream
+from intarsia.isa.instruction import ControlOp, Stream
 
 __all__ = ["stream"]
-
-
-@dataclass(eq=False)
-class _Step:
-    """What is computed at a time, after it was loaded, and before it is stored.
-
-    Members
-    -------
-    loads : list of Work
-    awaited : list of _Step
-        Their stores, and those of all steps before, come before its loads.
-    works : list of Work
-    stores : list of Work
-    """
-
-    loads: list[Work] = field(default_factory=list)
-    awaited: list["_Step"] = field(default_factory=list)
-    works: list[Work] = field(default_factory=list)
-    stores: list[Work] = field(default_factory=list)
-
-    @property
-    def loaded(self) -> int:
-        """Bytes of its loads."""
-        return sum(work.fields["row_bytes"] * work.fields["rows"] for work in self.loads)
 
 
 def stream(
@@ -56,8 +34,9 @@ def stream(
     mode: Mode,
     ahead: int,
     held: int = 1,
+    nodes: Sequence[int] = (0,),
 ) -> Lowered:
-    """Instructions of the only chip.
+    """Instructions of all chips.
 
     Parameters
     ----------
@@ -71,53 +50,90 @@ def stream(
     held : int
         Steps for which buffers are not given to others after their last use, so that nobody waits
         for those that are not quite done with them.
+    nodes : sequence of int
+        Node of each chip, in ascending order.
 
     Returns
     -------
     Lowered
         Maps that go to a memory node are named ``("map", root)``.
     """
-    return _Streaming(tiling, records, config, mode).run(ahead, held)
+    reloads = Reloads(records, config)
+    parts = [_Streaming(tiling, reloads, config, mode, chip) for chip in range(len(nodes))]
+    chips = [part.run(ahead, held, nodes) for part in parts]
+    tensors = tiling.spans.workload.network.tensors
+    stored = dict.fromkeys(root for part in parts for root in part.written)
+    fused = {index: maker for part in parts for index, maker in part.fused.items()}
+    maps = {root: tensors[root].size for root in stored}
+    return Lowered(chips, reloads.weights, {}, fused, maps)
 
 
 class _Streaming:
-    """State of :func:`stream`."""
+    """State of :func:`stream`, for one chip."""
 
     def __init__(
         self,
         tiling: Tiling,
-        records: Mapping[int, Sequence[bytes]],
+        reloads: Reloads,
         config: ChipConfig,
         mode: Mode,
+        chip: int,
     ):
-        self._tiling, self._spans = tiling, tiling.spans
+        self._tiling, self._spans, self._chip = tiling, tiling.spans, chip
         self._workload = tiling.spans.workload
         self._tensors = self._workload.network.tensors
-        self._records, self._config, self._mode = records, config, mode
+        self._reloads, self._config, self._mode = reloads, config, mode
         self._results = {self._workload.roots[name] for name in self._workload.results}
         self._inputs = {end.tensor for end in self._workload.network.inputs}
         self._followers = followers(self._workload)
-        self._fused: dict[int, int] = {}
         self._whole: dict[str, Stored] = {}
-        self._blobs: dict[int, list[Blob]] = {}
-        self._weights: dict[int, list[tuple[bytes, ...]]] = {}
-        self._written: dict[str, list[tuple[Box, _Step, list[Work]]]] = {}
+        self._barrier = Step()
+        self.fused: dict[int, int] = {}
+        self.written: dict[str, list[tuple[Box, Step, list[Work]]]] = {}
 
-    def run(self, ahead: int, held: int) -> Lowered:
+    def run(self, ahead: int, held: int, nodes: Sequence[int]) -> ChipWork:
         """Lowers all segments."""
-        steps = [step for segment in self._tiling.segments for step in self._segment(segment)]
+        several, last = len(nodes) > 1, len(self._workload.network.ops) - 1
         chip = ChipWork()
-        doorbell = Work(Stream.CONTROL, ControlOp.DOORBELL, 0, {}, patient=True)
-        layer = len(self._workload.network.ops) - 1
-        notify = Work(Stream.CONTROL, ControlOp.NOTIFY, layer, dict(value=1))
-        chip.works = [doorbell, *_interleaved(steps, ahead, held), notify]
-        close(chip, several=False)
-        maps = {root: self._tensors[root].size for root in self._written}
-        return Lowered([chip], self._weights, {}, self._fused, maps)
+        if several:
+            chip.prologue.append(declaration(nodes))
+        if not self._chip:
+            chip.works.append(Work(Stream.CONTROL, ControlOp.DOORBELL, 0, {}, patient=True))
+        if several:
+            chip.works.append(barrier(0, 0, patient=True))
+        steps: list[Step] = []
+        for number, segment in enumerate(self._tiling.segments):
+            if several and number:
+                steps += self._apart(segment, number, steps)
+            else:
+                steps += self._segment(segment)
+        chip.works += interleaved(steps, ahead, held)
+        if several:
+            chip.works.append(barrier(last, len(self._tiling.segments), patient=True))
+        if not self._chip:
+            chip.works.append(Work(Stream.CONTROL, ControlOp.NOTIFY, last, dict(value=1)))
+        close(chip, several=several)
+        return chip
 
-    def _segment(self, segment: Segment) -> Iterator[_Step]:
+    def _apart(self, segment: Segment, esp: int, before: Sequence[Step]) -> Iterator[Step]:
+        """A segment after a barrier; its first weights, which wait for nobody, come before."""
+        stores = [store for step in before for store in step.stores]
+        layer = self._workload.ops[segment.first][0]
+        # Who has little to do in a segment may wait for others longer than a watchdog does.
+        sync = barrier(layer, esp, patient=True, after=stores[-1:])
+        self._barrier = Step(works=[sync], awaited=[*before[-1:]])
+        steps = list(self._segment(segment))
+        early = Step()
+        for step in steps[:1]:
+            early.loads = [work for work in step.loads if not work.after]
+            step.loads = [work for work in step.loads if work.after]
+        yield early
+        yield self._barrier
+        yield from steps
+
+    def _segment(self, segment: Segment) -> Iterator[Step]:
         """Steps of a segment, in the order in which they are computed."""
-        sites = [self._site(segment, stripe) for stripe in range(segment.stripes)]
+        sites = {stripe: self._site(segment, stripe) for stripe in segment.part(self._chip)}
         shared: dict[int, list[Blob]] = {}
         taken = [
             root
@@ -126,11 +142,11 @@ class _Streaming:
         ]
         given = self._spans.given(segment.first, segment.last)
         users = {root: set() for root in taken}
-        for at, stripe in segment.steps():
+        for at, stripe in segment.steps(self._chip):
             op = self._spans.op(at)
             if not sites[stripe].holdings[op.output].own:
                 continue
-            if self._workload.ops[at][0] in self._fused:
+            if self._workload.ops[at][0] in self.fused:
                 continue
             follower = self._follower(sites[stripe], at)
             steps = list(self._computed(segment, sites[stripe], at, shared, follower))
@@ -174,7 +190,7 @@ class _Streaming:
         follower = self._followers.get(index)
         if follower is None or not at_home(self._workload, site.holdings, follower):
             return None
-        self._fused[follower.index] = index
+        self.fused[follower.index] = index
         return follower
 
     def _computed(
@@ -184,57 +200,49 @@ class _Streaming:
         at: int,
         shared: dict[int, list[Blob]],
         follower: Follower | None,
-    ) -> Iterator[_Step]:
+    ) -> Iterator[Step]:
         """Steps of one operator of a stripe; of a convolution, one for each blob."""
         index, op = self._workload.ops[at]
         if not isinstance(op, Conv):
-            yield _Step(works=list(site.other(index, op)))
+            yield Step(works=list(site.other(index, op)))
             return
         stay = at in segment.kept
-        blobs = shared[at] if at in shared else self._fresh(index, op, site, segment.blob)
+        blobs = shared.get(at) or self._reloads.fresh(index, op, site, segment.blob)
         offset = 0
         for blob in blobs:
             works = site.conv(index, op, blob)
             if follower:
                 works = (work for conv in works for work in chained(site, follower, conv))
-            step = _Step(works=list(works))
+            step = Step(works=list(works))
             if at not in shared:
                 [buffer] = blob.buffers
-                step.loads.append(_weights(index, buffer, offset))
+                step.loads.append(load(index, buffer, offset))
                 offset += buffer.size
             yield step
         if stay:
             shared[at] = blobs
 
-    def _fresh(self, index: int, op: Conv, site: Site, least: int) -> list[Blob]:
-        """The blobs of a convolution, in buffers of their own."""
-        if index not in self._blobs:
-            work = site.conv_jobs(op)
-            limit = blob_limit(work, least, self._config)
-            # Weights come slower than they are read from one macro-bank.
-            blobs = cut(op, work, self._records[index], limit, self._config, striped=False)
-            self._blobs[index] = blobs
-            self._weights[index] = [(b"".join(sum((blob.stripes for blob in blobs), ())),)]
-        return [
-            replace(blob, buffers=tuple(Buffer(each.name, each.size) for each in blob.buffers))
-            for blob in self._blobs[index]
-        ]
-
-    def _load(self, step: _Step, root: str, at: int, holding: Holding) -> None:
+    def _load(self, step: Step, root: str, at: int, holding: Holding) -> None:
         """READs of what a stripe needs of an activation that is elsewhere."""
         if not holding.need:
             return
         kind = "input" if root in self._inputs else "map"
         whole, index = Box.whole(self._tensors[root].shape), self._workload.ops[at][0]
         loads = list(reads(index, (kind, root), whole, holding, holding.need))
-        for box, writer, stores in self._written.get(root, ()):
-            if box & holding.need:
+        if kind == "map":
+            for writer, stores in self._writers(root, holding.need):
                 step.awaited.append(writer)
-                for load in loads:
-                    load.after += stores
+                for work in loads:
+                    work.after += stores
         step.loads += loads
 
-    def _store(self, step: _Step, root: str, at: int, holding: Holding, part: Box) -> None:
+    def _writers(self, root: str, need: Box) -> list[tuple[Step, list[Work]]]:
+        """Steps before which a map isn't there, with the last that they do for it."""
+        if self._tiling.chips > 1:
+            return [(self._barrier, self._barrier.works)]
+        return [(step, stores) for box, step, stores in self.written[root] if box & need]
+
+    def _store(self, step: Step, root: str, at: int, holding: Holding, part: Box) -> None:
         """WRITEs of what a stripe hands to others."""
         stored, index = holding.part, self._workload.ops[at][0]
         assert stored is not None, f"Nothing of {root!r} is computed here"
@@ -243,7 +251,7 @@ class _Streaming:
             step.stores += writes(index, ("output", root), whole, stored, part)
         if root not in self._tiling.resident and self._wanted(root):
             stores = list(writes(index, ("map", root), whole, stored, part))
-            self._written.setdefault(root, []).append((part, step, stores))
+            self.written.setdefault(root, []).append((part, step, stores))
             step.stores += stores
 
     def _wanted(self, root: str) -> bool:
@@ -252,58 +260,3 @@ class _Streaming:
         [segment] = [each for each in self._tiling.segments if each.first <= made < each.last]
         users = self._spans.users[root]
         return any(segment.last <= user < len(self._workload.ops) for user in users)
-
-
-def _weights(layer: int, buffer: Buffer, offset: int) -> Work:
-    """The READ of a blob that has one stripe."""
-    size = buffer.size
-    fields = dict(
-        local=Address(buffer),
-        row_bytes=size,
-        rows=1,
-        remote_pitch=size,
-        local_pitch=size,
-    )
-    access = Access(buffer, None, write=True)
-    remote = Remote(("weights", layer, 0, 0), offset)
-    return Work(Stream.REMOTE, RemoteOp.READ, layer, fields, (access,), remote)
-
-
-def _interleaved(steps: Sequence[_Step], ahead: int, held: int) -> Iterator[Work]:
-    """All works, so that loads and stores go on while something else is computed.
-
-    Loads come before those of the step before theirs, and earlier, while there are no more than
-    `ahead` bytes of them. Stores come after the works of the next step. Buffers of the `held`
-    steps before are still in use then.
-    """
-    stored: set[_Step] = set()
-    issued = waiting = 0
-    previous = _Step()
-    for number, step in enumerate(steps):
-        if issued == number and previous in step.awaited:
-            yield from previous.stores
-            previous.stores = []
-            stored.add(previous)
-        while issued < len(steps):
-            candidate = steps[issued]
-            size = candidate.loaded
-            early = issued > number + 1 and waiting + size > ahead
-            if issued > number and (early or not stored.issuperset(candidate.awaited)):
-                break
-            yield from candidate.loads
-            waiting += size
-            issued += 1
-        waiting -= step.loaded
-        buffers = tuple(
-            access.buffer
-            for earlier in steps[max(0, number - held) : number]
-            for work in earlier.works
-            for access in work.accesses
-        )
-        for work in step.works:
-            work.holds = buffers
-            yield work
-        yield from previous.stores
-        stored.add(previous)
-        previous = step
-    yield from previous.stores

@@ -1,8 +1,11 @@
-"""Which operators a chip computes together, and in how many stripes, if not all fits into it."""
+"""Which operators chips compute together, and in how many stripes, if not all fits into them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 
+from intarsia.compiler.boxes import Box
 from intarsia.compiler.errors import MemoryShortageError
 from intarsia.compiler.estimates import Estimates, Room
 from intarsia.compiler.segments import Segment, Spans
@@ -25,26 +28,51 @@ FINER = (1, 4, 16)
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a chip computes a workload.
+    """How chips compute a workload.
 
     Members
     -------
     room : Room
+    chips : int
     spans : Spans
     segments : tuple of Segment
         All operators, in order.
     resident : frozenset of str
-        Roots that stay in the chip between segments.
+        Roots that stay in the only chip between segments.
     """
 
     room: Room
+    chips: int
     spans: Spans
     segments: tuple[Segment, ...]
     resident: frozenset[str]
 
+    def shares(self) -> dict[str, list[Box]]:
+        """What each chip hands out of each root, or would, if it left its segment."""
+        return {
+            self.spans.op(at).output: [
+                self._share(segment, chip, self.spans.op(at).output) for chip in range(self.chips)
+            ]
+            for segment in self.segments
+            for at in range(segment.first, segment.last)
+        }
 
-def tile(workload: Workload, config: ChipConfig, room: Room) -> Tiling:
+    def _share(self, segment: Segment, chip: int, root: str) -> Box:
+        parts = [self.spans.share(root, segment.stripes, at) for at in segment.part(chip)]
+        return reduce(or_, parts, Box.nothing())
+
+
+def tile(workload: Workload, config: ChipConfig, room: Room, chips: int = 1) -> Tiling:
     """The segments that take the least time, by an estimate, of those that `room` is enough for.
+
+    Parameters
+    ----------
+    workload : Workload
+    config : ChipConfig
+        Of every chip.
+    room : Room
+        In each of them.
+    chips : int
 
     Raises
     ------
@@ -52,7 +80,7 @@ def tile(workload: Workload, config: ChipConfig, room: Room) -> Tiling:
         If some operator does not fit, however few rows, or channels of weights, are in use at a
         time.
     """
-    return _Planner(workload, config, room).run()
+    return _Planner(workload, config, room, chips).run()
 
 
 @dataclass(frozen=True)
@@ -66,10 +94,10 @@ class _Best:
 class _Planner:
     """State of :func:`tile`."""
 
-    def __init__(self, workload: Workload, config: ChipConfig, room: Room):
+    def __init__(self, workload: Workload, config: ChipConfig, room: Room, chips: int):
         self._workload, self._config, self._room = workload, config, room
-        self._spans = Spans(workload)
-        self._estimates = Estimates(self._spans, config, room)
+        self._chips, self._spans = chips, Spans(workload)
+        self._estimates = Estimates(self._spans, config, room, chips)
 
     def run(self) -> Tiling:
         """Finds the best segments for the first operators, for ever more of them."""
@@ -98,21 +126,28 @@ class _Planner:
             for root in self._spans.crossing(segment.first, segment.last)
         }
         resident = frozenset(root for root in crossing if self._estimates.stays(root))
-        return Tiling(self._room, self._spans, segments, resident)
+        return Tiling(self._room, self._chips, self._spans, segments, resident)
 
     def _options(self, first: int, last: int) -> Iterator[tuple[float, Segment]]:
         """Segments of these operators that fit, and what they cost."""
         most = self._spans.most_stripes(first, last) if last - first <= LONGEST else 1
-        alone = last - first == len(self._workload.ops)
+        for chips in _parties(min(self._chips, most)):
+            yield from self._shared(Segment(first, last, chips, chips=chips), most // chips)
+
+    def _shared(self, segment: Segment, most: int) -> Iterator[tuple[float, Segment]]:
+        """Those by the chips of `segment`, each of which computes `most` stripes, or fewer."""
+        alone = segment.last - segment.first == len(self._workload.ops)
         found = 0
-        for stripes in _counts(most):
-            for skewed in (True, False) if stripes > 1 else (False,):
+        for count in _counts(most):
+            stripes = count * segment.chips
+            for skewed in (True, False) if count > 1 else (False,):
                 for finer in FINER if alone else FINER[:1]:
                     blob = self._room.blob // finer
-                    segment = self._fitted(Segment(first, last, stripes, skewed, blob))
-                    if segment is not None:
+                    option = replace(segment, stripes=stripes, skewed=skewed, blob=blob)
+                    fitted = self._fitted(option)
+                    if fitted is not None:
                         found += 1
-                        yield self._estimates.cycles(segment), segment
+                        yield self._estimates.cycles(fitted), fitted
             if found >= (ALONE if alone else COMPARED):
                 return
 
@@ -134,11 +169,16 @@ class _Planner:
         if room < 0:
             return None
         kept = set()
-        for size, at in sizes if segment.stripes > 1 else ():
+        for size, at in sizes if segment.most > 1 else ():
             if size <= room:
                 kept.add(at)
                 room -= size
         return replace(segment, kept=frozenset(kept))
+
+
+def _parties(most: int) -> list[int]:
+    """Numbers of chips to try: powers of two, and all."""
+    return sorted({most, *(1 << power for power in range(most.bit_length()))})
 
 
 def _counts(most: int) -> Iterator[int]:

@@ -57,6 +57,21 @@ def test_each_step_comes_once_and_after_those_that_it_needs(stripes, skewed):
             assert steps.index((at, stripe - 1)) < steps.index((at, stripe))
 
 
+@pytest.mark.parametrize("skewed", [False, True])
+@pytest.mark.parametrize(("stripes", "chips"), [(3, 3), (7, 2), (9, 4)])
+def test_chips_share_stripes(stripes, chips, skewed):
+    """Each is of one chip, and none has more than one stripe more than another."""
+    segment = Segment(3, 6, stripes, skewed, chips=chips)
+    parts = [segment.part(chip) for chip in range(chips)]
+    assert [stripe for part in parts for stripe in part] == [*range(stripes)]
+    assert {len(part) for part in parts} <= {segment.most, segment.most - 1}
+    for chip, part in enumerate(parts):
+        steps = segment.steps(chip)
+        assert {*steps} == {(at, stripe) for at in range(3, 6) for stripe in part}
+        assert len(steps) == 3 * len(part)
+    assert not segment.steps(chips)
+
+
 def test_skewed_steps_do_not_follow_those_that_they_need():
     steps = Segment(0, 3, 9, skewed=True).steps()
     followers = [

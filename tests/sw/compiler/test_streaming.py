@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -16,7 +17,7 @@ from intarsia.golden import ScaleError
 from intarsia.graph import Mode
 from intarsia.graph.ops import Window
 from intarsia.isa.config import CONFIGS, config
-from intarsia.isa.instruction import ConvOp, RemoteOp
+from intarsia.isa.instruction import ControlOp, ConvOp, RemoteOp
 from tests.sw.compiler.networks import Builder, made_up
 from tests.sw.compiler.residual import residual
 from tests.sw.compiler.running import assert_exact
@@ -36,10 +37,10 @@ def test_random_networks_are_exact(monkeypatch, seed):
     rng = random.Random(seed)
     sizes, mode = CONFIGS[rng.choice(list(CONFIGS))], rng.choice(list(Mode))
     network = made_up(seed, rng.randint(1, 8))
-    small = rooms(rng)
+    small, chips = rooms(rng), rng.choice([1, 1, 2, 3, 5])
     monkeypatch.setattr(passes, "_rooms", lambda _: small)
     try:
-        plan = compile_network(network, config=sizes, chips=1, mode=mode, tiled=True)
+        plan = compile_network(network, config=sizes, chips=chips, mode=mode, tiled=True)
     except ScaleError:
         return
     except CompileError as error:
@@ -75,9 +76,32 @@ def test_a_network_larger_than_the_memory_is_exact():
     assert_exact(network, plan, 1)
 
 
-def test_is_deterministic():
+@pytest.mark.parametrize("chips", [2, 3, 4])
+def test_stripes_are_dealt_out(chips):
+    """All chips compute, no row is handed out twice, and what passes between them is a map."""
+    network = deep()
+    plan = compile_network(network, config=roomy(), chips=chips, mode=Mode.ONNX, tiled=True)
+    assert all(plan.layers[0].macs)
+    assert sum(plan.layers[0].macs) == 40 * 12 * 12 * 12 * 9
+    assert not any(item.kind is FragmentKind.PART for item in plan.fragments)
+    assert any(item.kind is FragmentKind.MAP for item in plan.fragments)
+    assert_exact(network, plan, 1)
+
+
+def test_what_no_chips_have_room_for_is_dealt_out():
+    """Nobody asks for it: the chips together are too small, too."""
+    plan = compile_network(deep(80), config=roomy(), chips=2, mode=Mode.ONNX)
+    assert any(item.kind is FragmentKind.MAP for item in plan.fragments)
+    assert_exact(deep(80), plan, 2)
+
+
+@pytest.mark.parametrize("chips", [1, 3])
+def test_is_deterministic(chips):
     network, chip = deep(), roomy()
-    plans = [compile_network(network, config=chip, chips=1, mode=Mode.ONNX) for _ in range(2)]
+    plans = [
+        compile_network(network, config=chip, chips=chips, mode=Mode.ONNX, tiled=True)
+        for _ in range(2)
+    ]
     assert plans[0] == plans[1]
 
 
@@ -90,12 +114,13 @@ def test_weights_come_once_where_they_can_stay():
     assert len(loads) == 1
 
 
-def lowered(network, room):
-    """Instructions of the only chip."""
+def lowered(network, room, nodes=(0,)):
+    """Instructions of the last chip."""
     workload, chip = Workload.of(network), roomy()
     records = channel_records(workload, Mode.ONNX)
-    plan = stream(tile(workload, chip, room), records, chip, Mode.ONNX, ahead=2_000)
-    return plan.chips[0].works
+    tiling = tile(workload, chip, room, len(nodes))
+    plan = stream(tiling, records, chip, Mode.ONNX, ahead=2_000, nodes=nodes)
+    return plan.chips[-1].works
 
 
 def test_loads_come_before_what_is_computed_meanwhile():
@@ -118,6 +143,39 @@ def test_what_is_read_was_written_before():
             assert all(works.index(earlier) < works.index(work) for earlier in work.after)
             written = [other for other, earlier in remotes(work.after, RemoteOp.WRITE)]
             assert written == [name] * len(work.after)
+
+
+def test_maps_of_others_are_read_after_a_barrier():
+    """And a chip comes to a barrier when all that it has stored before is committed."""
+    works = lowered(deep(), Room(12_000, 0, 4_000), nodes=(2, 3, 5))
+    reads = [work for name, work in remotes(works, RemoteOp.READ) if name[0] == "map"]
+    assert reads
+    for work in reads:
+        [passed] = work.after
+        assert passed.opcode is ControlOp.SYNC
+    syncs = [at for at, work in enumerate(works) if work.opcode is ControlOp.SYNC]
+    assert [works[at].fields["esp"] for at in syncs] == [*range(len(syncs))]
+    for before, at in pairwise(syncs):
+        stores = [work for work in works[before:at] if work.opcode is RemoteOp.WRITE]
+        assert set(stores[-1:]) <= set(works[at].after)
+
+
+def test_weights_do_not_wait_for_barriers():
+    """The first ones after a barrier are loaded before it."""
+    works = lowered(deep(), Room(12_000, 0, 4_000), nodes=(0, 1))
+    syncs = [at for at, work in enumerate(works) if work.opcode is ControlOp.SYNC]
+    early = 0
+    for name, work in remotes(works, RemoteOp.READ):
+        if name[0] == "weights":
+            assert {*work.after} <= {works[syncs[0]]}
+            used = [
+                at
+                for at, user in enumerate(works)
+                if user.opcode is ConvOp.CONV
+                and work.accesses[0].buffer in {access.buffer for access in user.accesses}
+            ]
+            early += any(works.index(work) < at < min(used) for at in syncs[1:])
+    assert early >= len(syncs) - 3
 
 
 def remotes(works, opcode):
