@@ -75,7 +75,7 @@ SURVIVAL = (
     ),
     Mutant(
         "compiler: a group has no holes",
-        "sw/intarsia/compiler/lower.py",
+        "sw/intarsia/compiler/barriers.py",
         "absent=sum(1 << node - first for node in absent)",
         "absent=0",
         "tests/sim/model/test_machine.py::test_chips_may_be_any_nodes",

@@ -11,8 +11,8 @@ TILES = (
     Mutant(
         "tiles: rows are read from the memory node before they are there",
         "sw/intarsia/compiler/streaming.py",
-        "load.after += stores",
-        "load.after += stores[:0]",
+        "work.after += stores",
+        "work.after += stores[:0]",
         STREAMING,
     ),
     Mutant(
