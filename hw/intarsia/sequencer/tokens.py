@@ -25,8 +25,8 @@ class Tokens(wiring.Component):
     `available` is seen two cycles after it was accepted; no other change is accepted before. A
     counter at its highest value stays there, and is reported.
 
-    With `relays`, a change is chosen a cycle before it is accepted, so that much may depend on which
-    it is.
+    With `relays`, a change is chosen a cycle before it is accepted, so that much may depend on
+    which one it is.
 
     Counters survive reset: they mean something only once they are cleared.
 

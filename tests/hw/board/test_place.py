@@ -154,7 +154,7 @@ def test_nextpnr_is_watched_and_its_report_read(nextpnr, tmp_path):
     assert (placed.seed, placed.fmax, placed.path.delay) == (7, 20.5, 4.75)
     assert steps == ["nextpnr, seed 7: packing ios"]
     assert (
-        "--freq 60 --timing-allow-fail --router router2 --seed 7 --lpf pins.lpf"
+        "--freq 80 --timing-allow-fail --router router2 --seed 7 --lpf pins.lpf"
         in (tmp_path / "said").read_text()
     )
     assert "Packing" in (tmp_path / "nextpnr7.log").read_text()
