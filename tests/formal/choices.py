@@ -34,10 +34,11 @@ class ArbiterIsFair(Proof):
     """Who keeps asking the arbiter is granted after at most all the others, once each."""
 
     depth = 14
+    parked = False
 
     def describe(self, m):
         clients = 5
-        m.submodules.dut = dut = RoundRobin(clients=clients)
+        m.submodules.dut = dut = RoundRobin(clients=clients, parked=self.parked)
         asking = self.anything(clients, "asking")
         who = self.something(m, range(clients), "who")
         m.d.comb += [dut.requests.eq(asking), Assume(who < clients)]
@@ -46,7 +47,33 @@ class ArbiterIsFair(Proof):
             m.d.sync += waited.eq(waited + 1)
         with m.Else():
             m.d.sync += waited.eq(0)
-        m.d.comb += Assert(waited < clients)
+        m.d.comb += Assert(waited < clients + self.parked)
+
+
+class ParkedArbiterIsFair(ArbiterIsFair):
+    """If grants are parked: after at most all the others, and a cycle without any."""
+
+    parked = True
+
+
+class ParkedArbiterGrantsOne(Proof):
+    """An arbiter whose grants are parked grants exactly one, and moves on only to one who asked."""
+
+    depth = 14
+
+    def describe(self, m):
+        clients = 5
+        m.submodules.dut = dut = RoundRobin(clients=clients, parked=True)
+        asking = self.anything(clients, "asking")
+        asked, held = Signal(clients), Signal(clients, init=1)
+        m.d.comb += [
+            dut.requests.eq(asking),
+            Assert(dut.grants.any()),
+            Assert((dut.grants & (dut.grants - 1)) == 0),
+            Assert((dut.grants & ~held & ~asked) == 0),
+            Assert((dut.grants == held) == ~(asked & ~held).any()),
+        ]
+        m.d.sync += [asked.eq(asking), held.eq(dut.grants)]
 
 
 class FifoKeepsOrder(Proof):

@@ -96,7 +96,7 @@ REQUANTIZER = (
     ),
 )
 
-MEMORY_TEST = "tests/hw/memory/test_memory.py::test_memory[tiny]"
+MEMORY_TEST = "tests/hw/memory/test_memory.py::test_memory[tiny-straight]"
 MEMORY = (
     Mutant(
         "memory: an unaligned vector stays in its row",
@@ -108,8 +108,8 @@ MEMORY = (
     Mutant(
         "memory: the arbiter favours the first client",
         "hw/intarsia/memory/arbiter.py",
-        "Mux(first.any(), _lowest(first), _lowest(self.requests))",
-        "_lowest(self.requests)",
+        "Mux(first.any(), _lowest(first), _lowest(asking))",
+        "_lowest(asking)",
         MEMORY_TEST,
     ),
     Mutant(
@@ -175,7 +175,7 @@ ATU = (
     ),
 )
 
-LINK_TEST = "tests/hw/link/test_port.py::test_port[4]"
+LINK_TEST = "tests/hw/link/test_port.py::test_port[4-False]"
 LINK = (
     Mutant(
         "link: damaged packets are kept",
@@ -194,8 +194,8 @@ LINK = (
     Mutant(
         "link: packets are sent without credit",
         "hw/intarsia/link/collector.py",
-        "(balance[name] >= geometry.demand(name))",
-        "(balance[name] >= 0)",
+        "Mux(spent, balance[name] > demand, balance[name] >= demand)",
+        "1",
         LINK_TEST,
     ),
 )

@@ -7,11 +7,11 @@ __all__ = ["PACKETS"]
 RECEIVER = "tests/hw/link/test_receiver.py::test_receiver[16]"
 TRANSMITTER = "tests/hw/link/test_transmitter.py::test_transmitter[16]"
 RETURNS = "tests/hw/link/test_returns.py::test_returns[16]"
-PORT = "tests/hw/link/test_port.py::test_port[16]"
+PORT = "tests/hw/link/test_port.py::test_port[16-False]"
 ERRORS = "tests/hw/link/test_errors.py::test_errors[16]"
 ROUTER = "tests/hw/link/test_router.py::test_router[4-2]"
 SYNC = "tests/hw/sync/test_port.py::test_port[tiny]"
-MEMORY = "tests/hw/memory/test_memory.py::test_memory[tiny]"
+MEMORY = "tests/hw/memory/test_memory.py::test_memory[tiny-straight]"
 
 PACKETS = (
     Mutant(

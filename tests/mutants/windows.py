@@ -83,7 +83,7 @@ WINDOWS = (
         "hw/intarsia/memory/memory.py",
         "turned.eq((Cat(far, far) << (offset << 1))[2 * lanes :])",
         "turned.eq(far)",
-        "tests/hw/memory/test_memory.py::test_memory[tiny]",
+        "tests/hw/memory/test_memory.py::test_memory[tiny-straight]",
     ),
     Mutant(
         "conv: records are changed under the last row",

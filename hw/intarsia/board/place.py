@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -17,10 +18,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from intarsia.board.paths import OUTSIDE, CriticalPath, fmax, worst_path
+from intarsia.board.paths import OUTSIDE, CriticalPath, block_of, fmax, worst_path
 from intarsia.board.ulx3s import Ulx3s
-from intarsia.chip.area import BUDGETS, GLUE, RESOURCES, Area, areas, total
-from intarsia.chip.synth import YOSYS, mapped, markdown, script, synthesize
+from intarsia.chip.area import BUDGETS, RESOURCES, Area, area, total
+from intarsia.chip.synth import YOSYS, markdown, script, synthesize
 from intarsia.isa.config import CONFIGS
 
 __all__ = ["Placed", "Wanted", "main", "place"]
@@ -115,7 +116,7 @@ def arguments(seed: int) -> list[str]:
     return [
         *PART,
         *("--json", "netlist.json", "--report", f"report{seed}.json"),
-        *("--freq", f"{TARGET}", "--timing-allow-fail", "--seed", f"{seed}"),
+        *("--freq", f"{TARGET}", "--timing-allow-fail", "--router", "router2", "--seed", f"{seed}"),
     ]
 
 
@@ -175,16 +176,18 @@ def netlist(
 ) -> dict[str, Area]:
     """Map `board` to the ``netlist.json`` of `folder`; gives areas by block, and of the MAC array.
 
-    If it is to `resume` and there is one, it stays. Raises as
+    Blocks are not kept apart; cells are told apart by their names, as those of paths are. If it is
+    to `resume` and there is a netlist, it stays. Raises as
     :func:`~intarsia.chip.synth.synthesize`.
     """
-    blocks = blocks_of(board)
-    if not (resume and (folder / "cells.json").exists()):
-        synthesize(board, "board", folder, blocks=blocks.values(), placed=True, progress=progress)
-    found = mapped("board", folder, blocks=blocks.values())
-    modules = json.loads((folder / "cells.json").read_text())["modules"]
-    array = areas(modules, f"board.{blocks['conv']}")["array"]
-    return found | {"array": array, "conv": found["conv"] - array}
+    if not (resume and (folder / "netlist.json").exists()):
+        synthesize(board, "board", folder, placed=True, progress=progress)
+    blocks = [*blocks_of(board).values()]
+    counts = {block.rpartition(".")[2]: Counter[str]() for block in blocks} | {OUTSIDE: Counter()}
+    cells = json.loads((folder / "netlist.json").read_text())["modules"]["board"]["cells"]
+    for name, cell in cells.items():
+        counts[block_of(name, blocks)][cell["type"]] += 1
+    return {name: area(name, count) for name, count in counts.items()}
 
 
 def wanted(found: Mapping[str, Area], runs: Sequence[Placed]) -> list[Wanted]:
@@ -257,10 +260,9 @@ def seed_rows(runs: Sequence[Placed]) -> list[list[str]]:
 
 def area_rows(found: Mapping[str, Area]) -> list[list[str]]:
     """Lines of the table of areas, and its last one, their sum."""
-    parts = {OUTSIDE if name == GLUE else name: area for name, area in found.items()}
     return [
-        [name, *(f"{area[resource]:,}" for resource in RESOURCES)]
-        for name, area in (parts | {"all": total(parts.values())}).items()
+        [name, *(f"{of[resource]:,}" for resource in RESOURCES)]
+        for name, of in ({**found} | {"all": total(found.values())}).items()
     ]
 
 
@@ -275,9 +277,7 @@ def wanted_rows(items: Sequence[Wanted]) -> list[list[str]]:
     return [[each.what, each.wanted, each.found, "yes" if each.holds else "no"] for each in items]
 
 
-def report(
-    command: str, modules: Sequence[str], found: Mapping[str, Area], runs: Sequence[Placed]
-) -> str:
+def report(command: str, found: Mapping[str, Area], runs: Sequence[Placed]) -> str:
     """All of it in Markdown."""
     worst = min(runs, key=lambda run: run.fmax)
     return REPORT.format(
@@ -287,7 +287,7 @@ def report(
         yosys_version=version(YOSYS),
         nextpnr=NEXTPNR,
         nextpnr_version=version(NEXTPNR),
-        script="\n".join(script("board", modules, placed=True)),
+        script="\n".join(script("board", placed=True)),
         arguments=" ".join([NEXTPNR, *arguments(worst.seed), "--lpf", "constraints/ulx3s.lpf"]),
         wanted=markdown(WANTED_TITLES, wanted_rows(wanted(found, runs))),
         seeds=markdown(SEED_TITLES, seed_rows(runs)),
@@ -358,7 +358,7 @@ def main() -> int:
         command = f"python -m intarsia.board.place --seeds {options.seeds}"
         if options.seeds == SEEDS:
             command = "make synth"
-        options.report.write_text(report(command, [*blocks.values()], found, runs))
+        options.report.write_text(report(command, found, runs))
     if options.json:
         told = {
             "wanted": [asdict(each) for each in holds],

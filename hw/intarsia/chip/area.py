@@ -5,7 +5,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BUDGETS", "GLUE", "RESOURCES", "Area", "Budget", "areas", "exceeded", "total"]
+__all__ = [
+    "BUDGETS",
+    "GLUE",
+    "RESOURCES",
+    "Area",
+    "Budget",
+    "area",
+    "areas",
+    "exceeded",
+    "total",
+]
 
 #: What a cell takes of which resource. A LUT memory of 16 by 4 bits fills the four LUTs of two
 #: slices, and makes the two of a third one useless. The multiplexers that join LUTs (PFUMX,
@@ -56,31 +66,43 @@ BUDGETS = (
 )
 
 
-def areas(modules: Mapping[str, Any], name: str) -> dict[str, Area]:
-    """Area of each block below module `name`, by the block's name, and of what is between blocks.
-
-    Parameters
-    ----------
-    modules : Mapping
-        ``modules`` of what yosys' ``stat -json`` writes.
+def area(name: str, counts: Mapping[str, int]) -> Area:
+    """Area of so many cells of each type, which `name` consists of.
 
     Raises
     ------
     :exc:`ValueError`
         If there is a cell that nobody knows the cost of.
     """
+    found = Area()
+    for cell, count in counts.items():
+        if cell in COSTS:
+            resource, cost = COSTS[cell]
+            found[resource] += cost * count
+        elif cell not in FREE:
+            raise ValueError(f"{name} has {count} cells {cell}, whose cost is unknown")
+    return found
+
+
+def areas(modules: Mapping[str, Any], name: str) -> dict[str, Area]:
+    """Area of each block below module `name`, by the block's name, and of what is between blocks.
+
+    Raises as :func:`area`.
+
+    Parameters
+    ----------
+    modules : Mapping
+        ``modules`` of what yosys' ``stat -json`` writes.
+    """
     blocks = {}
-    glue = Area()
+    between = {}
     for cell, count in modules[f"\\{name}"]["num_cells_by_type"].items():
         if f"\\{cell}" in modules:
             inner = total(areas(modules, cell).values())
             blocks[cell.rpartition(".")[2]] = total([inner] * count)
-        elif cell in COSTS:
-            resource, cost = COSTS[cell]
-            glue[resource] += cost * count
-        elif cell not in FREE:
-            raise ValueError(f"{name} has {count} cells {cell}, whose cost is unknown")
-    return dict(sorted(blocks.items())) | {GLUE: glue}
+        else:
+            between[cell] = count
+    return dict(sorted(blocks.items())) | {GLUE: area(name, between)}
 
 
 def total(parts: Iterable[Area]) -> Area:

@@ -218,13 +218,15 @@ class Chip(wiring.Component):
             for name in CLASSES:
                 router_out = getattr(router, f"send{p}_{name}")
                 router_in = getattr(router, f"take{p}_{name}")
-                connect(m, router=router_out, port=getattr(port, f"send_{name}"))
-                connect(m, port=getattr(port, f"take_{name}"), router=router_in)
+                sends, takes = (getattr(port, f"{way}_{name}") for way in ("send", "take"))
+                self._joints.packets(m, f"send{p}_{name}", router_out, sends)
+                self._joints.packets(m, f"take{p}_{name}", takes, router_in)
 
     def _connect_map(self, m, *, router, responder, atu, map_port, home, **blocks):
         """Packets about the map part from those of the DMA engine, and join them, by class."""
         self._joints.look_up(m, "responder", responder.lookup, atu.responder)
-        m.d.comb += atu.quiet.eq(responder.quiet)
+        # A result may be on its way to the responder.
+        m.d.comb += atu.quiet.eq(responder.quiet & ~atu.responder.result.valid)
         for name in ("question", "invalidated"):
             connect(m, atu=getattr(atu, name), port=getattr(map_port, name))
         for name in ("answer", "invalidation"):
@@ -237,7 +239,8 @@ class Chip(wiring.Component):
         }
         for name, sinks in parts.items():
             split = blocks[f"{name}_split"]
-            connect(m, router=getattr(router, f"sink_{name}"), split=split.packet)
+            sink = getattr(router, f"sink_{name}")
+            self._joints.packets(m, f"sink_{name}", sink, split.packet)
             for n, (out, sink) in enumerate(zip(split.sinks, sinks, strict=False)):
                 self._joints.packets(m, f"{name}{n}", out, sink)
         joined = {
@@ -253,24 +256,27 @@ class Chip(wiring.Component):
             )
 
     def _connect_reports(self, m, *, sequencer, counters, dma_responder, sync, router, **blocks):
-        m.d.comb += counters.activity[CounterBank.ATU.value].eq(blocks["atu"].activity)
+        self._joints.show(m, blocks["atu"].activity, counters.activity[CounterBank.ATU.value])
         links = [blocks[name] for name in _links(self.config)]
         for n, block in enumerate((dma_responder, sync, router, blocks["home"], *links)):
             self._joints.tell(m, block.fault, getattr(sequencer, f"fault{n}"))
         for of in Stream:
-            m.d.comb += counters.activity[of.value].eq(sequencer.activity[of.value])
+            self._joints.show(m, sequencer.activity[of.value], counters.activity[of.value])
         errors = counters.activity[CounterBank.LINK_ERRORS.value]
         with m.If(Cat(link.damaged for link in links).any()):
             m.d.comb += errors.eq(Activity.LINK)
         with m.Elif(Cat(link.repeated for link in links).any()):
             m.d.comb += errors.eq(Activity.BUSY)
         # Of several links, the first that does something is counted.
-        m.d.comb += counters.activity[CounterBank.RESPONDER.value].eq(dma_responder.activity)
+        answers = counters.activity[CounterBank.RESPONDER.value]
+        self._joints.show(m, dma_responder.activity, answers)
         for bank, name in ((CounterBank.LINK_TX, "tx"), (CounterBank.LINK_RX, "rx")):
+            busiest = Signal(Activity, name=f"{name}_activity")
             for link in reversed(links):
                 activity = getattr(link, f"{name}_activity")
                 with m.If(activity.as_value().any()):
-                    m.d.comb += counters.activity[bank.value].eq(activity)
+                    m.d.comb += busiest.eq(activity)
+            self._joints.show(m, busiest, counters.activity[bank.value])
 
 
 def _blocks(config):
@@ -299,7 +305,7 @@ def _blocks(config):
         "sync": SyncPort(config=config),
         "router": Router(link_bytes=config.link_bytes, ports=config.link_ports),
         **{
-            name: LinkPort(link_bytes=config.link_bytes, port=p)
+            name: LinkPort(link_bytes=config.link_bytes, port=p, relays=config.relays)
             for p, name in enumerate(_links(config))
         },
         # The responder's, the sync port's, the router's, the home's, and those of links.

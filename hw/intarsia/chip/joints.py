@@ -34,12 +34,9 @@ class Joints:
         self.relay(m, name, PacketBeat(self.config.link_bytes), source, sink)
 
     def look_up(self, m, name, asks, answers):
-        """A client of the ATU; what it is told comes straight."""
+        """A client of the ATU, and what it is told."""
         self.relay(m, name, LookupRequest, asks.request, answers.request)
-        m.d.comb += [
-            asks.result.valid.eq(answers.result.valid),
-            asks.result.p.eq(answers.result.p),
-        ]
+        self.tell(m, answers.result, asks.result)
 
     def tell(self, m, source, sink):
         """What must be taken at once."""
@@ -50,6 +47,13 @@ class Joints:
         with m.If(source.valid):
             m.d.sync += sink.p.eq(source.p)
 
+    def show(self, m, source, sink):
+        """What is only counted, or watched."""
+        if self.config.relays:
+            m.d.sync += sink.eq(source)
+        else:
+            m.d.comb += sink.eq(source)
+
     def employ(self, m, sequencer, engine):
         """An engine: with relays, the sequencer knows a cycle later what became of a job."""
         if not self.config.relays:
@@ -57,7 +61,7 @@ class Joints:
             return
         connect(m, sequencer=sequencer.job, engine=engine.job)
         self.tell(m, engine.fault, sequencer.fault)
-        m.d.comb += sequencer.activity.eq(engine.activity)
+        self.show(m, engine.activity, sequencer.activity)
         m.d.sync += sequencer.done.eq(engine.done)
         if not engine.signature.ordered:
             m.d.sync += sequencer.whose.eq(engine.whose)

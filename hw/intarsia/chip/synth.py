@@ -33,6 +33,9 @@ FREQUENCY = 50
 #: The same, where it is to be placed: wires have delays, too, of which yosys knows nothing.
 PLACED_FREQUENCY = 125
 
+#: What a wire takes, in ps, where it is to be placed: less than in fact, or logic grows too much.
+WIRE = 600
+
 #: Commands that take constant, equal and unused signals across the borders of blocks. What follows
 #: from one round is seen in the next.
 ACROSS = ("proc", "flatten", "opt_clean", *("opt_hier", "opt") * 2, "opt_clean")
@@ -74,20 +77,23 @@ LUTs, come with the slices. The memory consists of DP16KD of 2,048 * 9 bits, a b
 """
 
 
-def script(name: str, blocks: Iterable[str], *, placed: bool = False) -> list[str]:
+def script(name: str, blocks: Iterable[str] = (), *, placed: bool = False) -> list[str]:
     """Commands for yosys that map module `name`, and keep the `blocks` below it apart.
 
-    What is to be `placed` is written as ``netlist.json``. Otherwise names of wires are given up:
-    yosys 0.70 takes bit 0 of `a` and a wire `a[0]` for one.
+    What is to be `placed` is written as ``netlist.json``; none of its blocks should be kept apart,
+    since logic is arranged by when its inputs arrive, which is not known of those of a block.
+    Otherwise names of wires are given up: yosys 0.70 takes bit 0 of `a` and a wire `a[0]` for one.
     """
     kept = " ".join(f"{name}.{block}" for block in blocks)
     apart = [f"setattr -mod -set keep_hierarchy 1 {kept}", *ACROSS] if kept else []
+    wire = [f"scratchpad -set synth_ecp5.abc9.W {WIRE}"] if placed else []
     return [
         f"read_verilog -sv design.v {SRAM_ECP5.name}",
         f"hierarchy -top {name}",
         *([] if placed else ["rename -hide w:*"]),
         *apart,
         f"scratchpad -set abc9.D {1_000_000 // (PLACED_FREQUENCY if placed else FREQUENCY)}",
+        *wire,
         f"synth_ecp5 -top {name}{' -json netlist.json' if placed else ''}",
         "tee -q -o cells.json stat -json",
     ]

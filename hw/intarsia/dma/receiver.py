@@ -27,10 +27,10 @@ __all__ = ["Receiver"]
 class Receiver(wiring.Component):
     """Takes in replies, always: they wait for nothing but the memory's grants.
 
-    Payload is written at one beat per cycle; two cycles are lost between packets. A reply that does
-    not answer an awaited request (by number, node, kind and length) is reported as TRANSACTION,
-    and goes nowhere; that of a dead node, or to a request that has been sent again, goes nowhere
-    without a word.
+    Payload is written at one beat per cycle; two cycles are lost between packets, and with
+    ``config.relays`` three more. A reply that does not answer an awaited request (by number, node,
+    kind and length) is reported as TRANSACTION, and goes nowhere; that of a dead node, or to a
+    request that has been sent again, goes nowhere without a word.
 
     A request that was refused as VERSION or ATU_MISS is sent again, up to `TRIES` times: at once,
     and then after pulses of the timebase. Any other ERROR fails the job of its request: the first
@@ -108,12 +108,23 @@ class Receiver(wiring.Component):
         storing = Signal()
         written = Signal()
         stored = Signal(PLACE, reset_less=True)
+        done = Signal()
+        settled = Signal()
+        wrong = Signal()
+        looks = Signal()
+        domain = m.d.sync if self.config.relays else m.d.comb
+        domain += [
+            done.eq(scatter.done),
+            settled.eq(checker.settled),
+            wrong.eq(checker.wrong),
+            looks.eq(deframer.head.valid & ~storing & ~(looks if self.config.relays else 0)),
+        ]
         m.d.comb += [
             checker.begin.eq(scatter.span.valid),
             checker.place.eq(stored),
             checker.beat.p.eq(deframer.payload.p.data),
             checker.beat.valid.eq(scatter.beat.valid & scatter.beat.ready),
-            checker.ends.eq(storing & (scatter.done | written)),
+            checker.ends.eq(storing & (done | written)),
             scatter.beat.p.eq(deframer.payload.p.data),
             scatter.beat.valid.eq(storing & deframer.payload.valid),
             deframer.payload.ready.eq(~storing | scatter.beat.ready),
@@ -172,10 +183,10 @@ class Receiver(wiring.Component):
 
         with m.If(storing):
             m.d.sync += written.eq(checker.ends & ~checker.settled)
-            with m.If(checker.settled):
+            with m.If(settled):
                 m.d.comb += self.close.valid.eq(1)
                 m.d.sync += storing.eq(0)
-                with m.If(checker.wrong):
+                with m.If(wrong):
                     m.d.comb += [
                         self.asks.eq(1),
                         self.asked.place.eq(stored),
@@ -186,7 +197,7 @@ class Receiver(wiring.Component):
                         self.fails.eq(Mux(self.half, 1 << found.job, 0)),
                         fault.valid.eq(self.half & ~failed),
                     ]
-        with m.Elif(deframer.head.valid):
+        with m.Elif(looks):
             m.d.comb += [
                 deframer.head.ready.eq(1),
                 self.asks.eq(1),

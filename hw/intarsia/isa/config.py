@@ -45,8 +45,8 @@ class ChipConfig:
     atu_ahead : int
         Fragments whose homes may be asked ahead of the look-up.
     relays : bool
-        Whether packets and look-ups take a cycle from block to block. Where logic is slow, that
-        lets the clock be faster.
+        Whether packets and look-ups take a cycle from block to block, and choices within some
+        blocks one more. Where logic is slow, that lets the clock be faster.
     """
 
     name: str

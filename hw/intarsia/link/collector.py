@@ -38,6 +38,8 @@ class Collector(wiring.Component):
     ----------
     link_bytes : int
         4 or 16.
+    relays : bool
+        A packet is chosen in the cycle before it is taken, which is then lost.
 
     Members
     -------
@@ -72,8 +74,9 @@ class Collector(wiring.Component):
         Where it is low, registers change with `grant` at most.
     """
 
-    def __init__(self, *, link_bytes):
+    def __init__(self, *, link_bytes, relays=False):
         self.geometry = Geometry(link_bytes)
+        self.relays = relays
         beat = stream.Signature(PacketBeat(link_bytes))
         position = range(2 * self.geometry.ring)
         super().__init__({
@@ -107,6 +110,10 @@ class Collector(wiring.Component):
         credit = len(CLASSES)
 
         balance = {name: Signal(12, name=f"balance_{name}") for name in CLASSES}
+        # Whether that is enough; known at the start of a cycle, since much depends on it. Credits
+        # that come in count a cycle later.
+        enough = Signal(credit)
+        late = Signal()
         place = Signal(range(geometry.longest))
         held = Signal(credit + 1)  # a bit per class, and one for CREDIT
         current = Signal.like(held)
@@ -117,7 +124,7 @@ class Collector(wiring.Component):
             self.waits.eq(Cat(source.valid for _, source in sources).any()),
             self.begun.eq(place != 0),
             self.crc.eq(crc.crc),
-            self.awake.eq(self.waits | self.urgent | self.begun | self.filled),
+            self.awake.eq(self.waits | self.urgent | self.begun | self.filled | late),
         ]
         m.d.sync += self.filled.eq(storing & beat.last)
 
@@ -130,13 +137,12 @@ class Collector(wiring.Component):
             m.d.comb += [
                 ready.eq(
                     Cat(
-                        source.valid
-                        & ((balance[name] >= geometry.demand(name)) | self.dead | ~source.p.first)
-                        for name, source in sources
+                        source.valid & (enough[n] | self.dead | ~source.p.first)
+                        for n, (_, source) in enumerate(sources)
                     )
                 ),
                 choice.eq(Mux(ready.any(), ready & (~ready + 1), self.urgent << credit)),
-                current.eq(Mux(self.begun, held, choice)),
+                current.eq(held if self.relays else Mux(self.begun, held, choice)),
                 in_flight.eq(self.sequence - self.oldest),
                 space.eq((self.fill ^ self.base != geometry.ring) & (self.begun | ~in_flight[-1])),
             ]
@@ -166,6 +172,11 @@ class Collector(wiring.Component):
                 self.dropped.eq(filling & beat.first & self.dead),
                 self.destination.eq(beat.data),
             ]
+            if self.relays:
+                with m.If(~held.any()):
+                    m.d.sync += held.eq(choice)
+                with m.Elif(filling & beat.last):
+                    m.d.sync += held.eq(0)
 
         # ---- Into the ring
         with m.If(storing):
@@ -195,12 +206,14 @@ class Collector(wiring.Component):
             m.d.sync += [
                 self.fill.eq(self.fill + 1),
                 place.eq(Mux(beat.last, 0, place + 1)),
-                held.eq(current),
             ]
+            if not self.relays:
+                m.d.sync += held.eq(current)
             with m.If(beat.last):
                 m.d.sync += self.sequence.eq(self.sequence + 1)
 
         # ---- Credits of the other side
+        m.d.sync += late.eq(self.grant.valid)
         granted = self.grant.p.credits * CREDIT_UNIT
         less = Signal(signed(len(granted) + 1))
         with m.If(self.grant.valid):
@@ -212,6 +225,11 @@ class Collector(wiring.Component):
                 given.eq(self.grant.valid & (self.grant.p.message_class == message_class)),
                 spent.eq(storing & current[n]),
             ]
+            demand = geometry.demand(name)
+            with m.If(late | spent):
+                m.d.sync += enough[n].eq(
+                    Mux(spent, balance[name] > demand, balance[name] >= demand)
+                )
             with m.If(given | spent):
                 change = Mux(given, Mux(spent, less, granted), -1)
                 m.d.sync += balance[name].eq(balance[name] + change)

@@ -49,6 +49,8 @@ class LinkPort(wiring.Component):
         4 or 16.
     port : int
         Number of the port, for reports.
+    relays : bool
+        See :class:`Transmitter`.
 
     Members
     -------
@@ -69,9 +71,10 @@ class LinkPort(wiring.Component):
         clock in other cycles.
     """
 
-    def __init__(self, *, link_bytes, port):
+    def __init__(self, *, link_bytes, port, relays=False):
         self.link_bytes = Geometry(link_bytes).link_bytes
         self.port = port
+        self.relays = relays
         beat = stream.Signature(PacketBeat(link_bytes))
         super().__init__({
             "tick": In(1),
@@ -90,7 +93,7 @@ class LinkPort(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.session = session = Session()
-        transmitter = Transmitter(link_bytes=self.link_bytes)
+        transmitter = Transmitter(link_bytes=self.link_bytes, relays=self.relays)
         ends = session.lost | session.renewed
         m.submodules.transmitter = ResetInserter({"sync": ends})(transmitter)
         m.submodules.receiver = receiver = Receiver(link_bytes=self.link_bytes)

@@ -40,6 +40,9 @@ class Transmitter(wiring.Component):
     ----------
     link_bytes : int
         4 or 16.
+    relays : bool
+        See :class:`~intarsia.link.collector.Collector`: between packets that are taken, and so
+        between those that are sent, a cycle may be lost.
 
     Members
     -------
@@ -82,8 +85,9 @@ class Transmitter(wiring.Component):
         `acknowledged` at most.
     """
 
-    def __init__(self, *, link_bytes):
+    def __init__(self, *, link_bytes, relays=False):
         self.geometry = Geometry(link_bytes)
+        self.relays = relays
         beat = stream.Signature(PacketBeat(link_bytes))
         super().__init__({
             **{name: In(beat) for name in CLASSES},
@@ -122,7 +126,9 @@ class Transmitter(wiring.Component):
         width = 8 * geometry.link_bytes
         depth = geometry.ring
 
-        m.submodules.collector = collector = Collector(link_bytes=geometry.link_bytes)
+        m.submodules.collector = collector = Collector(
+            link_bytes=geometry.link_bytes, relays=self.relays
+        )
         for name in CLASSES:
             connect(m, flipped(getattr(self, name)), getattr(collector, name))
         connect(m, flipped(self.grant), collector.grant)

@@ -16,6 +16,7 @@ class Memory(wiring.Component):
     """Banked memory, shared by the engines of a chip.
 
     Each macro-bank grants one read and one write per cycle, round robin among those who ask for it.
+    With ``config.relays`` grants are parked, see :class:`~intarsia.memory.arbiter.RoundRobin`.
     A vector may begin at any byte; where it passes the end of its macro-bank, it goes on at that
     macro-bank's start. Every byte is stored with even parity, which is checked for the bytes that
     the reader's mask names.
@@ -74,11 +75,17 @@ class Memory(wiring.Component):
         return address[:lane_bits], address[lane_bits:][:row_bits], bank
 
     def _arbitrate(self, m, kind, number, clients):
-        """Grants of macro-bank `number` to `clients`, which are pairs of (valid, bank)."""
-        arbiter = RoundRobin(clients=len(clients))
+        """Choice of macro-bank `number` among `clients`, which are pairs of (valid, bank).
+
+        Returns a bit for the one it looks at, and bits for those whose requests it accepts, of
+        which there is one at most: that one.
+        """
+        arbiter = RoundRobin(clients=len(clients), parked=self.config.relays)
         m.submodules[f"{kind}_arbiter{number}"] = arbiter
         m.d.comb += arbiter.requests.eq(Cat(valid & (bank == number) for valid, bank in clients))
-        return arbiter.grants
+        if not self.config.relays:
+            return arbiter.grants, arbiter.grants
+        return arbiter.grants, arbiter.grants & arbiter.requests
 
     def _connect_writers(self, m, banks, rows):
         lanes = self.config.lanes
@@ -90,11 +97,11 @@ class Memory(wiring.Component):
 
         granted = [Const(0)] * len(clients)
         for number, bank in enumerate(banks):
-            grants = self._arbitrate(m, "write", number, clients)
+            looks, grants = self._arbitrate(m, "write", number, clients)
             offset = Signal(range(lanes), name=f"write_offset{number}")
             content = Signal(8 * lanes, name=f"write_bytes{number}")
             mask = Signal(lanes, name=f"write_mask{number}")
-            with m.Switch(grants):
+            with m.Switch(looks):
                 for n, (port, (from_offset, row)) in enumerate(
                     zip(self._writes, places, strict=True)
                 ):
@@ -106,12 +113,13 @@ class Memory(wiring.Component):
                             content.eq(port.request.p.bytes.as_value()),
                             mask.eq(port.request.p.mask),
                         ]
-            with m.If(mask.any()):
+            # What is not enabled may be anything; where logic is slow, that is faster.
+            with m.If(mask.any() | self.config.relays):
                 # Byte k of the request belongs into lane (offset + k) % lanes.
                 m.d.comb += [
                     bank.write_next.eq((1 << offset) - 1),
                     bank.write_bytes.eq((Cat(content, content) << (offset << 3))[8 * lanes :]),
-                    bank.write_enable.eq((Cat(mask, mask) << offset)[lanes:]),
+                    bank.write_enable.eq(Mux(grants.any(), (Cat(mask, mask) << offset)[lanes:], 0)),
                     bank.write_parity.eq(_odd(bank.write_bytes)),
                 ]
         for n, port in enumerate(self._writes):
@@ -132,9 +140,9 @@ class Memory(wiring.Component):
         ]
         found = []
         for number, bank in enumerate(banks):
-            grants = self._arbitrate(m, "read", number, clients)
+            looks, grants = self._arbitrate(m, "read", number, clients)
             offset = Signal(range(lanes), name=f"read_offset{number}")
-            with m.Switch(grants):
+            with m.Switch(looks):
                 for n, (from_offset, row) in enumerate(places):
                     granted[n] = granted[n] | grants[n]
                     with m.Case(1 << n):

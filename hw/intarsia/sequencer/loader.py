@@ -111,18 +111,28 @@ class Loader(wiring.Component):
         return m
 
     def _choose(self, m, fetcher, free):
-        """Fetch for the first station, after the one that was served last, that wants it."""
+        """Fetch for the first station, after the one that was served last, that wants it.
+
+        With ``config.relays`` it is chosen a cycle before, and must still want it then.
+        """
         later = Signal(len(Stream))
         first = Signal(len(Stream))
         chosen = Signal(len(Stream))
+        wants = Signal(len(Stream))
         m.d.comb += [
             first.eq(self.wanted & later),
             chosen.eq(Mux(first.any(), first, self.wanted)),
-            fetcher.fetch.valid.eq(chosen.any() & free),
+            fetcher.fetch.valid.eq(wants.any() & free),
         ]
+        if self.config.relays:
+            before = Signal(len(Stream))
+            m.d.sync += before.eq(chosen & (~chosen + 1))
+            m.d.comb += wants.eq(before & self.wanted)
+        else:
+            m.d.comb += wants.eq(chosen)
         with m.If(fetcher.fetch.valid):
             for n in reversed(range(len(Stream))):
-                with m.If(chosen[n]):
+                with m.If(wants[n]):
                     m.d.comb += [
                         fetcher.fetch.p.stream.eq(n),
                         fetcher.fetch.p.context.eq(self.wish[n]),

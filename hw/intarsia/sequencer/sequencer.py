@@ -139,6 +139,7 @@ class Sequencer(wiring.Component):
             givers=(*Stream, Stream.CONTROL),
             takers=len(Stream),
             askers=len(Stream) + 1,
+            relays=self.config.relays,
         )
         m.submodules.control = control = Control(contexts=contexts)
         m.submodules.watch = watch = Watch(contexts=contexts)
@@ -364,7 +365,10 @@ class Sequencer(wiring.Component):
         ports += [getattr(self, f"fault{n}") for n in range(self.faults)]
         m.submodules.merge = merge = FaultMerge(contexts=self.config.contexts, sources=len(ports))
         for source, port in zip(merge.sources, ports, strict=True):
-            m.d.comb += [source.valid.eq(port.valid), source.p.eq(port.p)]
+            # That of tokens is known at the end of a cycle only.
+            later = self.config.relays and port is tokens.fault
+            domain = m.d.sync if later else m.d.comb
+            domain += [source.valid.eq(port.valid), source.p.eq(port.p)]
         connect(m, merge=merge.fault, host=flipped(self.fault))
         m.d.comb += state.faulty.eq(merge.faulty)
 

@@ -25,6 +25,9 @@ class Tokens(wiring.Component):
     `available` is seen two cycles after it was accepted; no other change is accepted before. A
     counter at its highest value stays there, and is reported.
 
+    With `relays`, a change is chosen a cycle before it is accepted, so that much may depend on
+    which one it is.
+
     Counters survive reset: they mean something only once they are cleared.
 
     Parameters
@@ -33,6 +36,7 @@ class Tokens(wiring.Component):
     givers : sequence of Stream
         For each giver, the stream whose instructions it speaks for.
     takers, askers : int
+    relays : bool
 
     Members
     -------
@@ -52,8 +56,9 @@ class Tokens(wiring.Component):
     fault : Out(stream.Signature(FaultReport, always_ready=True))
     """
 
-    def __init__(self, *, contexts, givers, takers, askers):
+    def __init__(self, *, contexts, givers, takers, askers, relays=False):
         self.contexts = contexts
+        self.relays = relays
         super().__init__({
             "clear": In(stream.Signature(CONTEXT)),
             **{f"give{n}": In(stream.Signature(TokenChange)) for n in range(len(givers))},
@@ -123,16 +128,27 @@ class Tokens(wiring.Component):
             (port, _Change.GIVE, of) for port, of in zip(self._givers, self.givers, strict=True)
         ]
         ports += [(port, _Change.TAKE, Stream.CONTROL) for port in self._takers]
+        valid = Cat(port.valid for port, _, _ in ports)
         first = Signal(range(len(ports)))
-        some = Signal()
-        m.d.comb += some.eq(Cat(port.valid for port, _, _ in ports).any() & free)
-        for n, (port, _, _) in reversed([*enumerate(ports)]):
-            with m.If(port.valid):
+        for n in reversed(range(len(ports))):
+            with m.If(valid[n]):
                 m.d.comb += first.eq(n)
-        with m.Switch(first):
+        some, accepted = Signal(), Signal()
+        looked_at = first
+        if self.relays:
+            # By then, one that takes may have been withdrawn.
+            picked = Signal()
+            looked_at = Signal.like(first, name="looked_at")
+            m.d.sync += picked.eq(valid.any() & ~picked)
+            with m.If(valid.any()):
+                m.d.sync += looked_at.eq(first)
+            m.d.comb += [accepted.eq(picked), some.eq(picked & valid.bit_select(looked_at, 1))]
+        else:
+            m.d.comb += [accepted.eq(some), some.eq(valid.any() & free)]
+        with m.Switch(looked_at):
             for n, (port, kind, of) in enumerate(ports):
                 with m.Case(n):
-                    m.d.comb += port.ready.eq(some)
+                    m.d.comb += port.ready.eq(accepted)
                     with m.If(some):
                         m.d.sync += [change.eq(kind), source.eq(of)]
                     if kind is _Change.CLEAR:

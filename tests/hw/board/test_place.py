@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from intarsia.board import place as module
-from intarsia.board.paths import CriticalPath, Stretch
+from intarsia.board.paths import OUTSIDE, CriticalPath, Stretch
 from intarsia.board.place import NEXTPNR, Placed, blocks_of, main, netlist, place, wanted
 from intarsia.board.ulx3s import Ulx3s
-from intarsia.chip.area import GLUE, Area
+from intarsia.chip.area import Area
 from intarsia.isa.config import CONFIGS
 from tests.hw.board.test_paths import BLOCKS, REPORT
 
@@ -23,7 +23,7 @@ FOUND = {
     "conv": Area(LUT4=8_000, MULT18X18D=8),
     "array": Area(LUT4=900, MULT18X18D=64),
     "memory": Area(LUT4=6_000, DP16KD=128),
-    GLUE: Area(FF=5),
+    OUTSIDE: Area(FF=5),
 }
 
 
@@ -154,7 +154,8 @@ def test_nextpnr_is_watched_and_its_report_read(nextpnr, tmp_path):
     assert (placed.seed, placed.fmax, placed.path.delay) == (7, 20.5, 4.75)
     assert steps == ["nextpnr, seed 7: packing ios"]
     assert (
-        "--freq 80 --timing-allow-fail --seed 7 --lpf pins.lpf" in (tmp_path / "said").read_text()
+        "--freq 80 --timing-allow-fail --router router2 --seed 7 --lpf pins.lpf"
+        in (tmp_path / "said").read_text()
     )
     assert "Packing" in (tmp_path / "nextpnr7.log").read_text()
 
@@ -168,18 +169,21 @@ def test_who_resumes_keeps_what_is_there(nextpnr, tmp_path):
 
 
 def test_areas_are_those_of_the_netlist(tmp_path):
-    conv = {"num_cells_by_type": {"LUT4": 7, "board.chip.chip.conv.array": 1}}
-    modules = {
-        "\\board": {"num_cells_by_type": {"LUT4": 2, "board.chip.chip.conv": 1}},
-        "\\board.chip.chip.conv": conv,
-        "\\board.chip.chip.conv.array": {"num_cells_by_type": {"MULT18X18D": 64, "LUT4": 1}},
+    kinds = {
+        "chip.chip.conv.array.product_MULT18X18D": "MULT18X18D",
+        "chip.chip.conv.array.sum_LUT4_Z": "LUT4",
+        "chip.chip.conv.drain.sum_LUT4_Z": "LUT4",
+        "chip.chip.convex": "TRELLIS_FF",
+        "wide_PFUMX_Z": "PFUMX",
     }
-    (tmp_path / "cells.json").write_text(json.dumps({"modules": modules}))
+    cells = {name: {"type": kind} for name, kind in kinds.items()}
+    modules = {"LUT4": {"cells": {}}, "board": {"cells": cells}}
+    (tmp_path / "netlist.json").write_text(json.dumps({"modules": modules}))
     found = netlist(Ulx3s(config=CONFIGS["ecp5-85k"]), tmp_path, resume=True)
-    assert found["array"] == Area(MULT18X18D=64, LUT4=1)
-    assert found["conv"] == Area(LUT4=7)
+    assert found["array"] == Area(MULT18X18D=1, LUT4=1)
+    assert found["conv"] == Area(LUT4=1)
     assert found["memory"] == Area()
-    assert found[GLUE] == Area(LUT4=2)
+    assert found[OUTSIDE] == Area(FF=1)
 
 
 def test_nextpnr_that_fails_is_no_result(nextpnr, tmp_path):

@@ -73,7 +73,8 @@ def test_blocks_are_kept_apart():
 
 
 def test_what_is_placed_keeps_its_names_and_is_fast():
-    text = script("chip", ["a"], placed=True)
+    text = script("chip", placed=True)
+    assert "scratchpad -set synth_ecp5.abc9.W 600" in text
     assert "rename -hide w:*" not in text
     assert "scratchpad -set abc9.D 8000" in text
     assert "synth_ecp5 -top chip -json netlist.json" in text

@@ -21,8 +21,9 @@ class LinkPair(wiring.Component):
     near port has a clock only when it is awake.
     """
 
-    def __init__(self, *, link_bytes, latency, timebase=256):
+    def __init__(self, *, link_bytes, latency, timebase=256, relays=False):
         self.link_bytes = link_bytes
+        self.relays = relays
         self.latency = latency
         self.timebase = timebase
         self.header_beats = Geometry(link_bytes).header_beats
@@ -51,7 +52,9 @@ class LinkPair(wiring.Component):
 
         ports = {}
         for number, end in enumerate(ENDS):
-            ports[end] = port = LinkPort(link_bytes=self.link_bytes, port=number)
+            ports[end] = port = LinkPort(
+                link_bytes=self.link_bytes, port=number, relays=self.relays
+            )
             awake = port.awake | port.tick | port.rx.valid if end == "near" else Const(1)
             resets = ResetInserter({"sync": getattr(self, f"{end}_reset")})
             m.submodules[end] = resets(EnableInserter({"sync": awake})(port))

@@ -112,9 +112,9 @@ async def sleep_costs_no_time(dut):
         assert abs(took["near", name] - took["far", name]) <= 10, name
 
 
-@pytest.mark.parametrize("link_bytes", [4, 16])
-def test_port(simulate, link_bytes):
-    simulate(LinkPair, link_bytes=link_bytes, latency=32, timebase=1024)
+@pytest.mark.parametrize(("link_bytes", "relays"), [(4, False), (4, True), (16, False)])
+def test_port(simulate, link_bytes, relays):
+    simulate(LinkPair, link_bytes=link_bytes, latency=32, timebase=1024, relays=relays)
 
 
 @pytest.mark.parametrize("link_bytes", [0, 8, None])
