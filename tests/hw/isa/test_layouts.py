@@ -121,7 +121,9 @@ LAYOUTS = {
         "shift_b": (488, 8),
         "reserved1": (496, 16),
         "bias": (512, 64),
-        "reserved2": (576, 64),
+        "down": (576, 16),
+        "across": (592, 16),
+        "reserved2": (608, 32),
     },
     "LocalDescriptor": {
         "source": (0, 32),
