@@ -89,6 +89,12 @@ LAYOUTS = {
         "reserved1": (632, 7),
         "chained": (639, 1),
     },
+    "Windows": {
+        "begun": (0, 4),
+        "wait": (4, 4),
+        "left": (8, 4),
+        "stride": (12, 4),
+    },
     "VectorDescriptor": {
         "a": (0, 32),
         "b": (32, 32),
@@ -190,6 +196,7 @@ SIZES = {
     "DeclareGroup": 128,
     "Notify": 128,
     "ConvDescriptor": 640,
+    "Windows": 16,
     "VectorDescriptor": 640,
     "LocalDescriptor": 256,
     "RemoteDescriptor": 384,
