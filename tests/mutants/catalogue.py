@@ -5,6 +5,7 @@ from tests.mutants.boards import BOARDS
 from tests.mutants.chains import CHAINS
 from tests.mutants.coherence import COHERENCE
 from tests.mutants.packets import PACKETS
+from tests.mutants.pools import POOLS
 from tests.mutants.proofs import PROOFS
 from tests.mutants.remote import REMOTE
 from tests.mutants.runner import Mutant
@@ -315,4 +316,5 @@ MUTANTS = (
     *WINDOWS,
     *STRIPES,
     *CHAINS,
+    *POOLS,
 )

@@ -55,7 +55,7 @@ CHAINS = (
     ),
     Mutant(
         "chains: terms keep their places",
-        "hw/intarsia/vector/engine.py",
+        "hw/intarsia/vector/arithmetic.py",
         "swapped = work.swapped",
         "swapped = Const(0)",
         VECTOR,
@@ -63,8 +63,8 @@ CHAINS = (
     Mutant(
         "chains: too much or too little goes unnoticed",
         "hw/intarsia/vector/engine.py",
-        "uneven.eq(chain.p.last ^ walker.step.p.final)",
-        "uneven.eq(0)",
+        "state.wrong.eq(self.chain.p.void | (self.chain.p.last ^ step.p.final))",
+        "state.wrong.eq(self.chain.p.void)",
         VECTOR,
     ),
     Mutant(

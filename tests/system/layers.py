@@ -22,7 +22,7 @@ SMALLEST_SCALE, LARGEST_SCALE = 2.0**-8, 2.0**-1
 
 @dataclass(frozen=True)
 class Layer:
-    """A network of a single layer, and what it is given.
+    """A network of a single layer, or of a convolution and a pool, and what it is given.
 
     Members
     -------
@@ -161,6 +161,11 @@ def total(builder: LayerBuilder) -> str:
     return builder.sum("input", other)
 
 
+def pooled(builder: LayerBuilder) -> str:
+    """A convolution and a pool of what it computes."""
+    return builder.pool(plain(builder))
+
+
 def joined(builder: LayerBuilder) -> str:
     """Two or three inputs, one of which may come twice."""
     axis = builder.rng.randrange(3)
@@ -183,6 +188,7 @@ KINDS: list[Callable[[LayerBuilder], str]] = [
     *[connected] * 2,
     *[total] * 3,
     *[lambda builder: builder.pool("input")] * 4,
+    *[pooled] * 4,
     lambda builder: builder.dilated_max("input"),
     lambda builder: builder.mean("input"),
     joined,

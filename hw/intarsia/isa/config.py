@@ -33,6 +33,9 @@ class ChipConfig:
         2 or 4.
     requant_lanes : int
         Values requantized per cycle, in the convolution engine and in the vector engine each.
+    pool_entries : int
+        Windows of a chained pool that may have begun and not be complete. A power of two, or 0
+        where chained pools have no other window than the whole map.
     link_ports : int
     link_bytes : int
         Bytes of one beat of a link: 4 or 16.
@@ -59,6 +62,7 @@ class ChipConfig:
     packs: bool
     weight_ports: int
     requant_lanes: int
+    pool_entries: int
     link_ports: int
     link_bytes: int
     contexts: int
@@ -93,6 +97,7 @@ CONFIGS = {
             packs=True,
             weight_ports=1,
             requant_lanes=1,
+            pool_entries=16,
             link_ports=2,
             link_bytes=4,
             contexts=2,
@@ -113,6 +118,7 @@ CONFIGS = {
             packs=False,
             weight_ports=1,
             requant_lanes=2,
+            pool_entries=0,
             link_ports=2,
             link_bytes=4,
             contexts=8,
@@ -133,6 +139,7 @@ CONFIGS = {
             packs=True,
             weight_ports=4,
             requant_lanes=16,
+            pool_entries=256,
             link_ports=4,
             link_bytes=16,
             contexts=8,

@@ -21,12 +21,18 @@ leaves its map.
 
 With ``chained``, `a` is not read: its vectors come from the convolution engine, from the chained
 CONV of the same context that is next in order. It has as many channels as this, and as many pixels:
-``out_height`` x ``out_width`` for ADD, ``taps_y`` x ``taps_x`` for pools, which then have one pixel
-of output. Vectors come block of channels by block of channels, and so they are combined and
-written, whereas without ``chained`` all channels of a pixel follow one another. The instruction
-starts when the convolution engine is ready to deliver, so it must not wait for anything that waits
-for that CONV. A number of vectors other than this takes is a fault: DESCRIPTOR, with the word of
-``out_height``.
+``out_height`` x ``out_width`` for ADD, ``taps_y`` x ``taps_x`` for pools. Vectors come block of
+channels by block of channels, and so they are combined and written, whereas without ``chained`` all
+channels of a pixel follow one another. The instruction starts when the convolution engine is ready
+to deliver, so it must not wait for anything that waits for that CONV. A number of vectors other
+than this takes is a fault: DESCRIPTOR, with the word of ``out_height``.
+
+A chained pool has one window, the whole map, and one pixel of output; or, with ``down`` and
+``across``, where the configuration has ``pool_entries``, ``out_height`` x ``out_width`` windows,
+each a rectangle of the map, all with the same requantization. What is known of a window is kept
+from its first tap to its last one: there is room where windows, counted in raster order from the
+first that is not complete to the last that has begun, are never more than ``pool_entries``. Sums
+are kept in 16 bits.
 """
 
 from amaranth import *
@@ -35,7 +41,27 @@ from amaranth.lib import data
 from intarsia.isa.address import Operand
 from intarsia.isa.numerics import Rounding
 
-__all__ = ["VectorDescriptor"]
+__all__ = ["VectorDescriptor", "Windows"]
+
+
+class Windows(data.Struct):
+    """Where windows lie along one axis of the map that a chained pool takes.
+
+    Here for rows; likewise for columns. What is beyond the map is left out. A window has at least
+    one row of the map, and no row has more than 15 windows. No field is zero, or all are.
+    """
+
+    begun: 4
+    """Windows that the first row is in."""
+
+    wait: 4
+    """Rows from the first one to that with which the next window begins."""
+
+    left: 4
+    """Rows of the first window, counted from the first row of the map."""
+
+    stride: 4
+    """Rows from one window to the next."""
 
 
 class VectorDescriptor(data.Struct):
@@ -72,10 +98,10 @@ class VectorDescriptor(data.Struct):
     """Must be zero."""
 
     taps_y: 16
-    """Rows of the window; 1 for ADD."""
+    """Rows of the window, or, if chained, of the map that comes; 1 for ADD."""
 
     taps_x: 16
-    """Columns of the window; 1 for ADD."""
+    """Columns of the window, or, if chained, of the map that comes; 1 for ADD."""
 
     pixel_step: 24
     """Bytes of `a` from one output pixel to the next."""
@@ -134,5 +160,11 @@ class VectorDescriptor(data.Struct):
     bias: signed(64)
     """Constant term; must fit 48 bits."""
 
-    reserved2: 64
+    down: Windows
+    """Rows of the windows of a chained pool; zero if its window is the whole map."""
+
+    across: Windows
+    """Columns of the windows; zero if ``down`` is."""
+
+    reserved2: 32
     """Must be zero."""

@@ -1,21 +1,22 @@
 """Vector engine: sums of two tensors, and pools."""
 
+from types import SimpleNamespace
+
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.common.ports import ChainVector, Engine, MemoryRead, MemoryWrite
-from intarsia.common.requantizer import Requantizer
 from intarsia.isa.counters import Activity
 from intarsia.isa.elementwise import VectorDescriptor
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.instruction import Stream, VectorOp
-from intarsia.isa.numerics import Rounding
-from intarsia.vector.front import ACC, ScaleAdd
+from intarsia.vector.arithmetic import Arithmetic
 from intarsia.vector.inspector import Inspector
-from intarsia.vector.pool import Pool
+from intarsia.vector.partials import PARTIAL
 from intarsia.vector.reader import Reader
 from intarsia.vector.walker import Walker
+from intarsia.vector.windows import WindowPool
 from intarsia.vector.writer import Writer
 
 __all__ = ["VectorEngine"]
@@ -78,43 +79,55 @@ class VectorEngine(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         lanes, group = self.config.lanes, self.config.requant_lanes
-        latency = READING + ScaleAdd.latency + Requantizer.latency
+        latency = READING + Arithmetic.latency
         depth = 1 << (latency // (lanes // group) + SLACK - 1).bit_length()
-
-        walker = Walker(lanes=lanes)
-        a = Reader(lanes=lanes, tag=TAG, gifted=True)
-        b = Reader(lanes=lanes, tag=TAG)
-        pool = Pool(lanes=lanes, group=group)
-        front = ScaleAdd(lanes=group)
-        requantizer = Requantizer(lanes=group, acc_width=ACC)
-        writer = Writer(lanes=lanes, group=group, depth=depth)
+        entries = self.config.pool_entries
+        windows = WindowPool(lanes=lanes, entries=entries) if entries else None
 
         # What a failed job leaves behind goes with it.
         clear = Signal()
         emptied = ResetInserter(clear)
-        m.submodules.walker = emptied(walker)
-        m.submodules.a_reader = emptied(a)
-        m.submodules.b_reader = emptied(b)
-        m.submodules.pool = emptied(pool)
-        m.submodules.front = front
-        m.submodules.requantizer = requantizer
-        m.submodules.writer = emptied(writer)
-        connect(m, a.memory, flipped(self.a_read))
-        connect(m, b.memory, flipped(self.b_read))
-        connect(m, writer.memory, flipped(self.output_write))
+        parts = SimpleNamespace(
+            walker=Walker(lanes=lanes),
+            a=Reader(lanes=lanes, tag=TAG, gifted=True),
+            b=Reader(lanes=lanes, tag=TAG),
+            arithmetic=Arithmetic(lanes=lanes, group=group, width=PARTIAL.width if windows else 8),
+            writer=Writer(lanes=lanes, group=group, depth=depth),
+            inspector=Inspector(windows=bool(windows)),
+        )
+        m.submodules.walker = emptied(parts.walker)
+        m.submodules.a_reader = emptied(parts.a)
+        m.submodules.b_reader = emptied(parts.b)
+        m.submodules.arithmetic = parts.arithmetic
+        m.submodules.writer = emptied(parts.writer)
+        m.submodules.inspector = parts.inspector
+        connect(m, parts.a.memory, flipped(self.a_read))
+        connect(m, parts.b.memory, flipped(self.b_read))
+        connect(m, parts.writer.memory, flipped(self.output_write))
+        connect(m, group=parts.writer.group, values=parts.arithmetic.o)
 
-        works = Signal()
-        enters = Signal()
-        takes = Signal()
-        self._fetch(m, walker, a, b, writer, works, takes)
-        self._combine(m, a, b, pool, works, enters)
-        self._round(m, pool, front, requantizer, writer)
-        self._supervise(m, walker, a, b, front, writer, enters, takes, works, clear)
+        state = SimpleNamespace(
+            begins=Signal(),
+            works=Signal(),
+            takes=Signal(),  # what is to be read, or what the convolution hands on
+            wrong=Signal(),  # it is not what should be handed on
+            held=Signal(),  # there are vectors for the arithmetic
+            expects=Signal(),  # vectors of the chain are still to come
+            clear=clear,
+        )
+        self._fetch(m, parts, state)
+        self._combine(m, parts, state)
+        if windows:
+            m.submodules.windows = emptied(windows)
+            with m.If(parts.inspector.windowed):
+                self._pool_windows(m, parts, state, windows)
+        self._supervise(m, parts, state)
         return m
 
-    def _fetch(self, m, walker, a, b, writer, works, takes):
+    def _fetch(self, m, parts, state):
         """From steps to requests and places. Both inputs of an ADD are asked for at once."""
-        step = walker.step
+        walker, a, b, writer = parts.walker, parts.a, parts.b, parts.writer
+        step, takes = walker.step, state.takes
         chained = self.engine.job.p.descriptor.chained
         m.d.comb += [
             a.given.eq(chained),
@@ -122,13 +135,17 @@ class VectorEngine(wiring.Component):
             walker.work.eq(self.engine.job.p.descriptor),
             walker.add.eq(self._is(VectorOp.ADD)),
             step.ready.eq(
-                works
+                state.works
                 & a.request.ready
                 & (b.request.ready | ~walker.add)
                 & (writer.place.ready | ~step.p.last)
                 & (self.chain.valid | ~chained)
             ),
             takes.eq(step.valid & step.ready),
+            walker.load.eq(state.begins),
+            state.wrong.eq(self.chain.p.void | (self.chain.p.last ^ step.p.final)),
+            self.chain.ready.eq(chained & takes),
+            state.expects.eq(chained & step.valid),
             a.request.valid.eq(takes),
             b.request.valid.eq(takes & walker.add),
             writer.place.valid.eq(takes & step.p.last),
@@ -146,70 +163,61 @@ class VectorEngine(wiring.Component):
                 reader.request.p.tag.final.eq(step.p.final),
             ]
 
-    def _combine(self, m, a, b, pool, works, enters):
-        """From vectors to groups. A vector of results takes as many cycles as it has groups."""
-        groups = self.config.lanes // self.config.requant_lanes
+    def _combine(self, m, parts, state):
+        """From vectors to the arithmetic."""
+        a, b, arithmetic = parts.a, parts.b, parts.arithmetic
         add = self._is(VectorOp.ADD)
-        results = a.o.p.tag.last
-        busy = Signal(range(max(2, groups)))
+        enters = Signal()
         m.d.comb += [
-            pool.valid_i.eq(works & a.o.valid & (b.o.valid | ~add) & ((busy == 0) | ~results)),
-            a.o.ready.eq(pool.valid_i),
-            b.o.ready.eq(pool.valid_i & add),
-            enters.eq(pool.valid_i & results),
-            pool.first.eq(a.o.p.tag.first),
-            pool.last.eq(results),
-            pool.final.eq(a.o.p.tag.final),
-            pool.maximum.eq(self._is(VectorOp.POOL_MAX)),
-            pool.a.eq(a.o.p.bytes),
-            pool.b.eq(b.o.p.bytes),
+            state.held.eq(a.o.valid & (b.o.valid | ~add)),
+            enters.eq(state.works & state.held & (arithmetic.free | ~a.o.p.tag.last)),
+            a.o.ready.eq(enters),
+            b.o.ready.eq(enters & add),
+            arithmetic.opcode.eq(self.engine.job.p.opcode),
+            arithmetic.work.eq(self.engine.job.p.descriptor),
+            arithmetic.clear.eq(state.clear),
+            arithmetic.valid_i.eq(enters),
+            arithmetic.first.eq(a.o.p.tag.first),
+            arithmetic.last.eq(a.o.p.tag.last),
+            arithmetic.final.eq(a.o.p.tag.final),
+            arithmetic.b.eq(b.o.p.bytes),
         ]
-        with m.If(enters):
-            m.d.sync += busy.eq(groups - 1)
-        with m.Elif(busy != 0):
-            m.d.sync += busy.eq(busy - 1)
+        for tap, byte in zip(arithmetic.a, a.o.p.bytes, strict=True):
+            m.d.comb += tap.eq(byte)
 
-    def _round(self, m, pool, front, requantizer, writer):
-        """From groups to results. Maxima pass the requantizer as means of one."""
-        work = self.engine.job.p.descriptor
-        add, maximum = self._is(VectorOp.ADD), self._is(VectorOp.POOL_MAX)
-        swapped = work.swapped
+    def _pool_windows(self, m, parts, state, windows):
+        """The same for a pool of several windows, by way of what is known of each."""
+        arithmetic, writer = parts.arithmetic, parts.writer
         m.d.comb += [
-            front.valid_i.eq(pool.valid_o),
-            front.final_i.eq(pool.final_o),
-            front.a.eq(Mux(swapped, Value.cast(pool.b_o), Value.cast(pool.a_o))),
-            front.b.eq(Mux(swapped, Value.cast(pool.a_o), Value.cast(pool.b_o))),
-            front.reduced.eq(pool.reduced),
-            front.add.eq(add),
-            front.round.eq(add & (work.rounding == Rounding.FP32)),
-            front.rescale.eq(add & (work.rounding == Rounding.DOUBLE)),
-            front.bias.eq(Mux(maximum, 0, work.bias)),
-            requantizer.valid_i.eq(front.valid_o),
-            requantizer.acc.eq(front.acc),
-            requantizer.rounding.eq(work.rounding),
-            requantizer.half.eq(work.scale_a),
-            requantizer.zero_point.eq(work.out_zero_point),
-            requantizer.low.eq(work.low),
-            requantizer.high.eq(work.high),
-            writer.group.valid.eq(requantizer.valid_o),
-            writer.group.p.eq(requantizer.values),
+            parts.walker.load.eq(0),
+            parts.a.request.valid.eq(0),
+            windows.load.eq(state.begins),
+            windows.work.eq(self.engine.job.p.descriptor),
+            windows.maximum.eq(self._is(VectorOp.POOL_MAX)),
+            windows.works.eq(state.works),
+            windows.chain.valid.eq(self.chain.valid),
+            windows.chain.p.eq(self.chain.p),
+            self.chain.ready.eq(windows.chain.ready),
+            state.takes.eq(windows.takes),
+            state.wrong.eq(windows.wrong),
+            state.expects.eq(windows.busy),
+            state.held.eq(windows.takes | windows.o.valid),
+            writer.place.valid.eq(windows.place.valid),
+            writer.place.p.eq(windows.place.p),
+            windows.place.ready.eq(writer.place.ready),
+            windows.o.ready.eq(state.works & arithmetic.free),
+            arithmetic.valid_i.eq(windows.o.valid & windows.o.ready),
+            arithmetic.first.eq(1),
+            arithmetic.last.eq(1),
+            arithmetic.final.eq(windows.o.p.final),
+            arithmetic.a.eq(windows.o.p.values),
         ]
-        for name in ("zero_a", "zero_b", "scale_a", "scale_b", "shift_a", "shift_b"):
-            m.d.comb += getattr(front, name).eq(getattr(work, name))
-        for lane in range(self.config.requant_lanes):
-            m.d.comb += requantizer.multiplier[lane].eq(Mux(maximum, 1, work.multiplier))
-            m.d.comb += requantizer.shift[lane].eq(Mux(maximum, 0, work.shift))
-        with m.If(maximum):
-            m.d.comb += [
-                requantizer.rounding.eq(Rounding.MEAN),
-                requantizer.half.eq(0),
-                requantizer.zero_point.eq(0),
-            ]
 
-    def _supervise(self, m, walker, a, b, front, writer, enters, takes, works, clear):
+    def _supervise(self, m, parts, state):
         """From one job to the next; faults; what the engine says it does."""
         job, fault = self.engine.job, self.engine.fault
-        m.submodules.inspector = inspector = Inspector()
+        walker, a, b, writer = parts.walker, parts.a, parts.b, parts.writer
+        inspector = parts.inspector
         m.d.comb += [
             inspector.opcode.eq(job.p.opcode),
             inspector.work.eq(job.p.descriptor),
@@ -220,23 +228,21 @@ class VectorEngine(wiring.Component):
         # The chain. What comes of a failed job is swallowed.
         chain, chained = self.chain, job.p.descriptor.chained
         ended, swallows = Signal(), Signal()  # the last vector has come
-        uneven = Signal()
-        m.d.comb += [
-            chain.ready.eq(chained & takes | swallows),
-            uneven.eq(chain.p.last ^ walker.step.p.final),
-        ]
+        with m.If(swallows):
+            m.d.comb += chain.ready.eq(1)
         with m.If(chain.valid & chain.ready):
             m.d.sync += ended.eq(chain.p.last)
 
         # Vectors that have entered the arithmetic, and are not written yet.
         inside = Signal(range(writer.depth + 1))
+        enters = parts.arithmetic.valid_i & parts.arithmetic.last
         m.d.sync += inside.eq(inside + enters - writer.written)
-        m.d.comb += self.engine.done.eq(writer.done | clear)
+        m.d.comb += self.engine.done.eq(writer.done | state.clear)
 
         activity = Signal(Activity)
-        with m.If(enters | a.o.valid & (b.o.valid | ~walker.add)):
+        with m.If(state.held):
             m.d.comb += activity.eq(Activity.BUSY)
-        with m.Elif(chained & walker.step.valid & ~chain.valid & a.empty):
+        with m.Elif(state.expects & ~chain.valid & a.empty):
             m.d.comb += activity.eq(Activity.OPERANDS)
         with m.Elif(walker.step.valid & writer.place.ready | ~a.empty | ~b.empty):
             m.d.comb += activity.eq(Activity.MEMORY)
@@ -250,7 +256,7 @@ class VectorEngine(wiring.Component):
                     m.d.sync += [fault.p.code.eq(inspector.code), fault.p.info.eq(inspector.info)]
                     m.d.sync += ended.eq(0)
                     with m.If(inspector.code == FaultCode.NONE):
-                        m.d.comb += walker.load.eq(1)
+                        m.d.comb += state.begins.eq(1)
                         m.next = "WORK"
                     with m.Else():
                         m.next = "FAIL"
@@ -258,16 +264,16 @@ class VectorEngine(wiring.Component):
                     m.d.comb += self.engine.activity.eq(Activity.DRAIN)
 
             with m.State("WORK"):
-                m.d.comb += works.eq(1)
+                m.d.comb += state.works.eq(1)
                 m.d.comb += self.engine.activity.eq(activity)
-                with m.If(front.valid_o & front.final_o):
+                with m.If(parts.arithmetic.passed):
                     m.d.comb += job.ready.eq(1)
                     m.next = "IDLE"
                 with m.If(a.damaged | b.damaged):
                     m.d.sync += fault.p.code.eq(FaultCode.PARITY)
                     m.d.sync += fault.p.address.eq(Mux(a.damaged, a.address, b.address))
                     m.next = "FAIL"
-                with m.Elif(chained & takes & (uneven | chain.p.void)):
+                with m.Elif(chained & state.takes & state.wrong):
                     # The convolution engine has said what makes a vector void.
                     unequal = Mux(chain.p.void, FaultCode.NONE, FaultCode.DESCRIPTOR)
                     m.d.sync += [fault.p.code.eq(unequal), fault.p.info.eq(PIXELS)]
@@ -277,7 +283,7 @@ class VectorEngine(wiring.Component):
                 m.d.comb += self.engine.activity.eq(Activity.DRAIN)
                 m.d.comb += swallows.eq(chained & ~ended)
                 with m.If(a.idle & b.idle & (inside == 0) & ~swallows):
-                    m.d.comb += [clear.eq(1), job.ready.eq(1)]
+                    m.d.comb += [state.clear.eq(1), job.ready.eq(1)]
                     m.d.comb += fault.valid.eq(fault.p.code != FaultCode.NONE)
                     m.d.sync += fault.p.address.eq(0)
                     m.next = "IDLE"

@@ -20,6 +20,8 @@ class Pool(wiring.Component):
     group : int
         Lanes of a group; divides `lanes`. Vectors marked ``last`` must enter at least ``lanes //
         group`` cycles apart.
+    width : int
+        Bits of a tap; of windows whose taps were reduced before, more than of a byte.
 
     Members
     -------
@@ -28,8 +30,10 @@ class Pool(wiring.Component):
         The vector is the first tap, the last tap, and in the last vector of the job.
     maximum : In(1)
         Take the maximum; else, the sum. Must not change until ``final_o``.
-    a, b : In(data.ArrayLayout(signed(8), lanes))
-        A tap; and a vector that goes along with a last tap.
+    a : In(data.ArrayLayout(signed(width), lanes))
+        A tap.
+    b : In(data.ArrayLayout(signed(8), lanes))
+        A vector that goes along with a last tap.
     valid_o : Out(1)
     final_o : Out(1)
         The group is the last of the job.
@@ -38,19 +42,20 @@ class Pool(wiring.Component):
     reduced : Out(data.ArrayLayout(signed(32), group))
     """
 
-    def __init__(self, *, lanes, group):
+    def __init__(self, *, lanes, group, width=8):
         if lanes % group:
             raise ValueError(f"Lanes must be whole groups, not {lanes!r} in groups of {group!r}")
 
         self.lanes = lanes
         self.group = group
+        self._width = width
         super().__init__({
             "valid_i": In(1),
             "first": In(1),
             "last": In(1),
             "final": In(1),
             "maximum": In(1),
-            "a": In(data.ArrayLayout(signed(8), lanes)),
+            "a": In(data.ArrayLayout(signed(width), lanes)),
             "b": In(data.ArrayLayout(signed(8), lanes)),
             "valid_o": Out(1),
             "final_o": Out(1),
@@ -65,7 +70,7 @@ class Pool(wiring.Component):
 
         valid, first, last, final = self.valid_i, self.first, self.last, self.final
         rest = Cat(self.a), Cat(self.b)
-        own = 8 * self.group
+        own = self._width * self.group, 8 * self.group
         complete = Signal(groups)
         ready = Signal(groups)
         m.d.sync += ready.eq(complete)
@@ -74,16 +79,17 @@ class Pool(wiring.Component):
             done = complete[number]
             m.d.comb += done.eq(valid & last)
 
-            a, b = (vectors[:own] for vectors in rest)
+            a, b = (vectors[:size] for vectors, size in zip(rest, own, strict=True))
+            taps = [tap.as_signed() for tap in _cut(a, self._width)]
             with m.If(done):
-                m.d.sync += [Cat(self.a_o).eq(a), Cat(self.b_o).eq(b)]
-            reduced.append(self._reduce(m, number, valid, first, a))
+                m.d.sync += [Cat(self.a_o).eq(Cat(tap[:8] for tap in taps)), Cat(self.b_o).eq(b)]
+            reduced.append(self._reduce(m, number, valid, first, taps))
 
             # The other groups wait for a cycle.
             if number + 1 < groups:
                 held = []
-                for name, vectors in zip("ab", rest, strict=True):
-                    others = vectors[own:]
+                for name, vectors, size in zip("ab", rest, own, strict=True):
+                    others = vectors[size:]
                     held.append(Signal(len(others), name=f"{name}_{number + 1}", reset_less=True))
                     with m.If(valid if name == "a" else done):
                         m.d.sync += held[-1].eq(others)
@@ -102,11 +108,10 @@ class Pool(wiring.Component):
     def _reduce(self, m, number, valid, first, taps):
         """Accumulators of one group."""
         values = []
-        for lane in range(self.group):
+        for lane, tap in enumerate(taps):
             value = Signal(
                 signed(32), name=f"reduced_{number * self.group + lane}", reset_less=True
             )
-            tap = taps[8 * lane : 8 * (lane + 1)].as_signed()
             with m.If(valid):
                 with m.If(first):
                     m.d.sync += value.eq(tap)
@@ -116,6 +121,11 @@ class Pool(wiring.Component):
                     m.d.sync += value.eq(tap)
             values.append(value)
         return values
+
+
+def _cut(values, width):
+    """Parts of `width` bits."""
+    return [values[start : start + width] for start in range(0, len(values), width)]
 
 
 #: What is known of a vector.

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from intarsia.isa.address import LOCAL
 from intarsia.isa.elementwise import VectorDescriptor
+from intarsia.vector.cursor import Cursor
 
 __all__ = ["Step", "Walker"]
 
@@ -32,55 +33,6 @@ class Step(data.StructLayout):
             "last": 1,
             "final": 1,
         })
-
-
-class _Cursor(wiring.Component):
-    """Address within nested loops, by additions alone.
-
-    Advancing loop n adds its step to where that loop was, and restarts all loops inside of it.
-
-    Parameters
-    ----------
-    loops : int
-
-    Members
-    -------
-    load : In(1)
-        Go to ``start``.
-    start : In(24)
-    steps : In(data.ArrayLayout(24, loops))
-        Bytes from one turn of each loop to the next, the innermost first.
-    advance : In(loops)
-        At most one bit is set: the loop to advance.
-    address : Out(24)
-    """
-
-    def __init__(self, *, loops):
-        self.loops = loops
-        super().__init__({
-            "load": In(1),
-            "start": In(LOCAL),
-            "steps": In(data.ArrayLayout(LOCAL, loops)),
-            "advance": In(loops),
-            "address": Out(LOCAL),
-        })
-
-    def elaborate(self, platform):
-        m = Module()
-
-        places = Signal(data.ArrayLayout(LOCAL, self.loops), reset_less=True)
-        base = Signal(LOCAL)
-        step = Signal(LOCAL)
-        target = Signal(LOCAL)
-        for loop in range(self.loops):
-            with m.If(self.advance[loop]):
-                m.d.comb += [base.eq(places[loop]), step.eq(self.steps[loop])]
-            with m.If(self.load | self.advance[loop:].any()):
-                m.d.sync += places[loop].eq(target)
-
-        m.d.comb += target.eq(Mux(self.load, self.start, base + step))
-        m.d.comb += self.address.eq(places[0])
-        return m
 
 
 class Walker(wiring.Component):
@@ -116,9 +68,9 @@ class Walker(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.a = a = _Cursor(loops=LOOPS)
-        m.submodules.b = b = _Cursor(loops=LOOPS - VECTORS)
-        m.submodules.output = output = _Cursor(loops=LOOPS - VECTORS)
+        m.submodules.a = a = Cursor(loops=LOOPS, shape=LOCAL)
+        m.submodules.b = b = Cursor(loops=LOOPS - VECTORS, shape=LOCAL)
+        m.submodules.output = output = Cursor(loops=LOOPS - VECTORS, shape=LOCAL)
 
         work = self.work
         plane = Signal()  # pixels are inside of vectors

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from amaranth.lib import data
 
-from intarsia.isa.address import OWNER_BITS, TENSOR_BITS
+from intarsia.isa.address import OWNER_BITS, TENSOR_BITS, Operand
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.faults import FaultCode
 from intarsia.isa.instruction import (
@@ -265,9 +265,8 @@ class Chip:
             assert body is not None, f"{instruction} has no body"
             bits = body.as_bits()
             for name, field_ in body.shape():
-                operand = getattr(body, name)
-                if isinstance(operand, data.Const):
-                    base, _ = self._slot(instruction, operand.slot)
+                if field_.shape is Operand:
+                    base, _ = self._slot(instruction, getattr(body, name).slot)
                     bits += base << field_.offset
             work = body.shape().from_bits(bits)
             for name, extent in _extents(instruction, work, self._config):

@@ -1,5 +1,7 @@
 """What the vector engine computes."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from amaranth.lib import data
 
@@ -42,18 +44,21 @@ def combine(
             first, second = (b, a) if work.swapped else (a, b)
             y = add_integers(first, second, _addition(work))
         case VectorOp.POOL_MAX:
-            y = np.clip(_taps(stored, work, chain).max(axis=(2, 3)), work.low, work.high)
+            y = np.clip(_reduced(np.maximum, stored, work, chain), work.low, work.high)
         case VectorOp.POOL_SUM:
-            acc = _taps(stored, work, chain).sum(axis=(2, 3), dtype=np.int64) + work.bias
+            acc = _reduced(np.add, stored, work, chain) + work.bias
             y = requantize(acc, _requantization(work, half=work.scale_a))
     stored[_output(work)] = y
 
 
 def read_extents(opcode: VectorOp, work: data.Const) -> dict[str, tuple[int, int]]:
     """For each operand read, addresses of its first byte and of the first after its last."""
-    a = _a(work) if opcode is VectorOp.ADD else _tap_addresses(work)
-    extents = {} if work.chained else {"a": _extent(a)}
-    return extents | ({"b": _extent(_b(work))} if opcode is VectorOp.ADD else {})
+    extents = {}
+    if not work.chained:
+        extents["a"] = _extent(_a(work) if opcode is VectorOp.ADD else _tap_addresses(work))
+    if opcode is VectorOp.ADD:
+        extents["b"] = _extent(_b(work))
+    return extents
 
 
 def write_extents(work: data.Const) -> dict[str, tuple[int, int]]:
@@ -111,9 +116,28 @@ def _tap_addresses(work: data.Const) -> np.ndarray:
     return _a(work)[:, :, None, None, :] + taps[:, :, None]
 
 
-def _taps(stored: np.ndarray, work: data.Const, chain: np.ndarray | None) -> np.ndarray:
-    addresses = _tap_addresses(work)
-    return stored[addresses] if chain is None else _chained(chain, addresses.shape)
+def _reduced(
+    by: np.ufunc, stored: np.ndarray, work: data.Const, chain: np.ndarray | None
+) -> np.ndarray:
+    """Each window by one number per channel: int64, ``(row, pixel, channel)``."""
+    if chain is None:
+        taps = stored[_tap_addresses(work)].astype(np.int64)
+        return by.reduce(by.reduce(taps, axis=3), axis=2)
+    taken = _chained(chain, (work.taps_y, work.taps_x, work.channels)).astype(np.int64)
+    for axis, windows, count in ((0, work.down, work.out_height), (1, work.across, work.out_width)):
+        rows = np.moveaxis(taken, axis, 0)
+        reduced = [by.reduce(rows[start:stop]) for start, stop in _spans(windows, count, len(rows))]
+        taken = np.moveaxis(np.stack(reduced), 0, axis)
+    return taken
+
+
+def _spans(windows: data.Const, count: int, length: int) -> Iterator[tuple[int, int]]:
+    """Along one axis, the first of each window and the first after it."""
+    for number in range(count):
+        later = number - windows.begun
+        start = windows.wait + later * windows.stride if later >= 0 else 0
+        stop = windows.left + number * windows.stride if windows.stride else length
+        yield start, min(stop, length)
 
 
 def _chained(chain: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

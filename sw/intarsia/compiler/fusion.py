@@ -1,24 +1,30 @@
 """Operators that take the output of a convolution on its way out, so that it sees no memory.
 
 Which these are, follows from the order in which convolutions hand on their output: sums of two
-activations, of which a convolution computes the later one; and pools with one window, the whole
-map. Nobody else may want what is handed on, and every chip must have all that it takes.
+activations, of which a convolution computes the later one; pools with one window, the whole map;
+and others, where the vector engine has room for what it knows of windows that have begun. Nobody
+else may want what is handed on, and every chip must have all that it takes.
+
+A pool that takes longer than its convolution would hold up those that come next. That pays where
+the next one waits for the pool anyway.
 """
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from intarsia.compiler import records
 from intarsia.compiler.boxes import Box
 from intarsia.compiler.layers import Site
 from intarsia.compiler.needs import needed
+from intarsia.compiler.pooling import is_hidden, is_possible, window_fields
 from intarsia.compiler.storage import Holding
 from intarsia.compiler.windows import Region, regions
 from intarsia.compiler.work import Access, Address, Work
 from intarsia.compiler.workload import Workload
-from intarsia.graph import Add, AveragePool, Conv, MaxPool, Mean, Op
+from intarsia.graph import Add, AveragePool, Conv, MaxPool, Mean, Mode, Op
+from intarsia.isa.config import ChipConfig
 from intarsia.isa.instruction import Stream, VectorOp
 
 __all__ = ["Follower", "at_home", "chained", "followers"]
@@ -47,8 +53,22 @@ class Follower:
         return self.op.inputs[: self.operand] + self.op.inputs[self.operand + 1 :]
 
 
-def followers(workload: Workload) -> dict[int, Follower]:
-    """Who could follow which convolution, by its index in the network."""
+def followers(
+    workload: Workload, config: ChipConfig, mode: Mode, *, overlapped: bool = False
+) -> dict[int, Follower]:
+    """Who could follow which convolution, by its index in the network.
+
+    Parameters
+    ----------
+    workload : Workload
+        What chips compute.
+    config : ChipConfig
+        Of every chip.
+    mode : Mode
+        Numerics mode.
+    overlapped : bool
+        Operators overlap those that need them, as they do in stripes.
+    """
     made = {op.output: index for index, op in workload.ops}
     users = Counter(workload.roots[name] for _, op in workload.ops for name in op.inputs)
     users.update(workload.roots[name] for name in workload.results)
@@ -61,23 +81,50 @@ def followers(workload: Workload) -> dict[int, Follower]:
             if (
                 maker >= 0
                 and users[name] == 1
-                and isinstance(workload.network.ops[maker], Conv)
+                and isinstance(conv := workload.network.ops[maker], Conv)
                 and all(other < maker for other in earlier)
-                and _takes_in_order(workload, op)
+                and _takes_in_order(workload, op, config, mode)
+                and (
+                    _takes_no_time(workload, conv, op, config)
+                    or (not overlapped and _is_awaited(workload, maker, op))
+                )
             ):
                 found[maker] = follower
     return found
 
 
-def _takes_in_order(workload: Workload, op: Op) -> bool:
+def _takes_in_order(workload: Workload, op: Op, config: ChipConfig, mode: Mode) -> bool:
     """Whether the operator's instruction can take a map pixel by pixel."""
     match op:
         case Add() | Mean():
             return True
         case MaxPool() | AveragePool():
-            return _whole(workload, op) is not None
+            return _whole(workload, op) is not None or is_possible(workload, op, config, mode)
         case _:
             return False
+
+
+def _takes_no_time(workload: Workload, conv: Conv, op: Op, config: ChipConfig) -> bool:
+    """Whether the operator takes vectors as fast as the convolution makes them."""
+    match op:
+        case MaxPool() | AveragePool():
+            return _whole(workload, op) is not None or is_hidden(workload, conv, op, config)
+        case _:
+            return True
+
+
+def _is_awaited(workload: Workload, maker: int, op: Op) -> bool:
+    """Whether the next convolution after `maker`, if there is one, needs what `op` computes."""
+    made = {op.output}
+    for index, later in workload.ops:
+        if index <= maker:
+            continue
+        needs = any(workload.roots[name] in made for name in later.inputs)
+        if isinstance(later, Conv):
+            return needs
+        if needs:
+            made.add(later.output)
+    return True
 
 
 def _whole(workload: Workload, op: MaxPool | AveragePool) -> Region | None:
@@ -91,7 +138,7 @@ def _whole(workload: Workload, op: MaxPool | AveragePool) -> Region | None:
 
 
 def at_home(workload: Workload, holdings: Mapping[str, Holding], follower: Follower) -> bool:
-    """Whether a chip computes just what it takes.
+    """Whether a chip computes just what it takes; or rows, too, that are below all windows.
 
     Parameters
     ----------
@@ -104,8 +151,14 @@ def at_home(workload: Workload, holdings: Mapping[str, Holding], follower: Follo
     op = follower.op
     if op.output not in holdings:
         return False
-    needs = needed(op, holdings[op.output].own, workload.network)
-    return holdings[op.inputs[follower.operand]].own == needs[follower.operand]
+    own, given = holdings[op.output].own, holdings[op.inputs[follower.operand]].own
+    taken = needed(op, own, workload.network)[follower.operand]
+    if (
+        isinstance(op, MaxPool | AveragePool)
+        and own.bottom == workload.network.tensors[op.output].shape[0]
+    ):
+        taken = replace(taken, bottom=max(taken.bottom, given.bottom))
+    return given == taken
 
 
 def chained(site: Site, follower: Follower, conv: Work) -> tuple[Work, Work]:
@@ -172,16 +225,18 @@ def _sum(
 def _pool(site: Site, op: Op) -> tuple[VectorOp, dict[str, Any]]:
     source, target = site.tensors(op)
     height, width, _ = source.shape
-    fields = dict(out_height=1, out_width=1, taps_y=height, taps_x=width)
-    match op:
-        case MaxPool():
-            return VectorOp.POOL_MAX, fields | records.max_fields(op)
-        case AveragePool():
-            region = _whole(site.workload, op)
-            assert region is not None, f"{op.name!r} has more than one window"
-            rounds = records.average_fields(op, region, source, target, site.mode)
-        case Mean():
-            rounds = records.mean_fields(op, height * width, source, target, site.mode)
-        case _:
-            raise TypeError(f"Operator {op.name!r} is of unknown type {type(op).__name__}")
+    fields: dict[str, Any] = dict(out_height=1, out_width=1, taps_y=height, taps_x=width)
+    if isinstance(op, Mean):
+        fields |= records.mean_fields(op, height * width, source, target, site.mode)
+        return VectorOp.POOL_SUM, fields
+    assert isinstance(op, MaxPool | AveragePool), f"Operator {op.name!r} does not follow"
+    region = _whole(site.workload, op)
+    if region is None:
+        own, taken = (site.holdings[name].own for name in (op.output, op.inputs[0]))
+        columns = target.shape[1]
+        fields = window_fields(op.window, own, columns, taken, width)
+        region = next(regions(op.window, source.shape, (own.top, own.bottom), columns))
+    if isinstance(op, MaxPool):
+        return VectorOp.POOL_MAX, fields | records.max_fields(op)
+    rounds = records.average_fields(op, region, source, target, site.mode)
     return VectorOp.POOL_SUM, fields | rounds

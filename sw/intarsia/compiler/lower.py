@@ -128,7 +128,7 @@ class _Lowering:
         ]
         self._followers = {
             maker: follower
-            for maker, follower in followers(workload).items()
+            for maker, follower in followers(workload, config, mode).items()
             if all(at_home(workload, site.holdings, follower) for site in self._sites)
         }
         self._supplies, weights = supply(workload, records, self._sites, config, strategy)

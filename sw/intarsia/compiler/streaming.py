@@ -85,7 +85,7 @@ class _Streaming:
         self._reloads, self._config, self._mode = reloads, config, mode
         self._results = {self._workload.roots[name] for name in self._workload.results}
         self._inputs = {end.tensor for end in self._workload.network.inputs}
-        self._followers = followers(self._workload)
+        self._followers = followers(self._workload, config, mode, overlapped=True)
         self._whole: dict[str, Stored] = {}
         self._barrier = Step()
         self.fused: dict[int, int] = {}

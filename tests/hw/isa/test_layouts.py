@@ -89,6 +89,12 @@ LAYOUTS = {
         "reserved1": (632, 7),
         "chained": (639, 1),
     },
+    "Windows": {
+        "begun": (0, 4),
+        "wait": (4, 4),
+        "left": (8, 4),
+        "stride": (12, 4),
+    },
     "VectorDescriptor": {
         "a": (0, 32),
         "b": (32, 32),
@@ -121,7 +127,9 @@ LAYOUTS = {
         "shift_b": (488, 8),
         "reserved1": (496, 16),
         "bias": (512, 64),
-        "reserved2": (576, 64),
+        "down": (576, 16),
+        "across": (592, 16),
+        "reserved2": (608, 32),
     },
     "LocalDescriptor": {
         "source": (0, 32),
@@ -188,6 +196,7 @@ SIZES = {
     "DeclareGroup": 128,
     "Notify": 128,
     "ConvDescriptor": 640,
+    "Windows": 16,
     "VectorDescriptor": 640,
     "LocalDescriptor": 256,
     "RemoteDescriptor": 384,

@@ -6,7 +6,17 @@ from intarsia.golden.requantize import reciprocal
 from intarsia.isa.instruction import VectorOp
 from intarsia.isa.numerics import Rounding
 
-__all__ = ["Shape", "addition", "maximum", "random_job", "random_shape", "total"]
+__all__ = [
+    "Axis",
+    "Shape",
+    "addition",
+    "maximum",
+    "random_axis",
+    "random_job",
+    "random_shape",
+    "total",
+    "windows",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +30,63 @@ class Shape:
     strides: tuple[int, int] = (1, 1)
     pixel_gap: int = 0
     row_gap: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """Windows along one axis of a map: rows of the map, of a window, of padding before it.
+
+    There are as many windows as have a row of the map, or `most`.
+    """
+
+    rows: int
+    span: int = 1
+    stride: int = 1
+    before: int = 0
+    most: int = 1 << 16
+
+    @property
+    def count(self):
+        """Windows there are."""
+        return min((self.rows - 1 + self.before) // self.stride + 1, self.most)
+
+    @property
+    def open(self):
+        """Windows that begin before the first of them ends."""
+        return -(-self.span // self.stride)
+
+    def fields(self):
+        """As the descriptor has them."""
+        return dict(
+            begun=min(self.before // self.stride + 1, self.count),
+            wait=self.stride - self.before % self.stride,
+            left=self.span - self.before,
+            stride=self.stride,
+        )
+
+
+def random_axis(rng, *, rows=9, span=5):
+    """Any windows, of which some may be cut off, and rows that are in none."""
+    span = int(rng.integers(1, span + 1))
+    return Axis(
+        rows=int(rng.integers(1, rows + 1)),
+        span=span,
+        stride=int(rng.integers(1, 4)),
+        before=int(rng.integers(0, span)),
+        most=int(rng.choice([1 << 16, 1 << 16, 2])),
+    )
+
+
+def windows(down, across):
+    """Fields of a chained pool that say where its windows are."""
+    return dict(
+        out_height=down.count,
+        out_width=across.count,
+        taps_y=down.rows,
+        taps_x=across.rows,
+        down=down.fields(),
+        across=across.fields(),
+    )
 
 
 def random_shape(rng, *, largest=4, channels=40, taps=3):

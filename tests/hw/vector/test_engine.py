@@ -11,7 +11,17 @@ from intarsia.isa.instruction import Stream, VectorOp
 from intarsia.isa.numerics import Rounding
 from intarsia.vector.engine import VectorEngine
 from tests.hw.vector.bench import Bench
-from tests.hw.vector.cases import Shape, addition, maximum, random_job, random_shape, total
+from tests.hw.vector.cases import (
+    Axis,
+    Shape,
+    addition,
+    maximum,
+    random_axis,
+    random_job,
+    random_shape,
+    total,
+    windows,
+)
 
 ROUNDINGS = {"fp32": Rounding.FP32, "double": Rounding.DOUBLE, "half_up": Rounding.HALF_UP}
 
@@ -98,6 +108,116 @@ async def pools_what_comes(dut, pool, pause):
     assert not bench.faults
 
 
+WINDOWS = {
+    "halves": (Axis(rows=8, span=2, stride=2), Axis(rows=12, span=2, stride=2)),
+    "odd halves": (Axis(rows=5, span=2, stride=2, most=2), Axis(rows=7, span=2, stride=2, most=3)),
+    "overlap": (Axis(rows=7, span=3, stride=2, before=1), Axis(rows=9, span=3, stride=2, before=1)),
+    "dense": (Axis(rows=4, span=3, before=1), Axis(rows=4, span=3, before=1)),
+    "gaps": (Axis(rows=7, span=1, stride=3), Axis(rows=8, span=2, stride=3)),
+    "rows": (Axis(rows=5), Axis(rows=15, span=5, stride=1, before=2)),
+    "larger than the map": (Axis(rows=3, span=7, before=3, most=1), Axis(rows=2, span=5, before=4)),
+}
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+@cocotb.parametrize(case=list(WINDOWS), pause=[0.0, 0.5])
+async def pools_windows_of_what_comes(dut, case, pause):
+    """Windows that leave one another or the map out, or overlap, of a map that is handed on."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    if not bench.config.pool_entries:
+        return
+    fields = windows(*WINDOWS[case])
+    shape = Shape(height=fields["out_height"], width=fields["out_width"], channels=21)
+    opcode, work = maximum(bench, shape)
+    bench.send_chained(opcode, work | fields)
+    for rounding in Rounding:
+        opcode, work = total(bench, shape, rounding)
+        bench.send_chained(opcode, work | fields)
+    await bench.finish(1 + len(Rounding))
+    assert not bench.faults
+
+
+def some_windows(bench):
+    """Any windows that there is room for."""
+    while True:
+        down, across = random_axis(bench.rng), random_axis(bench.rng)
+        if down.open * across.count <= bench.config.pool_entries:
+            return windows(down, across)
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(pause=[0.0, 0.5])
+async def pools_any_windows(dut, pause):
+    """One job upon another, some of which are no pools of windows."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    if not bench.config.pool_entries:
+        return
+    jobs = 60
+    for _ in range(jobs):
+        if bench.rng.random() < 0.2:
+            bench.send(*random_job(bench))
+            continue
+        fields = some_windows(bench)
+        size = dict(height=fields["out_height"], width=fields["out_width"])
+        shape = Shape(**size, channels=int(bench.rng.integers(1, 40)))
+        rounding = list(Rounding)[bench.rng.integers(0, len(Rounding))]
+        largest = bench.rng.random() < 0.5
+        opcode, work = maximum(bench, shape) if largest else total(bench, shape, rounding)
+        bench.send_chained(opcode, work | fields)
+    await bench.finish(jobs)
+    assert not bench.faults
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+@cocotb.parametrize(cause=["more", "less", "void", "void at last"], pause=[0.0, 0.5])
+async def notices_what_is_wrong_with_a_map_of_windows(dut, cause, pause):
+    """In a window or in none; the next pool does not know of it."""
+    await start(dut)
+    bench = Bench(dut, pause=pause)
+    if not bench.config.pool_entries:
+        return
+    fields = windows(*WINDOWS["odd halves"])
+    opcode, work = maximum(bench, Shape(height=2, width=3, channels=2 * bench.config.lanes))
+    how = {
+        "more": dict(more=2),
+        "less": dict(more=-2),
+        "void": dict(void=9),
+        "void at last": dict(void=69),
+    }[cause]
+    bench.send_chained(opcode, work | fields, context=1, **how)
+    while bench.done < 1:
+        await RisingEdge(dut.clk)
+    found = [(fault.code, fault.info, fault.context) for fault in bench.faults]
+    assert found == ([] if "void" in how else [(FaultCode.DESCRIPTOR, 3, 1)])
+    bench.expected[:] = bench.memory.bytes
+    bench.faults.clear()
+    bench.send(*random_job(bench))
+    bench.send_chained(opcode, work | fields)
+    bench.send(*random_job(bench))
+    await bench.finish(4)
+    assert not bench.faults
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+@cocotb.parametrize(case=["halves", "overlap"])
+async def pools_a_window_per_cycle(dut, case):
+    """A vector takes as many cycles as windows that it is in, or as results have groups."""
+    await start(dut)
+    bench = Bench(dut)
+    if not bench.config.pool_entries:
+        return
+    down, across = WINDOWS[case]
+    fields = windows(down, across)
+    groups = bench.config.lanes // bench.config.requant_lanes
+    opcode, work = maximum(bench, Shape(height=down.count, width=across.count, channels=1))
+    bench.send_chained(opcode, work | fields)
+    await bench.finish(1)
+    taps = down.span * down.count * across.span * across.count
+    assert len(bench.activities) < taps + groups * down.count * across.count + 40
+
+
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 @cocotb.parametrize(pause=[0.0, 0.5])
 async def takes_from_where_each_job_says(dut, pause):
@@ -168,7 +288,9 @@ BAD = {
     "taps_x": (dict(taps_x=0), 5),
     "reserved1": (dict(reserved1=1), 15),
     "bias": (dict(bias=1 << 47), 17),
-    "reserved2": (dict(reserved2=1 << 63), 18),
+    "down": (dict(down=dict(begun=1, wait=1, left=1, stride=1)), 18),
+    "across": (dict(across=dict(stride=2)), 18),
+    "reserved2": (dict(reserved2=1 << 31), 19),
     "first": (dict(taps_x=0, reserved2=5, out_height=0), 3),
 }
 
@@ -208,16 +330,28 @@ async def refuses_what_has_no_meaning(dut):
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def refuses_what_pools_do_not_have(dut):
-    """Terms that are swapped; several pixels of output, if they are chained."""
+    """Terms that are swapped; several pixels of output, if they are chained and the window is the
+    whole map; windows that are half described, or that the configuration has no room for.
+    """
     await start(dut)
     bench = Bench(dut)
     shape = Shape(channels=3, taps=(2, 2))
-    for fields in (dict(swapped=1), dict(out_height=2), dict(out_width=2)):
+    half = dict(begun=1, wait=2, left=2, stride=2)
+    refused = [
+        (4, dict(swapped=1)),
+        (3, dict(out_height=2)),
+        (3, dict(out_width=2)),
+        *((18, dict(down=half, across=half | {name: 0})) for name in half),
+        *((18, dict(down=half | {name: 0}, across=half)) for name in half),
+    ]
+    if not bench.config.pool_entries:
+        refused.append((18, dict(down=half, across=half)))
+    for _, fields in refused:
         opcode, work = maximum(bench, shape)
         bench.send_chained(opcode, work | fields, void=4)
-    await bench.finish(3)
-    assert [fault.code for fault in bench.faults] == [FaultCode.DESCRIPTOR] * 3
-    assert [fault.info for fault in bench.faults] == [4, 3, 3]
+    await bench.finish(len(refused))
+    assert [fault.code for fault in bench.faults] == [FaultCode.DESCRIPTOR] * len(refused)
+    assert [fault.info for fault in bench.faults] == [word for word, _ in refused]
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")

@@ -1,4 +1,4 @@
-"""Residual networks made up at random: convolutions that sums and pools follow."""
+"""Networks made up at random of convolutions that sums and pools follow."""
 
 import random
 
@@ -6,7 +6,7 @@ from intarsia.graph import AveragePool, MaxPool, Network
 from intarsia.graph.ops import Window
 from tests.sw.compiler.networks import Builder
 
-__all__ = ["residual", "whole_pool"]
+__all__ = ["pooled", "pooled_by", "residual", "whole_pool"]
 
 
 def same(builder: Builder, source: str) -> Window:
@@ -25,6 +25,29 @@ def whole_pool(builder: Builder, source: str, *, maximum: bool) -> str:
     builder.tensor(names["output"], (1, 1, depth), like=like)
     kind = MaxPool if maximum else AveragePool
     return builder.add(kind(**names, inputs=(source,), window=window))
+
+
+def pooled_by(
+    builder: Builder, source: str, window: Window, kind: type = MaxPool, *, counted: bool = False
+) -> str:
+    """A pool of given windows; of means, padding may be `counted`."""
+    height, width, depth = builder.shape(source)
+    names = dict(name=f"pool{len(builder.ops)}", output=f"pool{len(builder.ops)}")
+    builder.tensor(names["output"], (*window.output(height, width), depth), like=source)
+    if kind is MaxPool:
+        return builder.add(MaxPool(**names, inputs=(source,), window=window, low=-90))
+    return builder.add(AveragePool(**names, inputs=(source,), window=window, count_padding=counted))
+
+
+def pooled(seed: int, pairs: int = 2, size: int = 13, channels: int = 21) -> Network:
+    """A network of `pairs` of a convolution and a pool of any windows."""
+    rng = random.Random(seed)
+    builder = Builder(seed, (rng.randint(2, size), rng.randint(2, size), rng.randint(1, 4)))
+    x = "input"
+    for _ in range(pairs):
+        x = builder.conv(x, same(builder, x), rng.randint(1, channels), groups=1)
+        x = builder.pool(x)
+    return builder.network([x])
 
 
 def residual(seed: int, blocks: int = 3, size: int = 9, channels: int = 21) -> Network:

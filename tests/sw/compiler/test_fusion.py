@@ -20,7 +20,7 @@ from intarsia.graph.ops import Window
 from intarsia.isa.config import config
 from intarsia.isa.instruction import Stream
 from tests.sw.compiler.networks import Builder
-from tests.sw.compiler.residual import residual, whole_pool
+from tests.sw.compiler.residual import pooled, pooled_by, residual, whole_pool
 from tests.sw.compiler.running import assert_exact, token_run
 
 SEEDS = range(6)
@@ -115,17 +115,8 @@ def with_what_comes_later():
     return builder.network([builder.sum(x, y)])
 
 
-def with_windows():
-    builder = Builder(3, (4, 4, 3))
-    x = builder.conv("input", DENSE, 3, groups=1)
-    names = dict(name="pool", output="pool")
-    builder.tensor("pool", (2, 2, 3), like=x)
-    window = Window(kernel=(2, 2), stride=(2, 2))
-    return builder.network([builder.add(MaxPool(**names, inputs=(x,), window=window))])
-
-
 @pytest.mark.parametrize(
-    "network", [with_a_reader, with_a_result, with_itself, with_what_comes_later, with_windows]
+    "network", [with_a_reader, with_a_result, with_itself, with_what_comes_later]
 )
 def test_what_others_want_or_has_no_order_is_not_fused(network):
     assert not fused(network())
@@ -139,6 +130,89 @@ def test_pools_of_a_whole_map_are_fused(maximum):
     network = builder.network([whole_pool(builder, x, maximum=maximum)])
     assert list(fused(network).values()) == [x]
     assert_exact(network, plan_of(network), 4)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pools_of_any_windows_are_exact(seed):
+    network = pooled(seed)
+    chips, tiled = (1, True) if seed % 4 == 3 else (1 + seed % 3, False)
+    name = ["tiny", "large"][seed // 4 % 2]
+    try:
+        plan = plan_of(network, chips, name, MODES[seed % 3], tiled=tiled)
+    except ScaleError:
+        pytest.skip("the mode does not define an operator at its scales")
+    assert_exact(network, plan, seed)
+
+
+HALVES = Window(kernel=(2, 2), stride=(2, 2))
+OVERLAP = Window(kernel=(3, 3), stride=(2, 2), padding=(1, 1, 1, 1))
+
+
+def pair(window, size=(8, 9, 5), **more):
+    """A convolution of 5 x 5 and a pool of its output."""
+    builder = Builder(6, size)
+    same = Window(kernel=(5, 5), padding=(2, 2, 2, 2))
+    x = builder.conv("input", same, 5, groups=1)
+    return builder.network([pooled_by(builder, x, window, **more)])
+
+
+@pytest.mark.parametrize(
+    ("network", "names"),
+    [
+        (pair(HALVES), {"tiny", "large"}),
+        (pair(HALVES, kind=AveragePool), {"tiny", "large"}),
+        (pair(OVERLAP), {"tiny", "large"}),
+        # Means of 4, 6 and 9 values.
+        (pair(OVERLAP, kind=AveragePool), set()),
+        (pair(replace(OVERLAP, padding=(0, 0, 0, 0)), kind=AveragePool), {"tiny", "large"}),
+        # Windows of a row, and more than are kept.
+        (pair(HALVES, size=(4, 34, 3)), {"large"}),
+        (pair(OVERLAP, size=(4, 17, 3)), {"large"}),
+        (pair(replace(HALVES, dilation=(2, 2))), set()),
+        (pair(Window(kernel=(1, 16)), size=(3, 20, 3)), set()),
+        (pair(Window(kernel=(1, 15)), size=(3, 20, 3)), {"tiny", "large"}),
+    ],
+)
+def test_pools_are_fused_where_there_is_room_for_their_windows(network, names):
+    found = {name for name in ("tiny", "ecp5-85k", "large") if fused(network, name=name)}
+    assert found == names
+    for name in ("tiny", "ecp5-85k", "large"):
+        assert_exact(network, plan_of(network, name=name), 1)
+
+
+def with_branches(*, dependent):
+    """A pool that takes longer than its convolution, and one that may need it."""
+    builder = Builder(7, (6, 5, 3))
+    x = builder.conv("input", DENSE, 3, groups=1)
+    window = Window(kernel=(3, 3), padding=(1, 1, 1, 1))
+    if dependent:
+        return builder.network([builder.conv(pooled_by(builder, x, window), DENSE, 3, groups=1)])
+    y = builder.conv("input", DENSE, 3, groups=1)
+    return builder.network([builder.concat([pooled_by(builder, x, window), y], 2)])
+
+
+def test_slow_pools_do_not_hold_up_other_convolutions():
+    assert len(fused(with_branches(dependent=True))) == 1
+    assert not fused(with_branches(dependent=True), tiled=True)
+    assert not fused(with_branches(dependent=False))
+
+
+def test_rows_below_all_windows_are_handed_on_too():
+    builder = Builder(8, (7, 5, 3))
+    x = builder.conv("input", DENSE, 3, groups=1)
+    network = builder.network([pooled_by(builder, x, HALVES)])
+    for mode in MODES:
+        plan = plan_of(network, mode=mode)
+        assert [layer.fused for layer in plan.layers if layer.fused] == [x]
+        assert_exact(network, plan, 8)
+
+
+@pytest.mark.parametrize("window", [HALVES, OVERLAP])
+def test_stripes_with_pools_are_exact(window):
+    network = pair(window, size=(24, 8, 4))
+    plan = plan_of(network, tiled=True)
+    assert any(layer.fused for layer in plan.layers)
+    assert_exact(network, plan, 9)
 
 
 def test_pools_over_what_several_chips_compute_are_not_fused():
