@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from intarsia.compiler.allocate import Allocation, allocate
+from intarsia.compiler.alone import alone, is_alone
 from intarsia.compiler.boxes import Box
 from intarsia.compiler.costs import macs
 from intarsia.compiler.emit import emit, program_bytes
@@ -189,12 +190,14 @@ def _tiled(
 
     def allocated(tiling: Tiling, held: int, part: int) -> tuple[Lowered, list[Allocation]]:
         ahead = config.memory_bytes // part
-        lowered = stream(tiling, records, config, mode, ahead, held)
-        [code] = lowered.chips
-        size = _program_size(code)
-        return lowered, [allocate(0, size, code.prologue, code.works, config)]
+        return _allocated(stream(tiling, records, config, mode, ahead, held), config)
 
     shortages = []
+    if is_alone(workload, config):
+        try:
+            return _allocated(alone(workload, records, config, mode), config)
+        except MemoryShortageError as error:
+            shortages.append(error)
     for room, price in itertools.product(_rooms(config), (0, PRICE)):
         try:
             tiling = tile(workload, config, replace(room, price=price))
@@ -207,6 +210,13 @@ def _tiled(
             except MemoryShortageError as error:
                 shortages.append(error)
     raise CompileError(f"Network {workload.network.name!r}: {shortages[0]}")
+
+
+def _allocated(lowered: Lowered, config: ChipConfig) -> tuple[Lowered, list[Allocation]]:
+    """With places in the only chip."""
+    [code] = lowered.chips
+    size = _program_size(code)
+    return lowered, [allocate(0, size, code.prologue, code.works, config)]
 
 
 def _rooms(config: ChipConfig) -> Iterator[Room]:
