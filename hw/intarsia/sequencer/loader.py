@@ -111,17 +111,22 @@ class Loader(wiring.Component):
         return m
 
     def _choose(self, m, fetcher, free):
-        """Fetch for the first station, after the one that was served last, that wants it."""
-        later = Signal(len(Stream))
+        """Fetch for the last station, before the one that was served last, that wants it.
+
+        When a program starts, that of CONTROL comes first, then those that move what others need.
+        """
+        earlier = Signal(len(Stream), init=1)
         first = Signal(len(Stream))
         chosen = Signal(len(Stream))
         m.d.comb += [
-            first.eq(self.wanted & later),
+            first.eq(self.wanted & earlier),
             chosen.eq(Mux(first.any(), first, self.wanted)),
             fetcher.fetch.valid.eq(chosen.any() & free),
         ]
+        with m.If(self.start.valid & self.start.ready):
+            m.d.sync += earlier.eq(1)
         with m.If(fetcher.fetch.valid):
-            for n in reversed(range(len(Stream))):
+            for n in range(len(Stream)):
                 with m.If(chosen[n]):
                     m.d.comb += [
                         fetcher.fetch.p.stream.eq(n),
@@ -129,7 +134,7 @@ class Loader(wiring.Component):
                     ]
             with m.If(fetcher.fetch.ready):
                 m.d.comb += self.granted.eq(1 << fetcher.fetch.p.stream.as_value())
-                m.d.sync += [self.target.eq(fetcher.fetch.p), later.eq(~((self.granted << 1) - 1))]
+                m.d.sync += [self.target.eq(fetcher.fetch.p), earlier.eq(self.granted - 1)]
 
     def _keep_places(self, m, fetcher, starter):
         """Where each stream of each context is. Means something only for streams that run."""

@@ -13,7 +13,7 @@ from intarsia.compiler.lower import ChipWork, Lowered, close
 from intarsia.compiler.needs import needed, window_rows
 from intarsia.compiler.pace import Course, Layout, Step, courses
 from intarsia.compiler.storage import Holding, Stored, best_pitch
-from intarsia.compiler.timing import Event, timed
+from intarsia.compiler.timing import timed
 from intarsia.compiler.transfers import reads, writes
 from intarsia.compiler.work import Access, Address, Buffer, Remote, Work
 from intarsia.compiler.workload import Workload
@@ -65,9 +65,8 @@ def alone(
     """
     found = _Alone(workload, config)
     layout = found.layout
-    options = ((*timed(layout, course, config), course) for course in courses(layout, config))
-    _, order, course = min(options, key=lambda item: item[0])
-    return found.lowered(records, mode, course, order)
+    course = min(courses(layout, config), key=lambda course: timed(layout, course, config))
+    return found.lowered(records, mode, course)
 
 
 class _Alone:
@@ -116,9 +115,8 @@ class _Alone:
         records: Mapping[int, Sequence[bytes]],
         mode: Mode,
         course: Course,
-        order: Sequence[Event],
     ) -> Lowered:
-        """Instructions: what is computed comes right before what is stored of it, or last."""
+        """Instructions: all loads; then each step, and what is stored of it."""
         index, op = self._index, self._op
         blobs = cut(
             op,
@@ -128,28 +126,23 @@ class _Alone:
             self._config,
             striped=course.striped,
         )
-        jobs = [list(self._computed(mode, step, blobs[step.blob])) for step in course.steps]
         chip = ChipWork()
         doorbell = Work(Stream.CONTROL, ControlOp.DOORBELL, 0, {}, patient=True)
         layer = len(self._workload.network.ops) - 1
         notify = Work(Stream.CONTROL, ControlOp.NOTIFY, layer, dict(value=1))
         chip.works.append(doorbell)
-        rows = done = 0
-        known: set[int] = set()
-        for event in order:
-            step = course.steps[event.step]
-            if event.store:
-                for works in jobs[done : event.step + 1]:
-                    chip.works += works
-                done = max(done, event.step + 1)
-                chip.works += self._stores(step)
-                continue
+        rows, known = 0, -1
+        for step in course.steps:
             fresh = self.layout.fresh(step, rows)
             chip.works += self._loads(*fresh)
             rows = fresh[1]
-            if step.blob not in known:
-                known.add(step.blob)
-                chip.works += self._weights(blobs, step.blob)
+            if step.blob > known:
+                known = step.blob
+                chip.works += self._weights(blobs, known)
+        for step in course.steps:
+            chip.works += self._computed(mode, step, blobs[step.blob])
+            if step.blob == len(blobs) - 1:
+                chip.works += self._stores(step)
         chip.works.append(notify)
         close(chip, several=False)
         weights = b"".join(stripe for blob in blobs for stripe in blob.stripes)

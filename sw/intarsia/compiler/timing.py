@@ -2,15 +2,14 @@
 
 import heapq
 from collections import defaultdict
-from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, MutableMapping, Sequence
 
 from intarsia.compiler.blobs import grouped
 from intarsia.compiler.pace import Course, Layout, Step
 from intarsia.isa.address import PAYLOAD_MAX
 from intarsia.isa.config import ChipConfig
 
-__all__ = ["Event", "timed"]
+__all__ = ["timed"]
 
 #: Cycles of a READ until its node has it, from what that has read to the link, and from the hub to
 #: the chip's memory; and of a WRITE, on all links and back. Packets come on top of that: each node
@@ -33,30 +32,23 @@ NEXT = 11
 #: passes are too short to hide that.
 DRAIN, SHORT = 24, 30
 
-
-@dataclass(frozen=True)
-class Event:
-    """Of the stream that moves data: what a step needs is loaded, or its output is stored."""
-
-    step: int
-    store: bool
+#: Cycles from one block of channels to the next, where windows slide over pixels of input.
+SLIDING = 20
 
 
-def timed(layout: Layout, course: Course, config: ChipConfig) -> tuple[int, tuple[Event, ...]]:
-    """Cycles from the doorbell to the last acknowledgement, and the order of what is moved.
+def timed(layout: Layout, course: Course, config: ChipConfig) -> int:
+    """Cycles from the doorbell to the last acknowledgement.
+
+    All that steps need is loaded, in their order, before anything is stored: what is loaded later
+    keeps the array waiting, and the host, which gives and takes, does one thing at a time.
 
     Parameters
     ----------
     layout : Layout
     course : Course
     config : ChipConfig
-
-    Returns
-    -------
-    (int, tuple of Event)
-        Each step is loaded before it is stored. Those of the last blob are stored.
     """
-    return _Run(layout, course, config).result()
+    return _Run(layout, course, config).cycles()
 
 
 class _Run:
@@ -69,21 +61,16 @@ class _Run:
         self._needs: list[list[range]] = []
         self._rows = self._known = 0
 
-    def result(self) -> tuple[int, tuple[Event, ...]]:
-        """Whatever is complete is stored; else more is loaded."""
-        steps, order, last = self._course.steps, [], range(0)
-        for number, step in enumerate(steps):
-            if step.blob != len(self._blobs) - 1:
-                continue
-            while len(self._needs) <= number or (
-                len(self._needs) < len(steps) and self._complete(number) > self._mover.now
-            ):
-                order.append(Event(len(self._needs), store=False))
-                self._load(steps[len(self._needs)])
-            size = step.rows * self._layout.out_line
-            last = self._mover.move(_packets(size), "output", self._complete(number))
-            order.append(Event(number, store=True))
-        return self._mover.done(last), tuple(order)
+    def cycles(self) -> int:
+        """Until the last output is stored."""
+        for step in self._course.steps:
+            self._load(step)
+        last = range(0)
+        for step, ready in zip(self._course.steps, self._complete(), strict=True):
+            if step.blob == len(self._blobs) - 1:
+                sizes = _packets(step.rows * self._layout.out_line)
+                last = self._mover.move(sizes, "output", ready)
+        return self._mover.done(last)
 
     def _load(self, step: Step) -> None:
         layout, config = self._layout, self._config
@@ -103,13 +90,12 @@ class _Run:
             self._known += 1
         self._needs.append(needs)
 
-    def _complete(self, number: int) -> int:
-        """When all output of a step is in the memory."""
+    def _complete(self) -> Iterator[int]:
+        """For each step, when all its output is in the memory."""
         end = 0
-        for step, needs in zip(self._course.steps[: number + 1], self._needs, strict=False):
-            end = max([end, *map(self._mover.done, needs)])
-            end += self._computed(step)
-        return end + DRAIN
+        for step, needs in zip(self._course.steps, self._needs, strict=True):
+            end = max([end, *map(self._mover.done, needs)]) + self._computed(step)
+            yield end + DRAIN
 
     def _computed(self, step: Step) -> int:
         """Cycles of the array."""
@@ -121,7 +107,11 @@ class _Run:
             columns = min(config.columns, job.channels)
             rows = -(-columns // config.weight_ports) if self._course.striped else columns
             passes = job.cycles(layout.op.window.stride, config)
-            if job.depthwise:
+            if job.sliding:
+                top, bottom = layout.fresh(step, 0)
+                seen = (bottom - top) * layout.line // len(layout.op.weights)
+                cycles += -(-job.channels // config.columns) * (seen + SLIDING)
+            elif job.diagonal:
                 cycles += pixels * passes
             else:
                 last = max(rest, rows, 2) if rest else 0
@@ -183,6 +173,7 @@ class _Mover:
     def _written(self, now: int, beats: int) -> int:
         """When a WRITE is acknowledged."""
         self._busy["output"] = max(self._busy["output"], now) + beats
+        self._next = self._busy["output"] - GAP
         return self._busy["output"] + 3 * beats + WRITTEN
 
     def _end(self, number: int) -> int:
