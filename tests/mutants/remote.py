@@ -10,6 +10,8 @@ CHECKER = "tests/hw/dma/test_checker.py::test_checker[tiny]"
 SENDER = "tests/hw/dma/test_sender.py::test_sender[tiny]"
 LISTER = "tests/hw/dma/test_lister.py::test_stitches[tiny]"
 QUEUE = "tests/hw/dma/test_remote.py::test_remote_queue[tiny]"
+HERALD = "tests/hw/dma/test_herald.py::test_herald[2]"
+SEQUENCER = "tests/hw/sequencer/test_sequencer.py::test_sequencer[ecp5-85k]"
 SCOUT = "tests/hw/dma/test_scout.py::test_scout[tiny]"
 
 REMOTE = (
@@ -166,5 +168,26 @@ REMOTE = (
         "self.sees & (self.key != last)",
         "self.sees",
         SCOUT,
+    ),
+    Mutant(
+        "ahead: a job that waits is named for as long as it does",
+        "hw/intarsia/dma/herald.py",
+        "told.eq(1)",
+        "told.eq(0)",
+        HERALD,
+    ),
+    Mutant(
+        "ahead: what the queue names is lost while a job is named",
+        "hw/intarsia/dma/herald.py",
+        "with m.Elif(wanted):",
+        "with m.If(wanted):",
+        HERALD,
+    ),
+    Mutant(
+        "programs: when one starts, who was served last says who is next",
+        "hw/intarsia/sequencer/loader.py",
+        "m.d.sync += earlier.eq(1)",
+        "pass",
+        SEQUENCER,
     ),
 )

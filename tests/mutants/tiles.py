@@ -5,6 +5,7 @@ from tests.mutants.runner import Mutant
 __all__ = ["TILES"]
 
 STREAMING = "tests/sw/compiler/test_streaming.py"
+ALONE = "tests/sw/compiler/test_alone.py"
 SEGMENTS = "tests/sw/compiler/test_segments.py"
 
 TILES = (
@@ -56,5 +57,26 @@ TILES = (
         "offset += buffer.size",
         "offset += 0",
         STREAMING,
+    ),
+    Mutant(
+        "steps: rows that windows leave out are taken for their neighbours",
+        "sw/intarsia/compiler/alone.py",
+        "remote_pitch=stride * self.layout.line",
+        "remote_pitch=self.layout.line",
+        ALONE,
+    ),
+    Mutant(
+        "steps: padding is taken for a row that windows see",
+        "sw/intarsia/compiler/alone.py",
+        " and not op.window.padding[0]",
+        "",
+        ALONE,
+    ),
+    Mutant(
+        "steps: the last row that is needed comes with the next step",
+        "sw/intarsia/compiler/pace.py",
+        "max(bottom, loaded)",
+        "max(bottom - 1, loaded)",
+        ALONE,
     ),
 )

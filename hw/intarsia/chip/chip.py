@@ -12,6 +12,7 @@ from intarsia.common.lookup import MapCommand
 from intarsia.common.packets import PacketMerge, PacketSplit
 from intarsia.common.share import ReadShare, WriteShare
 from intarsia.conv.engine import ConvEngine
+from intarsia.dma.herald import Herald
 from intarsia.dma.local import LocalQueue
 from intarsia.dma.remote import RemoteQueue
 from intarsia.dma.responder import Responder
@@ -205,7 +206,14 @@ class Chip(wiring.Component):
     def _connect_packets(self, m, *, router, dma_remote, dma_responder, sync, **blocks):
         self._connect_map(m, router=router, responder=dma_responder, **blocks)
         self._joints.look_up(m, "requester", dma_remote.lookup, blocks["atu"].requester)
-        connect(m, remote=dma_remote.ahead, atu=blocks["atu"].ahead)
+        herald, sequencer = blocks["herald"], blocks["sequencer"]
+        connect(m, remote=dma_remote.ahead, herald=herald.names)
+        connect(m, herald=herald.ahead, atu=blocks["atu"].ahead)
+        m.d.comb += [
+            herald.comes.eq(sequencer.comes),
+            herald.job.eq(sequencer.remote.job.p),
+            herald.owners.eq(dma_remote.owners),
+        ]
         self._joints.packets(m, "source_request", dma_remote.request, router.source_request)
         self._joints.packets(m, "source_control", sync.send, router.source_control)
         self._joints.packets(m, "sink_control", router.sink_control, sync.take)
@@ -288,6 +296,7 @@ def _blocks(config):
         "vector": VectorEngine(config=config),
         "dma_local": LocalQueue(config=config),
         "dma_remote": RemoteQueue(config=config),
+        "herald": Herald(contexts=config.contexts),
         "dma_responder": Responder(config=config),
         "atu": Atu(config=config),
         "map_port": MapPort(link_bytes=config.link_bytes),

@@ -111,27 +111,31 @@ class Loader(wiring.Component):
         return m
 
     def _choose(self, m, fetcher, free):
-        """Fetch for the first station, after the one that was served last, that wants it.
+        """Fetch for the last station, before the one that was served last, that wants it.
 
+        When a program starts, that of CONTROL comes first, then those that move what others need.
         With ``config.relays`` it is chosen a cycle before, and must still want it then.
         """
-        later = Signal(len(Stream))
+        earlier = Signal(len(Stream), init=1)
         first = Signal(len(Stream))
         chosen = Signal(len(Stream))
         wants = Signal(len(Stream))
         m.d.comb += [
-            first.eq(self.wanted & later),
+            first.eq(self.wanted & earlier),
             chosen.eq(Mux(first.any(), first, self.wanted)),
             fetcher.fetch.valid.eq(wants.any() & free),
         ]
         if self.config.relays:
             before = Signal(len(Stream))
-            m.d.sync += before.eq(chosen & (~chosen + 1))
+            last = Cat(chosen[n] & ~chosen[n + 1 :].any() for n in range(len(Stream)))
+            m.d.sync += before.eq(last)
             m.d.comb += wants.eq(before & self.wanted)
         else:
             m.d.comb += wants.eq(chosen)
+        with m.If(self.start.valid & self.start.ready):
+            m.d.sync += earlier.eq(1)
         with m.If(fetcher.fetch.valid):
-            for n in reversed(range(len(Stream))):
+            for n in range(len(Stream)):
                 with m.If(wants[n]):
                     m.d.comb += [
                         fetcher.fetch.p.stream.eq(n),
@@ -139,7 +143,7 @@ class Loader(wiring.Component):
                     ]
             with m.If(fetcher.fetch.ready):
                 m.d.comb += self.granted.eq(1 << fetcher.fetch.p.stream.as_value())
-                m.d.sync += [self.target.eq(fetcher.fetch.p), later.eq(~((self.granted << 1) - 1))]
+                m.d.sync += [self.target.eq(fetcher.fetch.p), earlier.eq(self.granted - 1)]
 
     def _keep_places(self, m, fetcher, starter):
         """Where each stream of each context is. Means something only for streams that run."""

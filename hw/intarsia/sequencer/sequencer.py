@@ -60,6 +60,9 @@ class Sequencer(wiring.Component):
     -------
     conv, vector, local, remote : In(Engine(...))
         The engines.
+    comes : Out(1)
+        A job for `remote` waits, for tokens or for the engine: ``remote.job.p`` is what it will be,
+        unless the host sets slots, or another context goes first.
     delivers, deliverer : In(1), In(CONTEXT)
         The convolution engine has a chained job on its way out, of this context.
     forsaken : Out(1)
@@ -103,6 +106,7 @@ class Sequencer(wiring.Component):
                 of.name.lower(): In(Engine(layout, ordered=of not in OVERTAKING))
                 for of, layout in DESCRIPTORS.items()
             },
+            "comes": Out(1),
             "delivers": In(1),
             "deliverer": In(CONTEXT),
             "forsaken": Out(1),
@@ -243,6 +247,8 @@ class Sequencer(wiring.Component):
             ]
             if of in OVERTAKING:
                 m.d.comb += flights[of.value].whose.eq(engine.whose)
+        remote = stations[Stream.REMOTE.value]
+        m.d.comb += self.comes.eq(remote.waiting | remote.job.valid)
         own = stations[Stream.CONTROL.value]
         connect(m, own.job, control.job)
         m.d.comb += [

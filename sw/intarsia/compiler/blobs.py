@@ -12,7 +12,7 @@ from intarsia.graph import Conv
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.kernel import WEIGHTS
 
-__all__ = ["Blob", "Piece", "cut", "parts"]
+__all__ = ["Blob", "Piece", "cut", "grouped", "parts"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,12 @@ def cut(
     :exc:`MemoryShortageError`
         If not even one output channel is that small.
     """
+    groups = grouped(op, work, limit, config)
+    return [_blob(op, group, records, config, striped) for group in groups]
+
+
+def grouped(op: Conv, work: Sequence[Job], limit: int, config: ChipConfig) -> list[list[Job]]:
+    """Jobs of each blob; otherwise as :func:`cut`."""
     groups: list[list[Job]] = []
     filled = limit
     for job in work:
@@ -94,7 +100,7 @@ def cut(
                 filled = 0
             groups[-1].append(part)
             filled += size
-    return [_blob(op, group, records, config, striped) for group in groups]
+    return groups
 
 
 def parts(op: Conv, job: Job, limit: int, config: ChipConfig) -> list[Job]:

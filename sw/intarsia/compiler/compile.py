@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from intarsia.compiler.allocate import Allocation, allocate
+from intarsia.compiler.alone import alone, is_alone
 from intarsia.compiler.boxes import Box
 from intarsia.compiler.costs import macs
 from intarsia.compiler.emit import emit, program_bytes
@@ -170,11 +171,12 @@ def _fitted(
                 high = middle
         return found
     streamed_all = Strategy(kept=0, prefetch=1, blob_bytes=config.bank_bytes)
-    return streamed_all, *_tiled(workload, records, config, mode, nodes)
+    return streamed_all, *_tiled(workload, shares, records, config, mode, nodes)
 
 
 def _tiled(
     workload: Workload,
+    shares: Shares,
     records: Mapping[int, Sequence[bytes]],
     config: ChipConfig,
     mode: Mode,
@@ -188,6 +190,12 @@ def _tiled(
         return tiling.shares(), lowered, _allocations(lowered, config)
 
     shortages = []
+    if len(nodes) == 1 and is_alone(workload, config):
+        try:
+            lowered = alone(workload, records, config, mode)
+            return shares, lowered, _allocations(lowered, config)
+        except MemoryShortageError as error:
+            shortages.append(error)
     for room, price in itertools.product(_rooms(config), (0, PRICE)):
         try:
             tiling = tile(workload, config, replace(room, price=price), len(nodes))

@@ -40,8 +40,10 @@ from tests.hw.sequencer.programs import (
 )
 from tests.hw.sequencer.timing import (  # found by cocotb in this module
     engines_never_wait,
+    moves_before_it_computes,
     nothing_toggles,
     passes_tokens_fast,
+    tells_what_comes,
     traces_show_when_engines_work,
 )
 
@@ -52,11 +54,13 @@ __all__ = [
     "faults_of_engines_stop_their_context",
     "headers_are_checked",
     "instructions_are_checked",
+    "moves_before_it_computes",
     "nobody_waits_for_the_forsaken",
     "nothing_toggles",
     "parity_errors_are_reported",
     "passes_tokens_fast",
     "slots_are_checked_when_it_is_time",
+    "tells_what_comes",
     "tokens_overflow",
     "traces_show_when_engines_work",
     "watchdog_knows_patience_and_work",

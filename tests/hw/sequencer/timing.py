@@ -56,6 +56,49 @@ async def passes_tokens_fast(dut):
     assert job.cycle - bench.of("done", Stream.CONV)[0].cycle == waited
 
 
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def moves_before_it_computes(dut):
+    """When programs start, the instruction of REMOTE is fetched before those that compute."""
+    bench = await Bench.create(dut)
+    await set_slots(bench, 0)
+    program = {of: [work(bench.rng, of, SLOTS), end()] for of in ENGINES}
+    program[Stream.CONTROL] = [doorbell(), end()]
+    for _ in range(3):
+        bench.events.clear()
+        await bench.run(0, program, base=BASES[0])
+        await bench.ring(0)
+        await bench.finish(0)
+        offers = [event.stream for event in bench.of("offer")]
+        assert offers == [Stream.REMOTE, Stream.LOCAL, Stream.VECTOR, Stream.CONV]
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def tells_what_comes(dut):
+    """A job of REMOTE is known from when it is fetched until it is accepted, and then the next."""
+    bench = await Bench.create(dut)
+    await set_slots(bench, 0)
+    of = Stream.REMOTE
+    bench.engines[of].depth, bench.engines[of].longest = 8, 1
+    program = {
+        Stream.CONTROL: [doorbell(signal=mask(0)), doorbell(signal=mask(0)), end()],
+        of: [*(work(bench.rng, of, SLOTS, wait=mask(0)) for _ in range(2)), end()],
+    }
+    payload = bench.engines[of].pins["payload"]
+    await bench.run(0, program, base=BASES[0])
+    for count in (1, 2):
+        await bench.cycles(100)
+        assert dut.comes.value == 1
+        coming = payload.value
+        await bench.ring(0)
+        job = await bench.until("job", count, stream=of)
+        descriptor = bench.engines[of].layout["descriptor"]
+        assert coming.to_unsigned() >> descriptor.offset == job.value[1]
+        await bench.cycles(1)
+        assert dut.comes.value == 0
+    await bench.finish(0)
+    assert dut.comes.value == 0
+
+
 @cocotb.test(timeout_time=10, timeout_unit="ms")
 @cocotb.parametrize(pause=[0.0, 0.9])
 async def traces_show_when_engines_work(dut, pause):
