@@ -40,6 +40,13 @@ PROOFS = (
         "_lowest(asking)",
     ),
     _mutant(
+        "RelayedCreditsAreNotOverdrawn",
+        "proof: that a beat is spent counts a cycle late",
+        "link/collector.py",
+        "Mux(spent, balance[name] > demand, balance[name] >= demand)",
+        "balance[name] >= demand",
+    ),
+    _mutant(
         "FlightsCompleteInOrder",
         "proof: tokens are given as soon as an instruction has started",
         "sequencer/flights.py",
