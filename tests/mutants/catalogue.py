@@ -195,8 +195,8 @@ LINK = (
     Mutant(
         "link: packets are sent without credit",
         "hw/intarsia/link/collector.py",
-        "Mux(spent, balance[name] > demand, balance[name] >= demand)",
-        "1",
+        "(balance[name] >= geometry.demand(name))",
+        "(balance[name] >= 0)",
         LINK_TEST,
     ),
 )

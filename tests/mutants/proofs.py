@@ -26,6 +26,27 @@ PROOFS = (
         "_lowest(asking)",
     ),
     _mutant(
+        "ParkedArbiterGrantsOne",
+        "proof: who has a parked grant may keep it though others ask",
+        "memory/arbiter.py",
+        "self.requests & ~self.grants if self.parked else self.requests",
+        "self.requests",
+    ),
+    _mutant(
+        "ParkedArbiterIsFair",
+        "proof: a parked grant moves to the first one who asks",
+        "memory/arbiter.py",
+        "Mux(first.any(), _lowest(first), _lowest(asking))",
+        "_lowest(asking)",
+    ),
+    _mutant(
+        "RelayedCreditsAreNotOverdrawn",
+        "proof: that a beat is spent counts a cycle late",
+        "link/collector.py",
+        "Mux(spent, balance[name] > demand, balance[name] >= demand)",
+        "balance[name] >= demand",
+    ),
+    _mutant(
         "FlightsCompleteInOrder",
         "proof: tokens are given as soon as an instruction has started",
         "sequencer/flights.py",

@@ -117,7 +117,7 @@ class Receiver(wiring.Component):
             done.eq(scatter.done),
             settled.eq(checker.settled),
             wrong.eq(checker.wrong),
-            looks.eq(deframer.head.valid & ~storing & ~(looks if self.config.relays else 0)),
+            looks.eq(deframer.head.valid & ~storing & ~(looks if self.config.relays else Const(0))),
         ]
         m.d.comb += [
             checker.begin.eq(scatter.span.valid),

@@ -39,7 +39,8 @@ class Collector(wiring.Component):
     link_bytes : int
         4 or 16.
     relays : bool
-        A packet is chosen in the cycle before it is taken, which is then lost.
+        A packet is chosen in the cycle before it is taken, which is then lost; and credits that
+        come in count a cycle later.
 
     Members
     -------
@@ -110,9 +111,10 @@ class Collector(wiring.Component):
         credit = len(CLASSES)
 
         balance = {name: Signal(12, name=f"balance_{name}") for name in CLASSES}
-        # Whether that is enough; known at the start of a cycle, since much depends on it. Credits
-        # that come in count a cycle later.
-        enough = Signal(credit)
+        # With relays, whether that is enough is known at the start of a cycle.
+        enough = [(balance[name] >= geometry.demand(name)) for name in CLASSES]
+        if self.relays:
+            enough = Signal(credit)
         late = Signal()
         place = Signal(range(geometry.longest))
         held = Signal(credit + 1)  # a bit per class, and one for CREDIT
@@ -213,7 +215,6 @@ class Collector(wiring.Component):
                 m.d.sync += self.sequence.eq(self.sequence + 1)
 
         # ---- Credits of the other side
-        m.d.sync += late.eq(self.grant.valid)
         granted = self.grant.p.credits * CREDIT_UNIT
         less = Signal(signed(len(granted) + 1))
         with m.If(self.grant.valid):
@@ -225,13 +226,15 @@ class Collector(wiring.Component):
                 given.eq(self.grant.valid & (self.grant.p.message_class == message_class)),
                 spent.eq(storing & current[n]),
             ]
-            demand = geometry.demand(name)
-            with m.If(late | spent):
-                m.d.sync += enough[n].eq(
-                    Mux(spent, balance[name] > demand, balance[name] >= demand)
-                )
             with m.If(given | spent):
                 change = Mux(given, Mux(spent, less, granted), -1)
                 m.d.sync += balance[name].eq(balance[name] + change)
+            if self.relays:
+                demand = geometry.demand(name)
+                m.d.sync += late.eq(self.grant.valid)
+                with m.If(late | spent):
+                    m.d.sync += enough[n].eq(
+                        Mux(spent, balance[name] > demand, balance[name] >= demand)
+                    )
 
         return m
