@@ -17,7 +17,7 @@ from intarsia.model.conv import convolve
 from intarsia.model.vector import combine
 from tests.hw.chip.pair import Pair
 from tests.hw.conv.layers import Layer, random_layer
-from tests.hw.vector.cases import Shape, addition, maximum, total
+from tests.hw.vector.cases import Axis, Shape, addition, maximum, total, windows
 
 PAUSES = [0.0, 0.5]
 
@@ -75,16 +75,31 @@ class Bench:
         shape = Shape(height=work.out_height, width=work.out_width, channels=work.out_channels)
         whole = Shape(channels=shape.channels, taps=(shape.height, shape.width))
         size = shape.height * shape.width * shape.channels
-        match self.rng.integers(0, 4):
+        match self.rng.integers(0, 6):
             case 0:
                 opcode, fields = maximum(self, whole)
             case 1:
                 opcode, fields = total(self, whole, Rounding.FP32)
+            case 2 | 3 as kind:
+                axes = self.axis(work.out_height), self.axis(work.out_width)
+                if axes[0].open * axes[1].count > self.config.pool_entries:
+                    axes = Axis(rows=work.out_height), Axis(rows=work.out_width, stride=15)
+                fields = windows(*axes)
+                counts = dict(height=fields["out_height"], width=fields["out_width"])
+                few = Shape(**counts, channels=shape.channels)
+                pool = maximum(self, few) if kind == 2 else total(self, few, Rounding.FP32)
+                opcode, fields = pool[0], pool[1] | fields
             case _:
                 opcode, fields = addition(self, shape, ROUNDINGS[self.rng.integers(0, 3)])
                 fields |= dict(swapped=int(self.rng.integers(0, 2)))
         operands = dict(a=place, b=place, output=place + size)
         return opcode, fields | {name: dict(offset=at) for name, at in operands.items()}
+
+    def axis(self, rows):
+        """Windows of up to three rows or columns, no more than there are of these."""
+        span, stride = (int(number) for number in self.rng.integers(1, 4, 2))
+        before = int(self.rng.integers(0, span))
+        return Axis(rows=rows, span=span, stride=stride, before=before, most=rows)
 
     def send(self, work, opcode, fields, contexts=(0, 0)):
         """Give both to their engines, and to the model."""
