@@ -248,7 +248,7 @@ SEQUENCER = (
         "hw/intarsia/sequencer/slots.py",
         "read.addr.eq(self.read.context * slots + self.read.slot)",
         "read.addr.eq(self.read.slot)",
-        "tests/hw/sequencer/test_sequencer.py::test_sequencer[ecp5-85k]",
+        "tests/hw/sequencer/test_sequencer.py::test_sequencer[straight]",
     ),
 )
 

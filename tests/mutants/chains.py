@@ -6,7 +6,7 @@ __all__ = ["CHAINS"]
 
 CONV = "tests/hw/conv/test_engine.py::test_engine[tiny]"
 VECTOR = "tests/hw/vector/test_engine.py::test_engine[tiny]"
-SEQUENCER = "tests/hw/sequencer/test_sequencer.py::test_sequencer[tiny]"
+SEQUENCER = "tests/hw/sequencer/test_sequencer.py::test_sequencer[straight]"
 PAIR = "tests/hw/chip/test_chain.py::test_chain[tiny]"
 FUSION = "tests/sw/compiler/test_fusion.py"
 

@@ -11,7 +11,7 @@ SENDER = "tests/hw/dma/test_sender.py::test_sender[tiny]"
 LISTER = "tests/hw/dma/test_lister.py::test_stitches[tiny]"
 QUEUE = "tests/hw/dma/test_remote.py::test_remote_queue[tiny]"
 HERALD = "tests/hw/dma/test_herald.py::test_herald[2]"
-SEQUENCER = "tests/hw/sequencer/test_sequencer.py::test_sequencer[ecp5-85k]"
+SEQUENCER = "tests/hw/sequencer/test_sequencer.py::test_sequencer[straight]"
 SCOUT = "tests/hw/dma/test_scout.py::test_scout[tiny]"
 
 REMOTE = (

@@ -250,9 +250,9 @@ async def syncs_hold_their_context_only(dut):
     assert len(bench.of("job")) == 1
 
 
-@pytest.mark.parametrize("config", ["ecp5-85k"])
-def test_sequencer(simulate, config):
-    simulate(Sequencer, config=config, faults=2)
+@pytest.mark.parametrize("relays", [False, True], ids=["straight", "relays"])
+def test_sequencer(simulate, relays):
+    simulate(Sequencer, config={"name": "ecp5-85k", "relays": relays}, faults=2)
 
 
 def test_random_programs_differ():
