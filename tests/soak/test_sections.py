@@ -8,6 +8,7 @@ from intarsia.compiler.errors import CompileError
 from tests.soak import layers as layers_section
 from tests.soak import shapes as shapes_section
 from tests.soak.__main__ import main
+from tests.system import blocks
 from tests.system.layers import made_up_layer
 
 
@@ -33,7 +34,7 @@ def layer_seeds(monkeypatch):
         return "wrong" if layer.seed == 1_000_077 else ""
 
     monkeypatch.setattr(layers_section, "Chips", lambda *_: nullcontext())
-    monkeypatch.setattr(layers_section, "complaint", complaint)
+    monkeypatch.setattr(blocks, "complaint", complaint)
     monkeypatch.setattr(layers_section, "layer_of", lambda seed: made_up_layer(seed, 4000))
     return seen
 
@@ -55,12 +56,13 @@ def test_layer_without_room_is_run_elsewhere(layer_seeds, monkeypatch):
 
     def complaint(chips, layer):
         run.append((layer.seed, chips))
-        if chips != layers_section.ROOMY and layer.seed in (253, 255):
+        if chips != blocks.ROOMY and layer.seed in (253, 255):
             raise CompileError("no room")
         return "wrong" if layer.seed == 255 else ""
 
-    monkeypatch.setattr(layers_section, "Chips", lambda *names: nullcontext(names))
-    monkeypatch.setattr(layers_section, "complaint", complaint)
+    for module in (layers_section, blocks):
+        monkeypatch.setattr(module, "Chips", lambda *names: nullcontext(names))
+    monkeypatch.setattr(blocks, "complaint", complaint)
     failed, block = told(layers_section.layers(8, seed=1, first=250))
     assert len(run) == 10
     assert (failed.run, failed.passed) == (255, False)

@@ -6,19 +6,23 @@ its seed.
 
 import numpy as np
 
+from intarsia.compiler.errors import CompileError
 from intarsia.cosim.fabric import FabricError
 from intarsia.driver.errors import DriverError
 from intarsia.golden import evaluate
 from tests.system.chips import Chips
 from tests.system.layers import Layer, made_up_layer
 
-__all__ = ["BLOCK", "MOST_BYTES", "complaint", "layer_of", "system"]
+__all__ = ["BLOCK", "MOST_BYTES", "ROOMY", "complaint", "complaint_with_room", "layer_of", "system"]
 
 #: Seeds that share chips, from a multiple of it on.
 BLOCK = 50
 
 #: Configuration and number of chips, block by block in turn.
 SYSTEMS = [*[("large", 1)] * 5, ("tiny", 1), *[("large", 2)] * 2, ("large", 1), ("tiny", 2)]
+
+#: Configuration and number of chips for a layer that those of its block have no room for.
+ROOMY = ("large", 1)
 
 #: Bytes of the largest map, by configuration: what fits, with all that a layer needs besides.
 MOST_BYTES = {"large": 20 * 20 * 40, "tiny": 4000}
@@ -48,3 +52,12 @@ def complaint(chips: Chips, layer: Layer) -> str:
             if wrong := int(np.count_nonzero(y != golden[name])):
                 return f"{told}: {wrong} of {y.size} bytes of {name} differ in inference {number}"
     return ""
+
+
+def complaint_with_room(chips: Chips, layer: Layer) -> tuple[str, bool]:
+    """The same; and whether the compiler refused these chips, so that it was run on `ROOMY`."""
+    try:
+        return complaint(chips, layer), False
+    except CompileError:
+        with Chips(*ROOMY) as roomy:
+            return complaint(roomy, layer), True
