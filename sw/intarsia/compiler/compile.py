@@ -13,6 +13,7 @@ from intarsia.compiler.errors import CompileError, MemoryShortageError
 from intarsia.compiler.estimates import Room
 from intarsia.compiler.lower import ChipWork, Lowered, lower
 from intarsia.compiler.names import Naming, name_fragments
+from intarsia.compiler.partition import Shares
 from intarsia.compiler.partition import partition as split_network
 from intarsia.compiler.plan import ChipPlan, Device, End, FragmentKind, Layer, Plan
 from intarsia.compiler.records import channel_records
@@ -41,7 +42,7 @@ PRICE = 4_000
 PACES = ((4, 8), (1, 8), (1, 16))
 
 #: For each root, what each chip computes of it.
-Shares = Mapping[str, Sequence[Box]]
+Split = Mapping[str, Shares]
 
 #: Owner of the data IDs of a plan, if nobody says another.
 OWNER = 1
@@ -140,17 +141,17 @@ def compile_network(
 
 def _fitted(
     workload: Workload,
-    shares: Shares,
+    shares: Split,
     config: ChipConfig,
     mode: Mode,
     nodes: Sequence[int],
     streamed: bool,
     tiled: bool,
-) -> tuple[Strategy, Shares, Lowered, list[Allocation]]:
+) -> tuple[Strategy, Split, Lowered, list[Allocation]]:
     """The best strategy whose buffers fit into every chip, and what each computes."""
     records = channel_records(workload, mode)
 
-    def attempt(strategy: Strategy) -> tuple[Strategy, Shares, Lowered, list[Allocation]]:
+    def attempt(strategy: Strategy) -> tuple[Strategy, Split, Lowered, list[Allocation]]:
         lowered = lower(workload, shares, records, config, mode, strategy, nodes)
         return strategy, shares, lowered, _allocations(lowered, config)
 
@@ -176,15 +177,15 @@ def _fitted(
 
 def _tiled(
     workload: Workload,
-    shares: Shares,
+    shares: Split,
     records: Mapping[int, Sequence[bytes]],
     config: ChipConfig,
     mode: Mode,
     nodes: Sequence[int],
-) -> tuple[Shares, Lowered, list[Allocation]]:
+) -> tuple[Split, Lowered, list[Allocation]]:
     """A network that is larger than the chips, stripe by stripe."""
 
-    def allocated(tiling: Tiling, held: int, part: int) -> tuple[Shares, Lowered, list[Allocation]]:
+    def allocated(tiling: Tiling, held: int, part: int) -> tuple[Split, Lowered, list[Allocation]]:
         ahead = config.memory_bytes // part
         lowered = stream(tiling, records, config, mode, ahead, held, nodes)
         return tiling.shares(), lowered, _allocations(lowered, config)
@@ -244,12 +245,12 @@ def _program(code: ChipWork, allocation: Allocation, naming: Naming) -> bytes:
 
 def _layers(
     workload: Workload,
-    shares: Shares,
+    shares: Split,
     chips: int,
     fused: Mapping[int, int],
 ) -> Iterator[Layer]:
     for index, op in enumerate(workload.network.ops):
-        boxes = shares.get(op.output, [Box.nothing()] * chips)
+        boxes = shares.get(op.output, (Box.nothing(),) * chips)
         done = tuple(macs(op, box, workload.network) if box else 0 for box in boxes)
         device = Device.HOST if index in workload.host else Device.CHIP
         replicated = chips > 1 and bool(boxes[1]) and boxes[0] == boxes[1]

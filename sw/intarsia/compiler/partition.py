@@ -16,7 +16,7 @@ from intarsia.compiler.workload import Workload
 from intarsia.graph import Conv, Op
 from intarsia.isa.config import ChipConfig
 
-__all__ = ["PARTITIONS", "SHARED_MACS", "SMALLEST_SHARE", "partition"]
+__all__ = ["PARTITIONS", "SHARED_MACS", "SMALLEST_SHARE", "Shares", "partition"]
 
 #: What a user can ask for.
 PARTITIONS = ("auto", "rows", "channels")

@@ -8,6 +8,7 @@ from operator import or_
 from intarsia.compiler.boxes import Box
 from intarsia.compiler.errors import MemoryShortageError
 from intarsia.compiler.estimates import Estimates, Room
+from intarsia.compiler.partition import Shares
 from intarsia.compiler.segments import Segment, Spans
 from intarsia.compiler.workload import Workload
 from intarsia.graph import Conv
@@ -47,12 +48,12 @@ class Tiling:
     segments: tuple[Segment, ...]
     resident: frozenset[str]
 
-    def shares(self) -> dict[str, list[Box]]:
+    def shares(self) -> dict[str, Shares]:
         """What each chip hands out of each root, or would, if it left its segment."""
         return {
-            self.spans.op(at).output: [
+            self.spans.op(at).output: tuple(
                 self._share(segment, chip, self.spans.op(at).output) for chip in range(self.chips)
-            ]
+            )
             for segment in self.segments
             for at in range(segment.first, segment.last)
         }
