@@ -1,6 +1,7 @@
 """The cycles that are accepted, and why some are more than they once were."""
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 __all__ = ["BASELINE", "PAGE", "TOLERANCE", "raised", "read", "write"]
@@ -21,13 +22,17 @@ def read() -> dict[str, dict[str, int]]:
     return json.loads(BASELINE.read_text())
 
 
-def write(cycles: dict[str, int]) -> None:
-    """Accept `cycles`, of what the chip can do. Those that once were less are remembered."""
+def write(cycles: Mapping[str, int], names: Iterable[str]) -> None:
+    """Accept `cycles`, of what the chip can do. Those that once were less are remembered.
+
+    Of `names`, those of all cases, others keep what they have.
+    """
     known = read() if BASELINE.exists() else {}
-    accepted = {
+    accepted = known | {
         name: {"cycles": taken, "least": min(taken, known.get(name, {}).get("least", taken))}
         for name, taken in cycles.items()
     }
+    accepted = {name: accepted[name] for name in names if name in accepted}
     BASELINE.write_text(json.dumps(accepted, indent=1) + "\n")
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from intarsia.graph import Network
 from tests.performance.limits import Limits
 
-__all__ = ["MACS", "Case", "Figure", "Model", "Span"]
+__all__ = ["FAR", "MACS", "NEAR", "Case", "Figure", "Model", "Span"]
 
 #: Multipliers of the array of configuration `large`.
 MACS = 256
+
+#: Cycles that a beat takes over a link: with memory and host beside the chip, and far from it.
+NEAR, FAR = 1, 32
 
 #: Name of a real network, a file of the project's, what makes a network, or several of those that
 #: are run one by one, each so many times.
@@ -21,7 +24,7 @@ Model = str | Path | Callable[[], Network] | tuple[tuple[Callable[[], Network], 
 class Span(StrEnum):
     """From when to when cycles are counted."""
 
-    #: The second inference: from the doorbell to the last byte of output at the host.
+    #: The second inference: from the doorbell until the host has the last byte of output.
     NETWORK = "network"
 
     #: From the start of the engine to its last write; operands are in the chip's memory.
@@ -46,8 +49,10 @@ class Case:
         Of the MAC array, at least.
     tiled : bool
         It is computed in stripes, and its weights are loaded in each inference.
+    link_latency : int
+        Cycles that a beat takes over each of the two links between the chip and memory or host.
     long : bool
-        Takes minutes: not for ``make test``.
+        For ``make bench`` alone, not for ``make test``.
     """
 
     name: str
@@ -56,6 +61,7 @@ class Case:
     most_cycles: int | None = None
     utilization: float | None = None
     tiled: bool = False
+    link_latency: int = FAR
     long: bool = False
 
     @property

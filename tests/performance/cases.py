@@ -3,7 +3,7 @@
 from functools import partial
 
 from intarsia.digits import MODEL
-from tests.performance.case import Case, Span
+from tests.performance.case import FAR, NEAR, Case, Span
 from tests.performance.peers import PEERS
 from tests.performance.resnet50 import resnet50
 from tests.performance.shapes import ds_cnn, single
@@ -17,10 +17,16 @@ def _layer(name: str, size: tuple[int, int, int], channels: int, kernel: int, **
     return Case(name, span, partial(single, size, channels, kernel, **rest), **asked)
 
 
-def _streamed(depth: int, channels: int, most_cycles: int) -> Case:
-    name = f"fully connected, {depth} to {channels}, weights from off-chip"
-    model = partial(single, (1, 1, depth), channels, 1)
-    return Case(name, Span.NETWORK, model, most_cycles=most_cycles, tiled=True)
+def _streamed(depth: int, channels: int, most_cycles: int, link_latency: int = FAR) -> Case:
+    place = "off-chip" if link_latency == FAR else "beside the chip"
+    return Case(
+        f"fully connected, {depth} to {channels}, weights from {place}",
+        Span.NETWORK,
+        partial(single, (1, 1, depth), channels, 1),
+        most_cycles=most_cycles,
+        tiled=True,
+        link_latency=link_latency,
+    )
 
 
 def _some_channels() -> list[Case]:
@@ -77,8 +83,9 @@ CASES = (
     _layer("fully connected, 640 to 128", (1, 1, 640), 128, 1, most_cycles=2844),
     _layer("fully connected, 256 to 128", (1, 1, 256), 128, 1, most_cycles=1137),
     # 90 % of 16 bytes a cycle from off-chip, from the doorbell on.
+    _streamed(640, 128, most_cycles=5688, link_latency=NEAR),
     _streamed(640, 128, most_cycles=5688),
     _streamed(1024, 1024, most_cycles=72_817),
     *_some_channels(),
-    *(peer.case for peer in PEERS),
+    *(case for peer in PEERS for case in (peer.case, peer.far)),
 )  # fmt: skip

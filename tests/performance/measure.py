@@ -61,19 +61,25 @@ def _models(case: Case, folder: Path | None) -> Iterator[tuple[Path | Network, i
 
 def _measured(case: Case, model: Path | Network) -> Figure:
     cold = case.span is Span.COLD
-    with Session(model, config=CONFIG, tiled=case.tiled or cold) as session:
+    latency = case.link_latency
+    with Session(model, config=CONFIG, tiled=case.tiled or cold, link_latency=latency) as session:
         images = random_input(session.network, 1 if cold else 2, SEED)
-        cycles: list[int] = []
+        noticed, committed = 0, 0
         for image in images:
             session.run(image[np.newaxis], check=True)
-            cycles.append(session.report["cycles"] - sum(cycles))
+            before, noticed = noticed, session.report["cycles"]
+            committed = noticed - before - _since_commit(session)
         report = session.report
     assert report["mismatches"] == 0, f"{case.name}: {report['mismatches']} bytes differ"
     match case.span:
-        case Span.NETWORK:
-            taken = cycles[1]
-        case Span.COLD:
-            taken = cycles[0]
         case Span.LAYER:
             [taken] = [layer["cycles"] for layer in report["layers"]]
+        case _:
+            taken = committed
     return Figure(taken, report["macs"] // len(images), limits(session.network))
+
+
+def _since_commit(session: Session) -> int:
+    """Cycles from when the host had the last byte of output until the chip knew that."""
+    [(_, interrupt)] = session.fabric.interrupted().values()
+    return interrupt - session.fabric.last_commit

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.performance.case import Case, Figure, Span
+from tests.performance.case import FAR, NEAR, Case, Figure, Model, Span
 from tests.performance.shapes import single
 
 __all__ = ["NAMES", "PEERS", "SLACK", "Peer", "verdict"]
@@ -29,12 +29,18 @@ class Peer:
 
     Members
     -------
+    name : str
     case : Case
+        With the memory beside the chip, as the peers had it: what is judged.
+    far : Case
+        The same over links of `FAR` cycles.
     utilization : tuple of float or None
         Of each of `NAMES`; None where it can't do that, or was not measured.
     """
 
+    name: str
     case: Case
+    far: Case
     utilization: tuple[float | None, ...]
 
     @property
@@ -51,9 +57,14 @@ def verdict(peer: Peer, figure: Figure) -> str:
 
 
 def _row(row: dict[str, Any]) -> Peer:
-    model = row.get("model") or tuple(_layer(dict(layer)) for layer in row["layers"])
-    case = Case(row["name"], Span.COLD, model)
-    return Peer(case, tuple(row["utilization"]))
+    model: Model = row.get("model") or tuple(_layer(dict(layer)) for layer in row["layers"])
+    name, far = row["name"], f"{row['name']}, cold, links of {FAR}"
+    return Peer(
+        name,
+        Case(f"{name}, cold", Span.COLD, model, link_latency=NEAR),
+        Case(far, Span.COLD, model, link_latency=FAR, long=row.get("large", False)),
+        tuple(row["utilization"]),
+    )
 
 
 def _layer(layer: dict[str, Any]) -> tuple[Any, int]:

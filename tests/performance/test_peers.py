@@ -9,7 +9,7 @@ from tests.performance.limits import Limits, limits
 from tests.performance.peers import NAMES, PEERS, verdict
 from tests.performance.shapes import ds_cnn, single
 
-BY_NAME = {peer.case.name: peer for peer in PEERS}
+BY_NAME = {peer.name: peer for peer in PEERS}
 PEER = BY_NAME["3x3, 32x32x16 to 16"]
 
 
@@ -63,6 +63,13 @@ def test_all_that_peers_were_measured_on_is_there():
     assert macs == 12_501_632 - 640
 
 
+def test_memory_is_beside_the_chip_where_peers_are_judged():
+    for peer in PEERS:
+        assert (peer.case.link_latency, peer.far.link_latency) == (1, 32)
+        assert peer.case.model == peer.far.model
+        assert not peer.case.long
+
+
 def _macs(network):
     [op] = network.ops
     height, width, _ = network.tensors[op.output].shape
@@ -72,12 +79,13 @@ def _macs(network):
 def test_page_has_figures_limits_and_refusals():
     other = next(peer for peer in PEERS if peer is not PEER)
     figure = Figure(9910, 2_359_296, Limits(9216, 144, 1024, 1025, 9216))
+    over = Figure(10_123, 2_359_296, figure.limits)
     lines = page.text(
-        {PEER.case: figure, other.case: CompileError("too large")}, "abc"
+        {PEER.case: figure, PEER.far: over, other.case: CompileError("too large")}, "abc"
     ).splitlines()
-    [row] = [line for line in lines if line.startswith(f"| {PEER.case.name} |")]
+    [row] = [line for line in lines if line.startswith(f"| {PEER.name} |")]
     cells = [cell.strip() for cell in row.split("|")][2:-1]
-    assert cells[:5] == ["9,910", "93.0%", "93%", "90%", "66%"]
-    assert cells[5:] == ["9,216", "144", "1,024", "1,025", "at the limit"]
-    [row] = [line for line in lines if line.startswith(f"| {other.case.name} |")]
+    assert cells[:6] == ["9,910", "93.0%", "10,123", "93%", "90%", "66%"]
+    assert cells[6:] == ["9,216", "144", "1,024", "1,025", "at the limit"]
+    [row] = [line for line in lines if line.startswith(f"| {other.name} |")]
     assert row.endswith("| refused: too large |")
