@@ -33,7 +33,8 @@ class Cutter(wiring.Component):
     """Cuts jobs into requests, which come in the order of their bytes.
 
     Where the rows lie without gaps at the other side, a request runs on from row to row, and a
-    cycle is spent for each row; otherwise each row is cut for itself. The first row is cut in the
+    cycle is spent for each row; otherwise each row is cut for itself. A request has at most 1,024
+    bytes, or as many as the job's `grain` says; those of lists have what they can. The first row is cut in the
     cycle after its job was accepted. While a request waits to be taken, the cutter waits.
 
     The records of a GATHER or SCATTER are read ahead, and cut one after another.
@@ -153,6 +154,7 @@ class Cutter(wiring.Component):
                             for name in ("rows", "remote_pitch", "local_pitch")
                         ),
                         work.count.eq(listing.count),
+                        work.most.eq(PAYLOAD_MAX >> job.descriptor.grain),
                         wrong.eq(check.faulty),
                         wrong_code.eq(check.code),
                         wrong_word.eq(check.word),
@@ -243,7 +245,7 @@ class Cutter(wiring.Component):
         grows = Signal()
         advances = Signal()
         gap = Signal(LOCAL)
-        free = PAYLOAD_MAX - length
+        free = (work.most - length)[: len(length)]
         m.d.comb += [
             dense.eq(work.remote_pitch == record.row_bytes),
             gap.eq(work.local_pitch - record.row_bytes),

@@ -4,7 +4,7 @@ from amaranth import *
 
 from intarsia.dma.transactions import OFFSET
 from intarsia.dma.validity import STITCHES, is_one_of
-from intarsia.isa.address import LOCAL
+from intarsia.isa.address import LOCAL, PAYLOAD_MAX
 from intarsia.isa.transfer import StitchRecord
 
 __all__ = ["Work"]
@@ -31,6 +31,8 @@ class Work:
         Where local addresses count from.
     count : Signal
         Records that are to come.
+    most : Signal
+        Bytes of a request, at most.
     """
 
     def __init__(self, job):
@@ -42,6 +44,7 @@ class Work:
             Shape.cast(OFFSET).width - len(self.record.offset), name="beyond", reset_less=True
         )
         self.offset = Cat(self.record.offset, self.beyond)
+        self.most = Signal(range(PAYLOAD_MAX + 1), name="most", reset_less=True)
         names = ("rows", "remote_pitch", "local_pitch", "left", "row", "base", "count")
         (
             self.rows,

@@ -91,7 +91,11 @@ class RemoteDescriptor(data.Struct):
     local_pitch: 24
     """Bytes from one row to the next, in this chip's memory."""
 
-    reserved5: 136
+    grain: 2
+    """Packets have at most 1,024 >> `grain` bytes: small ones are sooner there, as nodes on their
+    way wait for whole ones; large ones need fewer heads."""
+
+    reserved5: 134
     """Must be zero."""
 
 

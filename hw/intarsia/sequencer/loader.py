@@ -20,7 +20,8 @@ __all__ = ["Loader"]
 class Loader(wiring.Component):
     """Fetches instructions for all stations, and starts programs.
 
-    Stations are served in turn, one at a time; starting a program goes before them.
+    Stations are served in turn, one at a time, but every other turn is that of REMOTE, if it wants
+    it: what is moved is waited for. Starting a program goes before them.
 
     Parameters
     ----------
@@ -111,18 +112,26 @@ class Loader(wiring.Component):
         return m
 
     def _choose(self, m, fetcher, free):
-        """Fetch for the last station, before the one that was served last, that wants it.
+        """Fetch for REMOTE, or for the last station, before the one served last, that wants it.
 
-        When a program starts, that of CONTROL comes first, then those that move what others need.
-        With ``config.relays`` it is chosen a cycle before, and must still want it then.
+        REMOTE comes first where it was not the last one. When a program starts, CONTROL comes
+        first, and then REMOTE. With ``config.relays`` who comes is chosen a cycle before, and must
+        still want it then.
         """
+        moves = 1 << Stream.REMOTE.value
         earlier = Signal(len(Stream), init=1)
-        first = Signal(len(Stream))
+        moved = Signal(init=1)
+        others, first = Signal(len(Stream)), Signal(len(Stream))
         chosen = Signal(len(Stream))
         wants = Signal(len(Stream))
         m.d.comb += [
-            first.eq(self.wanted & earlier),
-            chosen.eq(Mux(first.any(), first, self.wanted)),
+            others.eq(self.wanted & ~moves),
+            first.eq(others & earlier),
+            chosen.eq(Mux(first.any(), first, others)),
+        ]
+        with m.If((self.wanted & moves).any() & ~(moved & others.any())):
+            m.d.comb += chosen.eq(moves)
+        m.d.comb += [
             fetcher.fetch.valid.eq(wants.any() & free),
         ]
         if self.config.relays:
@@ -133,7 +142,7 @@ class Loader(wiring.Component):
         else:
             m.d.comb += wants.eq(chosen)
         with m.If(self.start.valid & self.start.ready):
-            m.d.sync += earlier.eq(1)
+            m.d.sync += [earlier.eq(1), moved.eq(1)]
         with m.If(fetcher.fetch.valid):
             for n in range(len(Stream)):
                 with m.If(wants[n]):
@@ -143,7 +152,12 @@ class Loader(wiring.Component):
                     ]
             with m.If(fetcher.fetch.ready):
                 m.d.comb += self.granted.eq(1 << fetcher.fetch.p.stream.as_value())
-                m.d.sync += [self.target.eq(fetcher.fetch.p), earlier.eq(self.granted - 1)]
+                m.d.sync += [
+                    self.target.eq(fetcher.fetch.p),
+                    moved.eq((self.granted & moves).any()),
+                ]
+                with m.If(~(self.granted & moves).any()):
+                    m.d.sync += earlier.eq(self.granted - 1)
 
     def _keep_places(self, m, fetcher, starter):
         """Where each stream of each context is. Means something only for streams that run."""

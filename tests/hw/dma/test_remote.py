@@ -28,6 +28,8 @@ ROWS = {
     "long": dict(row_bytes=1030, rows=2, remote_pitch=1100, local_pitch=1031),
     "repeat": dict(row_bytes=20, rows=4, remote_pitch=0, local_pitch=20),
     "overlap": dict(row_bytes=20, rows=4, remote_pitch=5, local_pitch=24),
+    "halves": dict(row_bytes=700, rows=3, remote_pitch=700, local_pitch=701, grain=1),
+    "grains": dict(row_bytes=300, rows=2, remote_pitch=301, local_pitch=300, grain=3),
 }
 
 #: A job that nothing is wrong with.
@@ -43,7 +45,8 @@ async def moves_rows(dut, rows, pause):
     fields = ROWS[rows]
     size, count = fields["row_bytes"], fields["rows"]
     dense = fields["remote_pitch"] == size
-    requests = -(-size * count // PAYLOAD_MAX) if dense else count * -(-size // PAYLOAD_MAX)
+    most = PAYLOAD_MAX >> fields.get("grain", 0)
+    requests = -(-size * count // most) if dense else count * -(-size // most)
     bank = bench.config.bank_bytes
     opcodes = [RemoteOp.READ, RemoteOp.WRITE]
     offset = SIZE - extent(size, count, fields["remote_pitch"])
@@ -59,6 +62,7 @@ async def moves_rows(dut, rows, pause):
         bench.send(opcode, key, offset, local, **fields)
         await bench.finish(1)
         assert len(bench.requests) == requests
+        assert max(packet.length for packet in bench.requests) <= most
     assert bench.map.asked == requests * len(opcodes)
 
 

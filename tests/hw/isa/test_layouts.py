@@ -157,7 +157,8 @@ LAYOUTS = {
         "remote_pitch": (192, 24),
         "reserved4": (216, 8),
         "local_pitch": (224, 24),
-        "reserved5": (248, 136),
+        "grain": (248, 2),
+        "reserved5": (250, 134),
     },
     "StitchRecord": {
         "data_id": (0, 40),
