@@ -34,7 +34,7 @@ class Cutter(wiring.Component):
 
     Where the rows lie without gaps at the other side, a request runs on from row to row, and a
     cycle is spent for each row; otherwise each row is cut for itself. A request has at most 1,024
-    bytes, or as many as the job's `grain` says; those of lists have what they can. The first row is cut in the
+    bytes, or what the job's `grain` says; not those of lists. The first row is cut in the
     cycle after its job was accepted. While a request waits to be taken, the cutter waits.
 
     The records of a GATHER or SCATTER are read ahead, and cut one after another.

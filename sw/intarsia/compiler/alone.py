@@ -4,14 +4,15 @@ All of its maps and weights are in the chip at once; so nothing waits for room, 
 twice.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from intarsia.compiler.blobs import Blob, cut
 from intarsia.compiler.boxes import Box
 from intarsia.compiler.layers import Site
 from intarsia.compiler.lower import ChipWork, Lowered, close
 from intarsia.compiler.needs import needed, window_rows
-from intarsia.compiler.pace import Course, Layout, Step, courses
+from intarsia.compiler.pace import Course, Layout, Step, courses, refined
 from intarsia.compiler.storage import Holding, Stored, best_pitch
 from intarsia.compiler.timing import timed
 from intarsia.compiler.transfers import reads, writes
@@ -21,10 +22,13 @@ from intarsia.graph import Conv, Mode
 from intarsia.isa.config import ChipConfig
 from intarsia.isa.instruction import ControlOp, RemoteOp, Stream
 
-__all__ = ["alone", "is_alone"]
+__all__ = ["Alone", "alone", "is_alone"]
 
 #: Of the memory, the part that maps and weights may take.
 PART = 0.75
+
+#: Ways to cut it for which sizes of packets are compared.
+COMPARED = 6
 
 
 def is_alone(workload: Workload, config: ChipConfig) -> bool:
@@ -37,7 +41,7 @@ def is_alone(workload: Workload, config: ChipConfig) -> bool:
     sizes = [tensor.size + tensor.shape[0] * config.lanes for tensor in (source, target)]
     if source.shape != tensors[op.inputs[0]].shape or max(sizes) > config.bank_bytes:
         return False
-    weights = sum(job.blob_bytes(config) for job in _Alone(workload, config).layout.jobs)
+    weights = sum(job.blob_bytes(config) for job in Alone(workload, config).layout.jobs)
     return sum(sizes) + weights <= PART * config.memory_bytes
 
 
@@ -46,6 +50,7 @@ def alone(
     records: Mapping[int, Sequence[bytes]],
     config: ChipConfig,
     mode: Mode,
+    link_latency: int,
 ) -> Lowered:
     """Instructions of the only chip.
 
@@ -57,20 +62,36 @@ def alone(
         Channel records of the convolution.
     config : ChipConfig
     mode : Mode
+    link_latency : int
+        Cycles that a beat takes over a link.
 
     Raises
     ------
     :exc:`MemoryShortageError`
         If weights can't be cut small enough.
     """
-    found = _Alone(workload, config)
+    found = Alone(workload, config)
     layout = found.layout
-    course = min(courses(layout, config), key=lambda course: timed(layout, course, config))
-    return found.lowered(records, mode, course)
+
+    def cost(course: Course) -> int:
+        return timed(layout, course, config, link_latency)
+
+    best = heapq.nsmallest(COMPARED, courses(layout, config), key=cost)
+    return found.lowered(records, mode, min((refined(course, cost) for course in best), key=cost))
 
 
-class _Alone:
-    """The only operator, and where its maps are."""
+class Alone:
+    """The only operator, and where its maps are.
+
+    Parameters
+    ----------
+    workload, config
+        As of :func:`alone`.
+
+    Members
+    -------
+    layout : Layout
+    """
 
     def __init__(self, workload: Workload, config: ChipConfig):
         [(self._index, op)] = workload.ops
@@ -118,35 +139,51 @@ class _Alone:
     ) -> Lowered:
         """Instructions: all loads; then each step, and what is stored of it."""
         index, op = self._index, self._op
-        blobs = cut(
-            op,
-            self.layout.jobs,
-            records[index],
-            course.limit,
-            self._config,
-            striped=course.striped,
-        )
+        blobs = [
+            blob
+            for part in self.layout.parted(course.tail)
+            for blob in cut(
+                op, part, records[index], course.limit, self._config, striped=course.striped
+            )
+        ]
         chip = ChipWork()
         doorbell = Work(Stream.CONTROL, ControlOp.DOORBELL, 0, {}, patient=True)
         layer = len(self._workload.network.ops) - 1
         notify = Work(Stream.CONTROL, ControlOp.NOTIFY, layer, dict(value=1))
         chip.works.append(doorbell)
-        rows, known = 0, -1
-        for step in course.steps:
-            fresh = self.layout.fresh(step, rows)
-            chip.works += self._loads(*fresh)
-            rows = fresh[1]
-            if step.blob > known:
-                known = step.blob
-                chip.works += self._weights(blobs, known)
+        chip.works += self._operands(course, blobs)
         for step in course.steps:
             chip.works += self._computed(mode, step, blobs[step.blob])
             if step.blob == len(blobs) - 1:
-                chip.works += self._stores(step)
+                chip.works += _cut(self._stores(step), course.last * (step is course.steps[-1]))
         chip.works.append(notify)
         close(chip, several=False)
         weights = b"".join(stripe for blob in blobs for stripe in blob.stripes)
         return Lowered([chip], {index: [(weights,)]}, {})
+
+    def _operands(self, course: Course, blobs: Sequence[Blob]) -> Iterator[Work]:
+        """Loads of all steps, in their order."""
+        rows, known = 0, -1
+        gate: list[Work] = []
+        for step in course.steps:
+            fresh = self.layout.fresh(step, rows)
+            loads = list(self._loads(*fresh))
+            rows = fresh[1]
+            if step.blob > known:
+                known = step.blob
+                loads += self._weights(blobs, known)
+            if step is course.steps[0]:
+                yield from _cut(loads, course.first)
+                if course.held and len(loads) > 1:
+                    gate = [
+                        Work(Stream.CONTROL, ControlOp.NOP, self._index, {}, after=loads[-2:-1])
+                    ]
+                    yield from gate
+                continue
+            for load in loads:
+                load.after += gate
+                gate = []
+                yield load
 
     def _computed(self, mode: Mode, step: Step, blob: Blob) -> Iterator[Work]:
         return self._site(mode, step.top, step.bottom).conv(self._index, self._op, blob)
@@ -189,3 +226,10 @@ class _Alone:
         target = self._target
         box = Box(step.top, step.bottom, target.box.first, target.box.last)
         return writes(self._index, ("output", self._op.output), target.box, target, box)
+
+
+def _cut(transfers: Iterable[Work], grain: int) -> Iterator[Work]:
+    """`transfers`, in packets of this `grain`."""
+    for work in transfers:
+        work.fields["grain"] = grain
+        yield work

@@ -47,6 +47,9 @@ Split = Mapping[str, Shares]
 #: Owner of the data IDs of a plan, if nobody says another.
 OWNER = 1
 
+#: Cycles that a beat takes over a link, where nobody says otherwise.
+LINK_LATENCY = 32
+
 
 def compile_network(
     network: Network,
@@ -58,6 +61,7 @@ def compile_network(
     partition: str = "auto",
     streamed: bool = False,
     tiled: bool = False,
+    link_latency: int = LINK_LATENCY,
     owner: int = OWNER,
 ) -> Plan:
     """Lays `network` over chips.
@@ -81,6 +85,9 @@ def compile_network(
     tiled : bool
         Compute the network in stripes, which come from memory nodes and go there, even where chips
         have room for it. Then, and where they don't, nothing is partitioned otherwise.
+    link_latency : int
+        Cycles that a beat takes over a link; what is computed, and how exactly, does not depend on
+        it, but when.
     owner : int
         Owner of all data IDs.
 
@@ -104,7 +111,7 @@ def compile_network(
     workload = Workload.of(network)
     shares = split_network(workload, config, chips, partition)
     strategy, shares, lowered, allocations = _fitted(
-        workload, shares, config, mode, places, streamed, tiled
+        workload, shares, config, mode, places, streamed, tiled, link_latency
     )
     sizes = [_program_size(code) for code in lowered.chips]
     naming = name_fragments(workload, lowered, allocations, sizes, owner, config)
@@ -147,6 +154,7 @@ def _fitted(
     nodes: Sequence[int],
     streamed: bool,
     tiled: bool,
+    link_latency: int,
 ) -> tuple[Strategy, Split, Lowered, list[Allocation]]:
     """The best strategy whose buffers fit into every chip, and what each computes."""
     records = channel_records(workload, mode)
@@ -172,7 +180,8 @@ def _fitted(
                 high = middle
         return found
     streamed_all = Strategy(kept=0, prefetch=1, blob_bytes=config.bank_bytes)
-    return streamed_all, *_tiled(workload, shares, records, config, mode, nodes)
+    found = _tiled(workload, shares, records, config, mode, nodes, link_latency)
+    return streamed_all, *found
 
 
 def _tiled(
@@ -182,6 +191,7 @@ def _tiled(
     config: ChipConfig,
     mode: Mode,
     nodes: Sequence[int],
+    link_latency: int,
 ) -> tuple[Split, Lowered, list[Allocation]]:
     """A network that is larger than the chips, stripe by stripe."""
 
@@ -193,7 +203,7 @@ def _tiled(
     shortages = []
     if len(nodes) == 1 and is_alone(workload, config):
         try:
-            lowered = alone(workload, records, config, mode)
+            lowered = alone(workload, records, config, mode, link_latency)
             return shares, lowered, _allocations(lowered, config)
         except MemoryShortageError as error:
             shortages.append(error)

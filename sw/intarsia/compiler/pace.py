@@ -2,11 +2,11 @@
 
 Its operands come over a link and its result leaves by one: what counts is how soon the array can
 begin, that it never waits, and how little is left to be sent when it is done. So the first steps
-and the last ones are small.
+and the last ones are small, and so are their packets.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from intarsia.compiler.blobs import grouped, parts
@@ -14,7 +14,7 @@ from intarsia.compiler.kernels import Job
 from intarsia.graph import Conv
 from intarsia.isa.config import ChipConfig
 
-__all__ = ["Course", "Layout", "Step", "courses"]
+__all__ = ["Course", "Layout", "Step", "courses", "refined"]
 
 #: Rows of the first steps, and how they grow; and of the last ones, from the last on.
 BEGINNINGS = ((1, 1), (2, 1), (4, 1), (1, 1.6), (2, 1.6), (3, 1.6), (1, 3), (2, 3), (4, 3))
@@ -22,6 +22,9 @@ ENDS = ((1, 1.6), (1, 3), (2, 3), (4, 3))
 
 #: Steps of one blob, at most.
 MOST = 48
+
+#: Sizes of packets that are tried, for what is loaded first and what is stored last: 1,024 >> n.
+GRAINS = range(4)
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,22 @@ class Course:
     steps : tuple of Step
         In their order, blob by blob. When one of the last blob is done, all channels of its rows
         are.
+    tail : int
+        Channels of the last blob; 0 if it is like the others.
+    first, last : int
+        Of the packets of what the first step loads, and of what the last one stores: `grain`.
+    held : bool
+        What later steps need is not asked for before nearly all of what the first one needs is
+        there: it would come between.
     """
 
     limit: int
     striped: bool
     steps: tuple[Step, ...]
+    tail: int = 0
+    first: int = 0
+    last: int = 0
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,20 @@ class Layout:
     line: int
     out_line: int
 
+    def parted(self, tail: int) -> list[Sequence[Job]]:
+        """Jobs of all channels but the last `tail` ones, and of those, if there are others."""
+        *before, job = self.jobs
+        if not 0 < tail < job.channels:
+            return [self.jobs]
+        at = job.last - tail
+        return [[*before, replace(job, last=at)], [replace(job, first=at)]]
+
+    def blobs(self, limit: int, tail: int, config: ChipConfig) -> list[list[Job]]:
+        """Jobs of each blob."""
+        return [
+            blob for part in self.parted(tail) for blob in grouped(self.op, part, limit, config)
+        ]
+
     def fresh(self, step: Step, loaded: int) -> tuple[int, int]:
         """Rows of input that `step` needs, of those from `loaded` on: none, if both are equal."""
         top, bottom = self.rows[step.top][0], self.rows[step.bottom - 1][1]
@@ -105,8 +133,9 @@ def courses(layout: Layout, config: ChipConfig) -> Iterator[Course]:
     both = [*dict.fromkeys(_there_and_back(height))]
     begins = [*dict.fromkeys(tuple(_grown(height, *pair)) for pair in _few(BEGINNINGS, height))]
     ends = [*dict.fromkeys(tuple(_grown(height, *pair)) for pair in _few(ENDS, height))]
-    for limit in _limits(layout, config):
-        count = len(grouped(layout.op, layout.jobs, limit, config))
+    sizes = itertools.product(_limits(layout, config), _tails(layout, config))
+    for limit, tail in sizes:
+        count = len(layout.blobs(limit, tail, config))
         if count == 1:
             found = [_steps(pattern, 0) for pattern in both]
         else:
@@ -117,7 +146,27 @@ def courses(layout: Layout, config: ChipConfig) -> Iterator[Course]:
             ]
         for steps in found:
             for striped in (False, True) if config.weight_ports > 1 else (False,):
-                yield Course(limit, striped, tuple(steps))
+                yield Course(limit, striped, tuple(steps), tail)
+
+
+def refined(course: Course, cost: Callable[[Course], int]) -> Course:
+    """`course` with the packets, and the order of requests, that cost least."""
+    for name, values in (("first", GRAINS), ("held", (False, True)), ("last", GRAINS)):
+        course = min((replace(course, **{name: value}) for value in values), key=cost)
+    return course
+
+
+def _tails(layout: Layout, config: ChipConfig) -> Iterator[int]:
+    """Channels of the last blob that are tried.
+
+    Where weights take longer to come than to be used, the last ones should be few.
+    """
+    yield 0
+    if layout.height * layout.width < config.columns and not any(
+        job.diagonal or job.sliding for job in layout.jobs
+    ):
+        yield config.columns // 2
+        yield config.columns // 4
 
 
 def _limits(layout: Layout, config: ChipConfig) -> Iterator[int]:

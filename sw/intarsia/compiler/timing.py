@@ -4,26 +4,23 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterator, MutableMapping, Sequence
 
-from intarsia.compiler.blobs import grouped
 from intarsia.compiler.pace import Course, Layout, Step
 from intarsia.isa.address import PAYLOAD_MAX
 from intarsia.isa.config import ChipConfig
 
 __all__ = ["timed"]
 
-#: Cycles of a READ until its node has it, from what that has read to the link, and from the hub to
-#: the chip's memory; and of a WRITE, on all links and back. Packets come on top of that: each node
-#: that they pass waits for a whole one.
-ASKED, SERVED, PASSED, WRITTEN = 72, 66, 35, 205
+#: Cycles of a READ until its node has it, from what that has read to the hub, and from there to the
+#: chip's memory; of a WRITE, and back; and of a look-up that asks a home. Those of a memory, and
+#: those of links, of which so many are crossed, are counted apart. Packets come on top of that:
+#: each node that they pass waits for a whole one.
+ASKED, SERVED, PASSED, WRITTEN, LOOKUP = (8, 2), (34, 1), (3, 1), (77, 4), (47, 4)
 
 #: Requests and jobs that a chip has under way.
 REQUESTS, JOBS = 8, 4
 
 #: Cycles from the doorbell to the first request, and from one request to the next.
 START, GAP = 25, 3
-
-#: Cycles of a look-up that asks a home.
-LOOKUP = 175
 
 #: Cycles from one job of the convolution engine to the next, beside those for a row of weights.
 NEXT = 11
@@ -36,7 +33,11 @@ DRAIN, SHORT = 24, 30
 SLIDING = 20
 
 
-def timed(layout: Layout, course: Course, config: ChipConfig) -> int:
+#: Cycles from when something is there until what has waited for it is asked for.
+HELD = 24
+
+
+def timed(layout: Layout, course: Course, config: ChipConfig, link_latency: int) -> int:
     """Cycles from the doorbell to the last acknowledgement.
 
     All that steps need is loaded, in their order, before anything is stored: what is loaded later
@@ -47,46 +48,52 @@ def timed(layout: Layout, course: Course, config: ChipConfig) -> int:
     layout : Layout
     course : Course
     config : ChipConfig
+    link_latency : int
     """
-    return _Run(layout, course, config).cycles()
+    return _Run(layout, course, config, link_latency).cycles()
 
 
 class _Run:
     """State of :func:`timed`."""
 
-    def __init__(self, layout: Layout, course: Course, config: ChipConfig):
+    def __init__(self, layout: Layout, course: Course, config: ChipConfig, link_latency: int):
         self._layout, self._course, self._config = layout, course, config
-        self._blobs = grouped(layout.op, layout.jobs, course.limit, config)
-        self._mover = _Mover(config)
+        self._blobs = layout.blobs(course.limit, course.tail, config)
+        self._mover = _Mover(config, link_latency)
         self._needs: list[list[range]] = []
-        self._rows = self._known = 0
+        self._rows = self._known = self._gate = 0
 
     def cycles(self) -> int:
         """Until the last output is stored."""
-        for step in self._course.steps:
-            self._load(step)
+        course = self._course
+        for step in course.steps:
+            first = step is course.steps[0]
+            self._load(step, course.first * first)
+            if first and course.held and len(self._needs[0]) > 1:
+                self._gate = self._mover.done(self._needs[0][-2]) + HELD
         last = range(0)
-        for step, ready in zip(self._course.steps, self._complete(), strict=True):
+        for step, ready in zip(course.steps, self._complete(), strict=True):
             if step.blob == len(self._blobs) - 1:
-                sizes = _packets(step.rows * self._layout.out_line)
+                grain = course.last * (step is course.steps[-1])
+                sizes = _packets(step.rows * self._layout.out_line, grain)
                 last = self._mover.move(sizes, "output", ready)
         return self._mover.done(last)
 
-    def _load(self, step: Step) -> None:
+    def _load(self, step: Step, grain: int) -> None:
         layout, config = self._layout, self._config
         top, bottom = layout.fresh(step, self._rows)
         self._rows = bottom
         needs = []
         if bottom > top:
-            sizes = _packets((bottom - top) * layout.line)
+            sizes = _packets((bottom - top) * layout.line, grain)
             if layout.stride > 1:
-                sizes = _packets(layout.line) * len(range(top, bottom, layout.stride))
-            needs.append(self._mover.move(sizes, "input"))
+                sizes = _packets(layout.line, grain) * len(range(top, bottom, layout.stride))
+            needs.append(self._mover.move(sizes, "input", self._gate))
         if step.blob == self._known:
             weights = sum(job.blob_bytes(config) for job in self._blobs[step.blob])
             ports = config.weight_ports if self._course.striped else 1
-            sizes = _packets(weights // ports)
-            needs += [self._mover.move(sizes, "weights") for _ in range(ports)]
+            sizes = _packets(weights // ports, grain)
+            needs += [self._mover.move(sizes, "weights", self._gate) for _ in range(ports)]
             self._known += 1
         self._needs.append(needs)
 
@@ -126,8 +133,12 @@ class _Mover:
     Replies of two nodes meet at the hub, and go on in the order in which they come.
     """
 
-    def __init__(self, config: ChipConfig):
+    def __init__(self, config: ChipConfig, link_latency: int):
         self._beat = config.link_bytes
+        self._asked, self._served, self._passed, self._acknowledged, self._lookup = (
+            cycles + links * link_latency
+            for cycles, links in (ASKED, SERVED, PASSED, WRITTEN, LOOKUP)
+        )
         self._busy: defaultdict[str, int] = defaultdict(int)
         self._coming: list[tuple[int, int, int]] = []  # At the hub: when, number, beats.
         self._ends: dict[int, int] = {}
@@ -148,7 +159,7 @@ class _Mover:
         if len(self._jobs) >= JOBS:
             ready = max(ready, self.done(self._jobs[-JOBS]))
         # A job is looked up while the one before it is cut, and it waits for what it moves.
-        self._known.setdefault(node, self._begun + LOOKUP)
+        self._known.setdefault(node, self._begun + self._lookup)
         self._begun = max(self._begun, self._next)
         for size in sizes:
             self._next = max(self.now, ready, self._known[node]) + GAP
@@ -167,18 +178,18 @@ class _Mover:
 
     def _ask(self, now: int, node: str, beats: int) -> None:
         """The reply comes to the hub when the node has read it, and has sent it."""
-        self._busy[node] = max(self._busy[node], now + ASKED) + beats
-        heapq.heappush(self._coming, (self._busy[node] + SERVED + beats, self._count, beats))
+        self._busy[node] = max(self._busy[node], now + self._asked) + beats
+        heapq.heappush(self._coming, (self._busy[node] + self._served + beats, self._count, beats))
 
     def _written(self, now: int, beats: int) -> int:
         """When a WRITE is acknowledged."""
         self._busy["output"] = max(self._busy["output"], now) + beats
         self._next = self._busy["output"] - GAP
-        return self._busy["output"] + 3 * beats + WRITTEN
+        return self._busy["output"] + 3 * beats + self._acknowledged
 
     def _end(self, number: int) -> int:
         """When a request is done, if no others follow that come between."""
-        while self._coming and self._coming[0][0] <= self._next + ASKED + SERVED:
+        while self._coming and self._coming[0][0] <= self._next + self._asked + self._served:
             self._busy["hub"] = self._pass(self._coming, self._busy["hub"], self._ends)
         if number in self._ends:
             return self._ends[number]
@@ -187,15 +198,17 @@ class _Mover:
             busy = self._pass(coming, busy, ends)
         return ends[number]
 
-    @staticmethod
-    def _pass(coming: list[tuple[int, int, int]], busy: int, ends: MutableMapping[int, int]) -> int:
+    def _pass(
+        self, coming: list[tuple[int, int, int]], busy: int, ends: MutableMapping[int, int]
+    ) -> int:
         """Lets the hub pass on what comes first; returns when it has."""
         arrival, number, beats = heapq.heappop(coming)
         busy = max(busy, arrival) + beats
-        ends[number] = busy + beats + PASSED
+        ends[number] = busy + beats + self._passed
         return busy
 
 
-def _packets(size: int) -> list[int]:
+def _packets(size: int, grain: int) -> list[int]:
     """Bytes of each packet of a transfer."""
-    return [min(PAYLOAD_MAX, size - at) for at in range(0, size, PAYLOAD_MAX)]
+    most = PAYLOAD_MAX >> grain
+    return [min(most, size - at) for at in range(0, size, most)]

@@ -86,6 +86,7 @@ class Setup:
             partition=self.partition,
             streamed=self._streamed,
             tiled=self._tiled,
+            link_latency=self._latency,
         )
 
     def fabric(self) -> Fabric:

@@ -113,20 +113,6 @@ def test_distance_costs_its_latency():
     assert 4 * 80 <= far - near <= 6 * 80
 
 
-def test_a_memory_sends_what_it_reads_while_it_reads_it():
-    """1,024 bytes are 64 beats, which each of two links has to carry before the next one does."""
-
-    def cycles(size, memory_latency):
-        with closing(made(link_latency=1, memory_latency=memory_latency)) as fabric:
-            fabric.run(100)
-            before = fabric.now
-            read(fabric, size)
-            return fabric.now - before
-
-    assert cycles(16, 132) - cycles(16, 32) == 100
-    assert cycles(1024, 32) - cycles(16, 32) == 2 * 63
-
-
 def test_bytes_on_links_are_counted(fabric):
     """66 beats with 1,024 bytes and one with the acknowledgement, on two links; some CREDIT."""
     fabric.run(640)

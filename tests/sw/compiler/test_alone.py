@@ -5,14 +5,15 @@ import random
 import pytest
 
 from intarsia.compiler import CompileError, compile_network
-from intarsia.compiler.alone import alone, is_alone
+from intarsia.compiler.alone import Alone, alone, is_alone
+from intarsia.compiler.pace import Course, Step
 from intarsia.compiler.records import channel_records
 from intarsia.compiler.workload import Workload
 from intarsia.golden import ScaleError
 from intarsia.graph import Mode
 from intarsia.graph.ops import Window
 from intarsia.isa.config import CONFIGS, config
-from intarsia.isa.instruction import ConvOp, RemoteOp, Stream
+from intarsia.isa.instruction import ControlOp, ConvOp, RemoteOp, Stream
 from tests.sw.compiler.networks import Builder
 from tests.sw.compiler.running import assert_exact
 
@@ -52,7 +53,11 @@ def network(shape, channels, window, groups=1):
 def lowered(made):
     workload = Workload.of(made)
     assert is_alone(workload, LARGE)
-    return alone(workload, channel_records(workload, Mode.ONNX), LARGE, Mode.ONNX).chips[0].works
+    return (
+        alone(workload, channel_records(workload, Mode.ONNX), LARGE, Mode.ONNX, link_latency=32)
+        .chips[0]
+        .works
+    )
 
 
 def moved(works, opcode, name):
@@ -92,6 +97,33 @@ def test_little_comes_before_the_array_begins_and_little_is_left_when_it_ends():
     ]
     assert sum(sizes(needed)) <= 32 * 32 * 16 // 8
     assert sizes(moved(works, RemoteOp.WRITE, "output"))[-1] <= 32 * 32 * 16 // 8
+
+
+def test_first_and_last_packets_are_smaller_than_others():
+    works = lowered(network((8, 8, 64), 64, SAME))
+    first = next(at for at, work in enumerate(works) if work.opcode is ConvOp.CONV)
+    loads = [work for work in works[:first] if work.opcode is RemoteOp.READ]
+    stores = moved(works, RemoteOp.WRITE, "output")
+    grains = [work.fields.get("grain", 0) for work in loads]
+    assert grains[0] > 0 == grains[-1]
+    assert [store.fields["grain"] > 0 for store in stores[-2:]] == [False, True]
+
+
+def test_what_is_loaded_later_waits_for_what_is_loaded_first():
+    made = network((8, 8, 64), 64, SAME)
+    workload = Workload.of(made)
+    alone = Alone(workload, LARGE)
+    steps = (Step(0, 4, 0), Step(4, 8, 0))
+    records = channel_records(workload, Mode.ONNX)
+    for held in (False, True):
+        course = Course(1 << 16, True, steps, held=held)
+        works = alone.lowered(records, Mode.ONNX, course).chips[0].works
+        loads = [work for work in works if work.opcode is RemoteOp.READ]
+        gates = [work for work in works if work.opcode is ControlOp.NOP]
+        assert len(loads) == 1 + 4 + 1
+        assert [gate.after for gate in gates] == [[loads[3]]] * held
+        assert [load.after for load in loads[1:-1]] == [[]] * 4
+        assert loads[-1].after == gates
 
 
 def test_what_is_loaded_first_is_all_that_the_first_step_needs():

@@ -166,9 +166,7 @@ void Endpoint::perform(const Packet& request, uint64_t now) {
     const unsigned width = end_.link_bytes();
     free_at_ = now + (request.length + width - 1) / width;
     if (request.kind == PacketKind::MAP_UPDATE) return home_.update(request);
-    // What is read leaves as it is read; what is written is acknowledged when all of it is.
-    const uint64_t due = request.kind == PacketKind::READ ? now : free_at_;
-    schedule(due + latency_, answer(request, free_at_));
+    schedule(free_at_ + latency_, answer(request, free_at_));
 }
 
 void Endpoint::serve(uint64_t now) {
