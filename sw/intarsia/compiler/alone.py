@@ -155,7 +155,8 @@ class Alone:
         for step in course.steps:
             chip.works += self._computed(mode, step, blobs[step.blob])
             if step.blob == len(blobs) - 1:
-                chip.works += _cut(self._stores(step), course.last * (step is course.steps[-1]))
+                stores = list(self._stores(step))
+                chip.works += _cut(stores, [course.stores(step)] * len(stores))
         chip.works.append(notify)
         close(chip, several=False)
         weights = b"".join(stripe for blob in blobs for stripe in blob.stripes)
@@ -172,8 +173,9 @@ class Alone:
             if step.blob > known:
                 known = step.blob
                 loads += self._weights(blobs, known)
+            loads = list(_cut(loads, course.loads(step, len(loads))))
             if step is course.steps[0]:
-                yield from _cut(loads, course.first)
+                yield from loads
                 if course.held and len(loads) > 1:
                     gate = [
                         Work(Stream.CONTROL, ControlOp.NOP, self._index, {}, after=loads[-2:-1])
@@ -228,8 +230,8 @@ class Alone:
         return writes(self._index, ("output", self._op.output), target.box, target, box)
 
 
-def _cut(transfers: Iterable[Work], grain: int) -> Iterator[Work]:
-    """`transfers`, in packets of this `grain`."""
-    for work in transfers:
+def _cut(transfers: Iterable[Work], grains: Iterable[int]) -> Iterator[Work]:
+    """`transfers`, in packets of these `grains`."""
+    for work, grain in zip(transfers, grains, strict=True):
         work.fields["grain"] = grain
         yield work

@@ -56,8 +56,11 @@ class Course:
         are.
     tail : int
         Channels of the last blob; 0 if it is like the others.
-    first, last : int
-        Of the packets of what the first step loads, and of what the last one stores: `grain`.
+    first, rest, final : int
+        Packets of the first transfers that the first step waits for, of its other ones, and of the
+        weights of the last blob: `grain`.
+    late, last : int
+        The same of what is stored before the last step, and by it.
     held : bool
         What later steps need is not asked for before nearly all of what the first one needs is
         there: it would come between.
@@ -68,8 +71,21 @@ class Course:
     steps: tuple[Step, ...]
     tail: int = 0
     first: int = 0
+    rest: int = 0
+    final: int = 0
+    late: int = 0
     last: int = 0
     held: bool = False
+
+    def loads(self, step: Step, count: int) -> list[int]:
+        """`grain` of each of the `count` transfers that `step` waits for."""
+        if step is self.steps[0]:
+            return [self.first, self.first, *[self.rest] * count][:count]
+        return [self.final if step.blob == self.steps[-1].blob > 0 else 0] * count
+
+    def stores(self, step: Step) -> int:
+        """`grain` of what `step` stores."""
+        return self.last if step is self.steps[-1] else self.late
 
 
 @dataclass(frozen=True)
@@ -144,14 +160,15 @@ def courses(layout: Layout, config: ChipConfig) -> Iterator[Course]:
                 [*_steps(begin, 0), *middle, *_steps(end[::-1], count - 1)]
                 for begin, end in itertools.product([*begins, (height,)], [*ends, (height,)])
             ]
-        for steps in found:
+        for steps in dict.fromkeys(map(tuple, found)):
             for striped in (False, True) if config.weight_ports > 1 else (False,):
-                yield Course(limit, striped, tuple(steps), tail)
+                yield Course(limit, striped, steps, tail)
 
 
 def refined(course: Course, cost: Callable[[Course], int]) -> Course:
     """`course` with the packets, and the order of requests, that cost least."""
-    for name, values in (("first", GRAINS), ("held", (False, True)), ("last", GRAINS)):
+    for name in ("first", "rest", "final", "held", "last", "late", "first"):
+        values = (False, True) if name == "held" else GRAINS
         course = min((replace(course, **{name: value}) for value in values), key=cost)
     return course
 

@@ -25,6 +25,9 @@ START, GAP = 25, 3
 #: Cycles from one job of the convolution engine to the next, beside those for a row of weights.
 NEXT = 11
 
+#: At least, instead of those for a row of weights, where it is found out what each lane has.
+PACKING = 20
+
 #: Cycles from the last vector to the last byte of a job; and those that a job takes longer whose
 #: passes are too short to hide that.
 DRAIN, SHORT = 24, 30
@@ -68,34 +71,35 @@ class _Run:
         course = self._course
         for step in course.steps:
             first = step is course.steps[0]
-            self._load(step, course.first * first)
+            self._load(step)
             if first and course.held and len(self._needs[0]) > 1:
                 self._gate = self._mover.done(self._needs[0][-2]) + HELD
         last = range(0)
         for step, ready in zip(course.steps, self._complete(), strict=True):
             if step.blob == len(self._blobs) - 1:
-                grain = course.last * (step is course.steps[-1])
-                sizes = _packets(step.rows * self._layout.out_line, grain)
+                sizes = _packets(step.rows * self._layout.out_line, course.stores(step))
                 last = self._mover.move(sizes, "output", ready)
         return self._mover.done(last)
 
-    def _load(self, step: Step, grain: int) -> None:
+    def _load(self, step: Step) -> None:
         layout, config = self._layout, self._config
         top, bottom = layout.fresh(step, self._rows)
         self._rows = bottom
-        needs = []
-        if bottom > top:
-            sizes = _packets((bottom - top) * layout.line, grain)
-            if layout.stride > 1:
-                sizes = _packets(layout.line, grain) * len(range(top, bottom, layout.stride))
-            needs.append(self._mover.move(sizes, "input", self._gate))
+        transfers: list[tuple[str, int, int]] = []  # From whom, bytes of a row, and rows.
+        if bottom > top and layout.stride > 1:
+            transfers.append(("input", layout.line, len(range(top, bottom, layout.stride))))
+        elif bottom > top:
+            transfers.append(("input", (bottom - top) * layout.line, 1))
         if step.blob == self._known:
             weights = sum(job.blob_bytes(config) for job in self._blobs[step.blob])
             ports = config.weight_ports if self._course.striped else 1
-            sizes = _packets(weights // ports, grain)
-            needs += [self._mover.move(sizes, "weights", self._gate) for _ in range(ports)]
+            transfers += [("weights", weights // ports, 1)] * ports
             self._known += 1
-        self._needs.append(needs)
+        grains = self._course.loads(step, len(transfers))
+        self._needs.append([
+            self._mover.move(_packets(size, grain) * rows, node, self._gate)
+            for (node, size, rows), grain in zip(transfers, grains, strict=True)
+        ])
 
     def _complete(self) -> Iterator[int]:
         """For each step, when all its output is in the memory."""
@@ -123,7 +127,8 @@ class _Run:
             else:
                 last = max(rest, rows, 2) if rest else 0
                 cycles += passes * (full * config.accumulators + last)
-            cycles += NEXT + rows + (SHORT if job.chunks(config) == 1 else 0)
+            cycles += NEXT + max(rows, PACKING * job.packed)
+            cycles += SHORT if job.chunks(config) == 1 else 0
         return cycles
 
 
@@ -182,10 +187,12 @@ class _Mover:
         heapq.heappush(self._coming, (self._busy[node] + self._served + beats, self._count, beats))
 
     def _written(self, now: int, beats: int) -> int:
-        """When a WRITE is acknowledged."""
-        self._busy["output"] = max(self._busy["output"], now) + beats
-        self._next = self._busy["output"] - GAP
-        return self._busy["output"] + 3 * beats + self._acknowledged
+        """When a WRITE is acknowledged, after it has passed chip, hub, host, and its memory."""
+        for place in ("chip", "hub to host", "host", "output"):
+            now = self._busy[place] = max(self._busy[place], now) + beats
+            if place == "chip":
+                self._next = now - GAP
+        return now + self._acknowledged
 
     def _end(self, number: int) -> int:
         """When a request is done, if no others follow that come between."""
