@@ -167,9 +167,10 @@ def courses(layout: Layout, config: ChipConfig) -> Iterator[Course]:
 
 def refined(course: Course, cost: Callable[[Course], int]) -> Course:
     """`course` with the packets, and the order of requests, that cost least."""
-    for name in ("first", "rest", "final", "held", "last", "late", "first"):
-        values = (False, True) if name == "held" else GRAINS
-        course = min((replace(course, **{name: value}) for value in values), key=cost)
+    for names in (("first", "rest"), ("final", "held"), ("late", "last")):
+        ranges = ((False, True) if name == "held" else GRAINS for name in names)
+        options = (dict(zip(names, values, strict=True)) for values in itertools.product(*ranges))
+        course = min((replace(course, **option) for option in options), key=cost)
     return course
 
 

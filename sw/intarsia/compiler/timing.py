@@ -26,7 +26,7 @@ START, GAP = 25, 3
 NEXT = 11
 
 #: At least, instead of those for a row of weights, where it is found out what each lane has.
-PACKING = 20
+PACKING = 24
 
 #: Cycles from the last vector to the last byte of a job; and those that a job takes longer whose
 #: passes are too short to hide that.
