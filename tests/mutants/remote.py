@@ -186,8 +186,29 @@ REMOTE = (
     Mutant(
         "programs: when one starts, who was served last says who is next",
         "hw/intarsia/sequencer/loader.py",
-        "m.d.sync += earlier.eq(1)",
+        "m.d.sync += [earlier.eq(1), moved.eq(1)]",
         "pass",
         SEQUENCER,
+    ),
+    Mutant(
+        "programs: other streams wait until REMOTE wants nothing",
+        "hw/intarsia/sequencer/loader.py",
+        " & ~(moved & others.any())",
+        "",
+        SEQUENCER,
+    ),
+    Mutant(
+        "programs: after a turn of REMOTE, others begin anew",
+        "hw/intarsia/sequencer/loader.py",
+        "with m.If(~(self.granted & moves).any()):",
+        "with m.If(1):",
+        SEQUENCER,
+    ),
+    Mutant(
+        "transfers: packets are as large as they can be, whatever is asked for",
+        "hw/intarsia/dma/cutter.py",
+        "PAYLOAD_MAX >> job.descriptor.grain",
+        "PAYLOAD_MAX",
+        QUEUE,
     ),
 )

@@ -73,6 +73,20 @@ TILES = (
         ALONE,
     ),
     Mutant(
+        "steps: what is loaded later comes between what is loaded first",
+        "sw/intarsia/compiler/alone.py",
+        "load.after += gate",
+        "pass",
+        ALONE,
+    ),
+    Mutant(
+        "steps: the last channels are computed twice",
+        "sw/intarsia/compiler/pace.py",
+        "replace(job, last=at)",
+        "job",
+        ALONE,
+    ),
+    Mutant(
         "steps: the last row that is needed comes with the next step",
         "sw/intarsia/compiler/pace.py",
         "max(bottom, loaded)",

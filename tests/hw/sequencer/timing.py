@@ -73,6 +73,30 @@ async def moves_before_it_computes(dut):
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
+async def moves_in_every_other_turn(dut):
+    """Of two instructions that are fetched, one is of REMOTE, and the others take turns."""
+    bench = await Bench.create(dut)
+    await set_slots(bench, 0)
+    others = [Stream.LOCAL, Stream.VECTOR, Stream.CONV]
+    counts = {Stream.REMOTE: 8} | dict.fromkeys(others, 2)
+    program = {
+        of: [*(work(bench.rng, of, SLOTS) for _ in range(counts[of])), end()] for of in counts
+    }
+    program[Stream.CONTROL] = [doorbell(), end()]
+    for engine in bench.engines.values():
+        engine.depth, engine.longest = 8, 1
+    await bench.run(0, program, base=BASES[0])
+    await bench.until("offer", sum(counts.values()))
+    await bench.ring(0)
+    await bench.finish(0)
+    offers = [event.stream for event in bench.of("offer")]
+    assert offers == [
+        *(of for other in others * 2 for of in (Stream.REMOTE, other)),
+        *offers[:1] * 2,
+    ]
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def tells_what_comes(dut):
     """A job of REMOTE is known from when it is fetched until it is accepted, and then the next."""
     bench = await Bench.create(dut)

@@ -50,14 +50,11 @@ def network(shape, channels, window, groups=1):
     return builder.network([builder.conv("input", window, channels, groups)])
 
 
-def lowered(made):
+def lowered(made, link_latency=32):
     workload = Workload.of(made)
     assert is_alone(workload, LARGE)
-    return (
-        alone(workload, channel_records(workload, Mode.ONNX), LARGE, Mode.ONNX, link_latency=32)
-        .chips[0]
-        .works
-    )
+    records = channel_records(workload, Mode.ONNX)
+    return alone(workload, records, LARGE, Mode.ONNX, link_latency).chips[0].works
 
 
 def moved(works, opcode, name):
@@ -124,6 +121,16 @@ def test_what_is_loaded_later_waits_for_what_is_loaded_first():
         assert [gate.after for gate in gates] == [[loads[3]]] * held
         assert [load.after for load in loads[1:-1]] == [[]] * 4
         assert loads[-1].after == gates
+
+
+def test_few_channels_come_last_where_weights_are_waited_for():
+    made = network((1, 1, 640), 128, Window(kernel=(1, 1)))
+    convs = [work for work in lowered(made, link_latency=1) if work.opcode is ConvOp.CONV]
+    channels = [conv.fields["out_channels"] for conv in convs]
+    assert sum(channels) == 128
+    assert channels[-1] < LARGE.columns <= channels[0]
+    plan = compile_network(made, config=LARGE, chips=1, mode=Mode.ONNX, tiled=True, link_latency=1)
+    assert_exact(made, plan, seed=1)
 
 
 def test_what_is_loaded_first_is_all_that_the_first_step_needs():
