@@ -21,9 +21,9 @@ HEAD = """\
 
 One chip of configuration `{config}`, batch 1, measured at {commit} by `make bench`. Memory and host
 are nodes behind a hub, two links from the chip. A link carries 16 bytes a cycle each way, and has a
-latency of {far} cycles, or of {near} where it says *beside the chip*; a memory's own latency is 32 cycles
-on top of that, and it has all that it is asked for, at 16 bytes a cycle, before it replies. Cycles
-end when the host has committed the last byte of output; the interrupt, which waits for its
+latency of {far} cycles, or of {near} where it says *beside the chip*; a memory's own latency is 32
+cycles on top of that, and it has all that it is asked for, at 16 bytes a cycle, before it replies.
+Cycles end when the host has committed the last byte of output; the interrupt, which waits for its
 acknowledgement, comes later. One row: `python -m tests.bench ResNet-8`. Utilization is
 multiplications over what the array could have done in the cycles. `make test` fails where a case
 takes over 2 % more cycles than `tests/performance/baseline.json` says."""
