@@ -31,8 +31,12 @@ def test_cycles_of_real_networks_are_no_more_than_accepted(name, inputs_folder):
     check(name, inputs_folder)
 
 
+def test_cases_of_one_name_are_measured_in_one_way():
+    ways = {(case.name, case.span, case.tiled, case.link_latency) for case in CASES}
+    assert len(ways) == len(BY_NAME)
+
+
 def test_all_cases_have_an_entry():
-    assert len(BY_NAME) == len(CASES)
     assert list(BY_NAME) == list(read())
 
 
