@@ -220,3 +220,9 @@ class Plan:
     outputs: tuple[End, ...]
     layers: tuple[Layer, ...]
     resident: bool
+
+    @property
+    def spread(self) -> str:
+        """How it is laid over chips: `partition`; or "stripes", as maps are in memory nodes."""
+        striped = any(fragment.kind is FragmentKind.MAP for fragment in self.fragments)
+        return "stripes" if striped else self.partition

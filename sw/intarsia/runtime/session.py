@@ -276,7 +276,7 @@ class Session:
             "mode": str(self.mode),
             "chips": setup.chips,
             "config": setup.config.name,
-            "partition": setup.partition,
+            "partition": self.plan.spread,
             "topology": setup.topology.name,
             "homes": setup.homes,
             **self._tally.figures(self.plan, setup.chips),

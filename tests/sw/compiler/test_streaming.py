@@ -72,6 +72,7 @@ def test_a_network_larger_than_the_memory_is_exact():
     maps = [item for item in plan.fragments if item.kind is FragmentKind.MAP]
     assert sum(item.size for item in plan.fragments) > chip.memory_bytes
     assert maps
+    assert plan.spread == "stripes"
     assert all(item.read and item.write and item.content is None for item in maps)
     assert_exact(network, plan, 1)
 
@@ -86,6 +87,11 @@ def test_stripes_are_dealt_out(chips):
     assert not any(item.kind is FragmentKind.PART for item in plan.fragments)
     assert any(item.kind is FragmentKind.MAP for item in plan.fragments)
     assert_exact(network, plan, 1)
+
+
+def test_what_fits_is_partitioned():
+    plan = compile_network(deep(), config=config("large"), chips=2, mode=Mode.ONNX)
+    assert plan.spread == "auto"
 
 
 def test_what_no_chips_have_room_for_is_dealt_out():
