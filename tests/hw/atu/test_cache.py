@@ -273,6 +273,6 @@ async def asks_afresh(dut):
     assert bench.found["responder"][2:] == bench.found["requester"][2:] == [None]
 
 
-@pytest.mark.parametrize("config", ["tiny", "large"])
+@pytest.mark.parametrize("config", ["tiny", "large", "ecp5-85k"])
 def test_atu(simulate, config):
     simulate(Atu, config=config)
