@@ -168,9 +168,10 @@ class TransactionsAreUnique(Proof):
     """A request is due in its turn, and then known under its number alone, until it is closed."""
 
     depth = 6
+    relays = False
 
     def describe(self, m):
-        m.submodules.dut = dut = Transactions()
+        m.submodules.dut = dut = Transactions(relays=self.relays)
         opened = self.anything(Request, "opened")
         asked = self.anything(TransactionNumber, "asked")
         kept = Signal(Request)
@@ -224,3 +225,10 @@ class TransactionsAreUnique(Proof):
                 m.d.comb += [Assert(dut.known | dut.late), *is_kept()]
             with m.If(closed.bit_select(number.place, 1)):
                 m.d.sync += known.eq(0)
+
+
+class TransactionsChosenBeforeAreUnique(TransactionsAreUnique):
+    """The same, where what is due is chosen a cycle before."""
+
+    depth = 7
+    relays = True

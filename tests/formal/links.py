@@ -55,9 +55,10 @@ class BuffersKeepWhatIsGood(Proof):
     """Beats of good packets leave a receive buffer once, in order; no others do."""
 
     depth = 9
+    eager = True
 
     def describe(self, m):
-        m.submodules.dut = dut = Buffer(link_bytes=1, capacity=4)
+        m.submodules.dut = dut = Buffer(link_bytes=1, capacity=4, eager=self.eager)
         which = self.something(m, 4, "which")
         arriving, begins = self.anything(1, "arriving"), self.anything(1, "begins")
         last, good = self.anything(1, "last"), self.anything(1, "good")
@@ -95,13 +96,20 @@ class BuffersKeepWhatIsGood(Proof):
         m.d.comb += Assert(dut.held + dut.out.valid == kept - left)
 
 
+class PatientBuffersKeepWhatIsGood(BuffersKeepWhatIsGood):
+    """The same, where packets are offered a cycle later."""
+
+    eager = False
+
+
 class CreditsAreThoseOfTheBuffer(Proof):
     """What is announced and not yet used never exceeds what a receive buffer has room for."""
 
     depth = 8
+    relays = False
 
     def describe(self, m):
-        m.submodules.dut = dut = Returns(link_bytes=WIDE)
+        m.submodules.dut = dut = Returns(link_bytes=WIDE, relays=self.relays)
         freed, returned = self.anything(len(CLASSES), "freed"), self.anything(1, "returned")
         m.d.comb += [dut.up.eq(1), dut.freed.eq(freed), dut.returned.eq(returned)]
         for n, (name, message_class) in enumerate(CLASSES.items()):
@@ -109,7 +117,7 @@ class CreditsAreThoseOfTheBuffer(Proof):
             # Beats that the other end may still send, and those that lie in the buffer.
             allowed, held = (Signal(range(2 * capacity), name=f"{k}_{name}") for k in ("a", "h"))
             comes = self.anything(1, f"comes_{name}")
-            given = Mux(dut.message_class == message_class, dut.units * CREDIT_UNIT, 0)
+            given = Mux(returned & (dut.message_class == message_class), dut.units * CREDIT_UNIT, 0)
             m.d.comb += [
                 getattr(dut, f"held_{name}").eq(held),
                 Assume(~freed[n] | (held != 0)),
@@ -120,6 +128,12 @@ class CreditsAreThoseOfTheBuffer(Proof):
                 allowed.eq(allowed + given - comes),
                 held.eq(held + comes - freed[n]),
             ]
+
+
+class CreditsChosenBeforeAreThoseOfTheBuffer(CreditsAreThoseOfTheBuffer):
+    """The same, where what is returned is chosen a cycle before."""
+
+    relays = True
 
 
 class CreditsAreNotOverdrawn(Proof):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from amaranth import Signal
+from amaranth import Signal, Value
 from amaranth.hdl import Assert, Assume
 
 from intarsia.atu.cache import Atu
@@ -23,10 +23,11 @@ class NoStaleHit(Proof):
     """
 
     depth = 10
+    relays = False
 
     def describe(self, m):
-        small = replace(config("tiny"), atu_sets=1, atu_ways=1, atu_ahead=1)
-        m.submodules.dut = dut = Atu(config=small)
+        small = replace(config("tiny"), atu_sets=1, atu_ways=1, atu_ahead=1, relays=self.relays)
+        m.submodules.dut = self.dut = dut = Atu(config=small)
         order, done = dut.invalidation, dut.invalidated
         ordered, acknowledged = Signal(), Signal()
         m.d.comb += [
@@ -83,3 +84,20 @@ class NoStaleHit(Proof):
                 m.d.comb += [dut.quiet.eq(quiet), Assume(~(quiet & (goes_by_old | old)))]
                 m.d.sync += goes_by_old.eq((goes_by_old | old) & self.anything(1, "goes_on"))
         m.d.comb += Assert(~(done.valid & goes_by_old))
+
+
+class NoStaleHitWithRelays(NoStaleHit):
+    """The same, where it is chosen a cycle before what is done; whoever waits goes on to do so."""
+
+    depth = 11
+    relays = True
+
+    def describe(self, m):
+        super().describe(m)
+        dut = self.dut
+        askers = (dut.requester.request, dut.responder.request)
+        for n, port in enumerate((dut.invalidation, dut.answer, dut.ahead, *askers)):
+            payload = Value.cast(port.payload)
+            refused, last = Signal(name=f"refused{n}"), Signal.like(payload, name=f"last{n}")
+            m.d.sync += [refused.eq(port.valid & ~port.ready), last.eq(payload)]
+            m.d.comb += Assume(~refused | (port.valid & (payload == last)))

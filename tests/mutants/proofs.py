@@ -47,6 +47,20 @@ PROOFS = (
         "balance[name] >= demand",
     ),
     _mutant(
+        "CreditsChosenBeforeAreThoseOfTheBuffer",
+        "proof: credits that were returned are returned once more",
+        "link/returns.py",
+        "with m.If((self.returned & picked.any()) | ~self.up):",
+        "with m.If(~self.up):",
+    ),
+    _mutant(
+        "TransactionsChosenBeforeAreUnique",
+        "proof: a request that was taken is due once more",
+        "dma/transactions.py",
+        "with m.If(self.take):\n                m.d.sync += picked.eq(0)",
+        "with m.If(0):\n                m.d.sync += picked.eq(0)",
+    ),
+    _mutant(
         "FlightsCompleteInOrder",
         "proof: tokens are given as soon as an instruction has started",
         "sequencer/flights.py",

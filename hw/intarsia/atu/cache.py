@@ -49,6 +49,9 @@ class Atu(wiring.Component):
     ``checked`` and may be written) leaves the map without that data ID and fragment. After a reset
     the cache is empty.
 
+    With ``config.relays`` each of these takes two cycles: it is chosen, and then done. What waits
+    for that must not go away.
+
     Parameters
     ----------
     config : ChipConfig
@@ -140,67 +143,87 @@ class Atu(wiring.Component):
             & Cat(number == answer.p.number for number in misses.numbers)
             & (about | ~known.replicate(len(about)))
         )
-        turn = Signal()
         order, recalled = self.invalidation, self._recall(m)
-        with m.If(misses.again.any()):
-            m.d.comb += [
-                looks.eq(misses.again & (~misses.again + 1)),
-                key.eq(Mux(misses.again[0], *misses.keys[:PORTS])),
-            ]
+        held = misses.waits | Cat(0, recalled)
+        free = Cat(asker.request.valid & ~held[n] for n, asker in enumerate(self._askers))
+        room = misses.free.any()
+        turn = Signal()
+        # In this order: those whose answer is there, or will not come; changes; look-ups, in turns;
+        # and what is named ahead.
+        wanted = {
+            "again": misses.again.any(),
+            "late": misses.late.any(),
+            "answer": answer.valid,
+            "order": order.valid & ~recalled,
+            "command": self.command.valid,
+            "ports": free.any(),
+            "ahead": self.ahead.valid & room,
+        }
+        does, port = self._first(m, misses, wanted, Mux(turn, free[1], ~free[0]), key)
+        with m.If(does["again"]):
+            m.d.comb += looks.eq(misses.again & (~misses.again + 1))
             m.d.sync += misses.again.eq(misses.again & ~looks)
-        with m.Elif(misses.late.any()):
+        with m.Elif(does["late"]):
             misses.give_up(m)
-        with m.Elif(answer.valid):
-            m.d.comb += [
-                answer.ready.eq(1),
-                change.entry.eq(entry),
-                key.data_id.eq(entry.data_id),
-                key.fragment.eq(entry.fragment),
-            ]
+        with m.Elif(does["answer"]):
+            m.d.comb += [answer.ready.eq(1), change.entry.eq(entry)]
             with m.If((answered & ~misses.stale).any() & known):
                 m.d.comb += change.operation.eq(MapOperation.FILL)
             misses.answer(m, answered)
-        with m.Elif(order.valid & ~recalled):
-            m.d.comb += [
-                order.ready.eq(1),
-                change.operation.eq(MapOperation.REMOVE),
-                key.data_id.eq(order.p.data_id),
-                key.fragment.eq(order.p.fragment),
-            ]
+        with m.Elif(does["order"]):
+            m.d.comb += [order.ready.eq(1), change.operation.eq(MapOperation.REMOVE)]
             misses.doubt(m)
-        with m.Elif(self.command.valid):
-            m.d.comb += [
-                self.command.ready.eq(1),
-                change.eq(self.command.p),
-                key.data_id.eq(change.entry.data_id),
-                key.fragment.eq(change.entry.fragment),
-            ]
+        with m.Elif(does["command"]):
+            m.d.comb += [self.command.ready.eq(1), change.eq(self.command.p)]
             with m.If(change.operation != MapOperation.FILL):
                 misses.doubt(m)
-        with m.Else():
-            held = misses.waits | Cat(0, recalled)
-            free = [asker.request.valid & ~held[n] for n, asker in enumerate(self._askers)]
-            granted = Mux(turn & free[1], 1, ~free[0])
+        with m.Elif(does["ports"]):
             for n, asker in enumerate(self._askers):
-                with m.If(granted == n):
+                with m.If(port == n):
                     m.d.comb += [
-                        key.data_id.eq(asker.request.p.data_id),
-                        key.fragment.eq(asker.request.p.fragment),
-                        fresh.eq(free[n] & asker.request.p.fresh),
-                        looks[n].eq(free[n]),
-                        asker.request.ready.eq(~held[n]),
+                        fresh.eq(asker.request.p.fresh),
+                        looks[n].eq(1),
+                        asker.request.ready.eq(1),
                     ]
-                    with m.If(free[n]):
-                        m.d.sync += turn.eq(1 - n)
+                    m.d.sync += turn.eq(1 - n)
             with m.If(fresh):
                 misses.doubt(m)
-            room = misses.free.any()
-            with m.If(~Cat(free).any()):
-                m.d.comb += [
-                    key.eq(self.ahead.p),
-                    scouts.eq(self.ahead.valid & room),
-                    self.ahead.ready.eq(room),
-                ]
+        with m.Elif(does["ahead"]):
+            m.d.comb += [scouts.eq(1), self.ahead.ready.eq(1)]
+
+    def _first(self, m, misses, wanted, port, key):
+        """What of `wanted` is done, the first, and for which port. Drives `key`, which it is about.
+
+        With relays it is chosen in one cycle and done in the next. Until then, nothing that is
+        wanted goes away.
+        """
+        names = list(wanted)
+        first = Signal(len(names))
+        chosen = Signal(FragmentKey)
+        abouts = {
+            "again": Mux(misses.again[0], *misses.keys[:PORTS]),
+            "answer": _key(self.answer.p.entry),
+            "order": _key(self.invalidation.p),
+            "command": _key(self.command.p.entry),
+            "ports": Mux(port, *(_key(asker.request.p) for asker in reversed(self._askers))),
+            "ahead": self.ahead.p,
+        }
+        for n, name in enumerate(names):
+            with m.If(wanted[name]) if not n else m.Elif(wanted[name]):
+                m.d.comb += first[n].eq(1)
+                if name in abouts:
+                    m.d.comb += chosen.eq(abouts[name])
+        if not self.config.relays:
+            m.d.comb += key.eq(chosen)
+            return dict(zip(names, first, strict=True)), port
+        doing = Signal(len(names))
+        kept = Signal(FragmentKey, reset_less=True)
+        its_port = Signal()
+        m.d.comb += key.eq(kept)
+        m.d.sync += doing.eq(0)
+        with m.If(~doing.any()):
+            m.d.sync += [doing.eq(first), kept.eq(chosen), its_port.eq(port)]
+        return dict(zip(names, doing, strict=True)), its_port
 
     def _recall(self, m):
         """Acknowledges invalidations. Returns whether there is one to acknowledge."""
@@ -240,3 +263,8 @@ class Atu(wiring.Component):
                     misses.miss(m, n, key, same)
         with m.If(scouts & asks):
             misses.ahead(m, key)
+
+
+def _key(of):
+    """The key of an entry, or of a request."""
+    return Cat(of.data_id, of.fragment)

@@ -147,13 +147,18 @@ def place(
     return Placed(seed, fmax(report), worst_path(report, blocks))
 
 
+def _nextpnr() -> Path:
+    """Where nextpnr is."""
+    path = Path(sys.executable).with_name(NEXTPNR)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: pip install {NEXTPNR} brings it")
+    return path
+
+
 def _route(folder: Path, pins: Path, seed: int, progress: Callable[[str], None]) -> None:
     """Run nextpnr."""
-    nextpnr = Path(sys.executable).with_name(NEXTPNR)
-    if not nextpnr.exists():
-        raise FileNotFoundError(f"{nextpnr} is missing: pip install {NEXTPNR} brings it")
+    command = [f"{_nextpnr()}", *arguments(seed), "--lpf", "pins.lpf"]
     (folder / "pins.lpf").write_bytes(pins.read_bytes())
-    command = [str(nextpnr), *arguments(seed), "--lpf", "pins.lpf"]
     with (
         (folder / f"nextpnr{seed}.log").open("w") as log,
         subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as process,
@@ -341,6 +346,8 @@ def main() -> int:
             return placed
 
         try:
+            # Before minutes go by in yosys.
+            _nextpnr()
             found = netlist(board, options.folder, **known)
             with ThreadPoolExecutor(options.jobs) as pool:
                 runs = [*pool.map(run, seeds)]

@@ -181,7 +181,7 @@ class Chip(wiring.Component):
         ]
         connect(m, sequencer=sequencer.sync, port=sync.sync)
         connect(m, sequencer=sequencer.declare, port=sync.declare)
-        connect(m, port=sync.done, sequencer=sequencer.sync_done)
+        self._joints.tell(m, sync.done, sequencer.sync_done)
         for of in Stream:
             n = of.value
             m.d.comb += [
@@ -301,8 +301,8 @@ def _blocks(config):
         "atu": Atu(config=config),
         "map_port": MapPort(link_bytes=config.link_bytes),
         "home": Home(config=config),
-        "read_share": ReadShare(lanes=config.lanes),
-        "write_share": WriteShare(lanes=config.lanes),
+        "read_share": ReadShare(lanes=config.lanes, parked=config.relays),
+        "write_share": WriteShare(lanes=config.lanes, parked=config.relays),
         **{
             f"{name}_split": PacketSplit(kinds, link_bytes=config.link_bytes)
             for name, kinds in SPLITS.items()

@@ -8,6 +8,9 @@ from intarsia.common.relay import Relay
 
 __all__ = ["Joints"]
 
+#: Classes whose packets have no payload.
+SHORT = ("control", "forward")
+
 
 class Joints:
     """Connects blocks in a module, with relays between them if the configuration has those.
@@ -20,18 +23,19 @@ class Joints:
     def __init__(self, config):
         self.config = config
 
-    def relay(self, m, name, shape, source, sink):
-        """A stream of `shape`."""
+    def relay(self, m, name, shape, source, sink, *, seldom=True):
+        """A stream of `shape`; with relays a payload every other cycle, if it is `seldom`."""
         if self.config.relays:
-            m.submodules[f"{name}_relay"] = relay = Relay(shape)
+            m.submodules[f"{name}_relay"] = relay = Relay(shape, single=seldom)
             connect(m, source=source, relay=relay.i)
             connect(m, relay=relay.o, sink=sink)
         else:
             connect(m, source=source, sink=sink)
 
     def packets(self, m, name, source, sink):
-        """Packets."""
-        self.relay(m, name, PacketBeat(self.config.link_bytes), source, sink)
+        """Packets, of the class that is part of `name`; those that have no payload are seldom."""
+        seldom = any(of in name for of in SHORT)
+        self.relay(m, name, PacketBeat(self.config.link_bytes), source, sink, seldom=seldom)
 
     def look_up(self, m, name, asks, answers):
         """A client of the ATU, and what it is told."""

@@ -23,6 +23,11 @@ class Judge(wiring.Component):
 
     Sums take a cycle more, to find out whether they were added before.
 
+    Parameters
+    ----------
+    relays : bool
+        All take a cycle more. There is at least one cycle between two requests.
+
     Members
     -------
     node : In(16)
@@ -62,6 +67,10 @@ class Judge(wiring.Component):
     repeated: Out(1)
     record: In(1)
 
+    def __init__(self, *, relays=False):
+        self.relays = relays
+        super().__init__()
+
     def elaborate(self, platform):
         m = Module()
         m.submodules.check = check = AccessCheck()
@@ -69,6 +78,7 @@ class Judge(wiring.Component):
         wiring.connect(m, wiring.flipped(self.fence), performed.fence)
         asked, address = self.asked, self.address
         misfit = Signal()
+        refusal = Signal(FaultCode)
         m.d.comb += [
             self.reads.eq(asked.kind == PacketKind.READ),
             self.sums.eq(asked.kind == PacketKind.ACCUMULATE),
@@ -84,11 +94,16 @@ class Judge(wiring.Component):
             performed.number.as_value().eq(asked.transaction),
             performed.asks.eq(self.judges & self.sums),
             performed.record.eq(self.record),
-            self.settled.eq(~self.sums | performed.answered),
             self.repeated.eq(self.sums & performed.repeated),
             misfit.eq(self.sums & ((address.offset | asked.length) & (SUM_BYTES - 1)).any()),
-            self.refusal.eq(check.fault),
+            refusal.eq(check.fault),
         ]
         with m.If((check.fault == FaultCode.NONE) & misfit):
-            m.d.comb += self.refusal.eq(FaultCode.BOUNDS)
+            m.d.comb += refusal.eq(FaultCode.BOUNDS)
+        known = Signal()
+        if self.relays:
+            m.d.sync += [known.eq(self.judges), self.refusal.eq(refusal)]
+        else:
+            m.d.comb += [known.eq(1), self.refusal.eq(refusal)]
+        m.d.comb += self.settled.eq(known & (~self.sums | performed.answered))
         return m

@@ -88,11 +88,11 @@ class RemoteQueue(wiring.Component):
 
         m.submodules.cutter = cutter = Cutter(config=self.config)
         m.submodules.sender = sender = Sender(config=self.config)
-        m.submodules.transactions = transactions = Transactions()
+        m.submodules.transactions = transactions = Transactions(relays=self.config.relays)
         m.submodules.receiver = receiver = Receiver(config=self.config)
         m.submodules.scout = scout = Scout()
         m.submodules.fence = fence = Fence(questions=3)
-        m.submodules.share = share = ReadShare(lanes=self.config.lanes)
+        m.submodules.share = share = ReadShare(lanes=self.config.lanes, parked=self.config.relays)
         wiring.connect(m, wiring.flipped(self.engine.job), cutter.job)
         wiring.connect(m, wiring.flipped(self.fence), fence.word)
         wiring.connect(m, sender.lost, fence.lost)

@@ -92,7 +92,7 @@ class Responder(wiring.Component):
         m.submodules.scatter = scatter = Scatter(config=self.config, rows=False)
         m.submodules.gather = gather = Gather(config=self.config, rows=False, eager=True)
         m.submodules.framer = framer = Framer(link_bytes=self.config.link_bytes)
-        m.submodules.judge = judge = Judge()
+        m.submodules.judge = judge = Judge(relays=self.config.relays)
         m.submodules.adder = adder = Adder(link_bytes=self.config.link_bytes)
         m.submodules.replies = replies = Replies()
         wiring.connect(m, wiring.flipped(self.request), deframer.packet)

@@ -112,6 +112,11 @@ class Transactions(wiring.Component):
     So must those whose reply does not come within `PATIENCE`, or at the latest twice as many,
     pulses of `tick`.
 
+    Parameters
+    ----------
+    relays : bool
+        Which one is due is chosen a cycle before.
+
     Members
     -------
     tick : In(1)
@@ -168,6 +173,10 @@ class Transactions(wiring.Component):
     close: In(stream.Signature(PLACE, always_ready=True))
     drop: In(stream.Signature(PLACE, always_ready=True))
 
+    def __init__(self, *, relays=False):
+        self.relays = relays
+        super().__init__()
+
     def elaborate(self, platform):
         m = Module()
 
@@ -193,9 +202,13 @@ class Transactions(wiring.Component):
         for n in reversed(range(IN_FLIGHT)):
             with m.If(~pending[n]):
                 m.d.comb += free.eq(n)
+        unsent = Signal()
+        some = Signal()
+        chosen = Signal(PLACE)
+        self._choose(m, repeats, unsent, chosen, some)
         m.d.comb += [
-            self.again.eq(repeats.any()),
-            self.due.eq(~self.asks & (self.again | (opened_last != sent_last))),
+            unsent.eq(opened_last != sent_last),
+            self.due.eq(~self.asks & some),
             self.open.ready.eq(~pending.all()),
             opens.eq(self.open.valid & self.open.ready),
             write.addr.eq(free),
@@ -209,7 +222,7 @@ class Transactions(wiring.Component):
             write_target.addr.eq(self.send.p.place),
             write_target.data.eq(self.send.p.target),
             write_target.en.eq(self.send.valid),
-            place.eq(first.data),
+            chosen.eq(first.data),
             read.addr.eq(place),
             read_target.addr.eq(place),
             self.found.eq(read.data),
@@ -217,12 +230,9 @@ class Transactions(wiring.Component):
             self.half.eq(halves.bit_select(place, 1)),
             self.expired.eq(timeouts.bit_select(place, 1)),
         ]
-        with m.If(self.asks):
-            m.d.comb += place.eq(self.asked.place)
-        with m.Else():
-            for n in reversed(range(IN_FLIGHT)):
-                with m.If(repeats[n]):
-                    m.d.comb += place.eq(n)
+        for n in reversed(range(IN_FLIGHT)):
+            with m.If(repeats[n]):
+                m.d.comb += chosen.eq(n)
         with m.If(opens):
             m.d.sync += [count.eq(count + 1), opened_last.eq(opened_last + 1)]
         with m.If(self.take & ~self.again):
@@ -283,3 +293,23 @@ class Transactions(wiring.Component):
             ]
 
         return m
+
+    def _choose(self, m, repeats, unsent, chosen, some):
+        """Which request is looked at: what is asked for, or else what is due, if `some` is."""
+        now = chosen
+        if self.relays:
+            # What is due remains so until it is taken.
+            picked, repeated = Signal(), Signal()
+            now = Signal.like(chosen, name="picked_place")
+            with m.If(self.take):
+                m.d.sync += picked.eq(0)
+            with m.Elif(~picked):
+                m.d.sync += [
+                    picked.eq(repeats.any() | unsent),
+                    repeated.eq(repeats.any()),
+                    now.eq(chosen),
+                ]
+            m.d.comb += [some.eq(picked), self.again.eq(repeated)]
+        else:
+            m.d.comb += [some.eq(repeats.any() | unsent), self.again.eq(repeats.any())]
+        m.d.comb += self.place.eq(Mux(self.asks, self.asked.place, now))

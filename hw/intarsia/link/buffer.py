@@ -20,6 +20,9 @@ class Buffer(wiring.Component):
     ----------
     link_bytes, capacity : int
         Bytes of a beat; beats, a power of two.
+    eager : bool
+        Else all packets are offered a cycle later, as those of one beat are. Where logic is slow,
+        that lets the clock be faster.
 
     Members
     -------
@@ -41,9 +44,10 @@ class Buffer(wiring.Component):
         Where it is low, registers change with `arriving` at most.
     """
 
-    def __init__(self, *, link_bytes, capacity):
+    def __init__(self, *, link_bytes, capacity, eager=True):
         self.link_bytes = link_bytes
         self.capacity = capacity
+        self.eager = eager
         super().__init__({
             "arriving": In(1),
             "begins": In(1),
@@ -80,14 +84,14 @@ class Buffer(wiring.Component):
         overflow = Signal()
         accepted = Signal()
         m.d.comb += write.data.eq(Cat(self.data, self.last))
-        with m.If(self.arriving):
+        with m.If(self.arriving | (not self.eager)):
             m.d.comb += [
                 here.eq(Mux(self.begins, good_end, end)),
                 space.eq((here ^ begin != self.capacity) & (self.begins | ~overflow)),
                 write.addr.eq(here),
-                write.en.eq(space),
-                accepted.eq(self.good),
             ]
+        with m.If(self.arriving):
+            m.d.comb += [write.en.eq(space), accepted.eq(self.good)]
             m.d.sync += [end.eq(here + 1), overflow.eq(~space)]
             with m.If(accepted):
                 m.d.sync += good_end.eq(here + 1)
@@ -98,7 +102,6 @@ class Buffer(wiring.Component):
         early = Signal()
         m.d.comb += [
             free.eq(~out.valid | out.ready),
-            early.eq(self.arriving & self.last & ~self.begins & (begin == good_end) & free),
             read.addr.eq(begin),
             read.en.eq(((begin != good_end) & free) | early),
             self.freed.eq(((begin != good_end) & free) | (early & accepted)),
@@ -106,6 +109,9 @@ class Buffer(wiring.Component):
             self.fits.eq(space),
             self.awake.eq((begin != good_end) | out.valid),
         ]
+        if self.eager:
+            ends = self.arriving & self.last & ~self.begins
+            m.d.comb += early.eq(ends & (begin == good_end) & free)
         first = Signal(init=1)
         m.d.comb += [Cat(out.p.data, out.p.last).eq(read.data), out.p.first.eq(first)]
         with m.If(self.freed):

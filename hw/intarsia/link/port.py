@@ -1,20 +1,36 @@
 """Link port: both halves of one link's end."""
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from intarsia.common.ports import PacketBeat
 from intarsia.isa.counters import Activity
 from intarsia.isa.faults import LINK_PORT, FaultCode, FaultReport
-from intarsia.isa.packet import PacketKind
+from intarsia.isa.packet import PacketHeader, PacketKind
 from intarsia.link.geometry import CLASSES, Geometry
+from intarsia.link.grant import Grant
 from intarsia.link.receiver import Receiver
 from intarsia.link.returns import Returns
 from intarsia.link.session import Session
 from intarsia.link.transmitter import Transmitter
 
 __all__ = ["LinkPins", "LinkPort"]
+
+
+class _Verdict(data.Struct):
+    """What the receiver has to say of a packet. See :class:`Receiver`."""
+
+    notice: PacketHeader
+    heard: 1
+    same: 1
+    accepted: 1
+    lengthy: 1
+    retry: 1
+    grant: Grant
+    granted: 1
+    fault: FaultReport
+    faulty: 1
 
 
 class LinkPins(wiring.Signature):
@@ -50,7 +66,8 @@ class LinkPort(wiring.Component):
     port : int
         Number of the port, for reports.
     relays : bool
-        See :class:`Transmitter`.
+        What comes of a packet is known a cycle later; and see :class:`Transmitter`. Packets must
+        take more than one beat.
 
     Members
     -------
@@ -96,20 +113,20 @@ class LinkPort(wiring.Component):
         transmitter = Transmitter(link_bytes=self.link_bytes, relays=self.relays)
         ends = session.lost | session.renewed
         m.submodules.transmitter = ResetInserter({"sync": ends})(transmitter)
-        m.submodules.receiver = receiver = Receiver(link_bytes=self.link_bytes)
-        m.submodules.returns = returns = Returns(link_bytes=self.link_bytes)
+        m.submodules.receiver = receiver = Receiver(link_bytes=self.link_bytes, relays=self.relays)
+        m.submodules.returns = returns = Returns(link_bytes=self.link_bytes, relays=self.relays)
 
         for name in CLASSES:
             connect(m, flipped(getattr(self, f"send_{name}")), getattr(transmitter, name))
             connect(m, getattr(receiver, name), flipped(getattr(self, f"take_{name}")))
             held = getattr(returns, f"held_{name}")
             m.d.comb += held.eq(getattr(receiver, f"held_{name}"))
-        connect(m, grant=receiver.grant, sender=transmitter.grant)
-        notice = receiver.notice
+        verdict = self._judge(m, receiver, ends)
+        notice = verdict.notice
         hello = notice.kind == PacketKind.HELLO
         m.d.comb += [
             session.tick.eq(self.tick),
-            session.heard.eq(receiver.heard),
+            session.heard.eq(verdict.heard),
             session.hello.eq(hello),
             session.epoch.eq(notice.epoch),
             session.seen.eq(notice.credits),
@@ -125,14 +142,16 @@ class LinkPort(wiring.Component):
             transmitter.life.eq(session.life),
             transmitter.other.eq(session.other),
             transmitter.speak.eq(session.speak),
-            transmitter.retry.eq(receiver.retry),
-            transmitter.accepted.eq(receiver.accepted),
-            transmitter.lengthy.eq(receiver.lengthy),
+            transmitter.retry.eq(verdict.retry),
+            transmitter.accepted.eq(verdict.accepted),
+            transmitter.lengthy.eq(verdict.lengthy),
+            transmitter.grant.valid.eq(verdict.granted),
+            transmitter.grant.p.eq(verdict.grant),
             transmitter.expected.eq(receiver.expected),
             transmitter.due_class.eq(returns.message_class),
             transmitter.due_units.eq(returns.units),
             transmitter.urgent.eq(returns.urgent),
-            transmitter.acknowledged.eq(receiver.heard & receiver.same & ~hello),
+            transmitter.acknowledged.eq(verdict.heard & verdict.same & ~hello),
             transmitter.acknowledge.eq(notice.acknowledge),
             transmitter.again.eq(notice.kind == PacketKind.RETRY),
         ]
@@ -142,11 +161,12 @@ class LinkPort(wiring.Component):
             self.damaged.eq(receiver.damaged),
         ]
         halves = (session, transmitter, receiver, returns)
-        m.d.comb += self.awake.eq(
-            Cat(self.repeated, self.damaged, *(half.awake for half in halves)).any()
-        )
-        with m.If(receiver.fault.valid):
-            m.d.comb += [self.fault.valid.eq(1), self.fault.p.eq(receiver.fault.p)]
+        awake = [self.repeated, self.damaged, *(half.awake for half in halves)]
+        if self.relays:
+            awake += [verdict[name] for name in ("heard", "accepted", "retry", "faulty")]
+        m.d.comb += self.awake.eq(Cat(awake).any())
+        with m.If(verdict.faulty):
+            m.d.comb += [self.fault.valid.eq(1), self.fault.p.eq(verdict.fault)]
         with m.Elif(session.lost | (session.renewed & transmitter.pending) | transmitter.dropped):
             m.d.comb += [
                 self.fault.valid.eq(1),
@@ -167,3 +187,24 @@ class LinkPort(wiring.Component):
             self.rx_activity.eq(receiver.activity),
         ]
         return m
+
+    def _judge(self, m, receiver, ends):
+        """What comes of packets. What concerns a life that ends goes with it."""
+        said = Signal(_Verdict)
+        m.d.comb += [
+            *(
+                said[name].eq(getattr(receiver, name))
+                for name in ("notice", "heard", "same", "accepted", "lengthy", "retry")
+            ),
+            said.grant.eq(receiver.grant.p),
+            said.granted.eq(receiver.grant.valid),
+            said.fault.eq(receiver.fault.p),
+            said.faulty.eq(receiver.fault.valid),
+        ]
+        if not self.relays:
+            return said
+        verdict = Signal(_Verdict)
+        m.d.sync += verdict.eq(said)
+        with m.If(ends):
+            m.d.sync += [verdict[name].eq(0) for name in ("same", "accepted", "retry", "granted")]
+        return verdict

@@ -33,6 +33,8 @@ class Receiver(wiring.Component):
     ----------
     link_bytes : int
         4 or 16.
+    relays : bool
+        Packets are offered a cycle later.
 
     Members
     -------
@@ -69,8 +71,9 @@ class Receiver(wiring.Component):
         Where it is low, registers change with `valid`, `tick` or `up` at most.
     """
 
-    def __init__(self, *, link_bytes):
+    def __init__(self, *, link_bytes, relays=False):
         self.geometry = Geometry(link_bytes)
+        self.relays = relays
         beat = stream.Signature(PacketBeat(link_bytes))
         super().__init__({
             "valid": In(1),
@@ -128,7 +131,9 @@ class Receiver(wiring.Component):
         buffers = {}
         for name in CLASSES:
             buffers[name] = buffer = Buffer(
-                link_bytes=geometry.link_bytes, capacity=geometry.capacity(name)
+                link_bytes=geometry.link_bytes,
+                capacity=geometry.capacity(name),
+                eager=not self.relays,
             )
             m.submodules[name] = buffer
             connect(m, buffer.out, flipped(getattr(self, name)))
@@ -174,8 +179,16 @@ class Receiver(wiring.Component):
             within.eq(begins | (place != 0)),
             now.eq(Mux(begins, 0, place)),
             behind.eq(Mux(begins, following, left)),
-            last.eq(within & (behind == 0)),
         ]
+        # Where no packet has one beat alone, it is known a beat before which one is the last.
+        several = geometry.header_beats > 1
+        if several:
+            last_follows = Signal()
+            with m.If(within):
+                m.d.sync += last_follows.eq(behind == 1)
+            m.d.comb += last.eq(last_follows & ~begins)
+        else:
+            m.d.comb += last.eq(within & (behind == 0))
         with m.If(within):
             m.d.sync += [place.eq(Mux(last, 0, now + 1)), left.eq(behind - 1)]
 
@@ -223,7 +236,13 @@ class Receiver(wiring.Component):
             "crc": beat_data[crc_bit : crc_bit + 32],
         }
         at_link = Signal()
-        m.d.comb += at_link.eq(now == link_beat)
+        if several:
+            link_follows = Signal()
+            with m.If(within):
+                m.d.sync += link_follows.eq(now == link_beat - 1)
+            m.d.comb += at_link.eq(link_follows & ~begins)
+        else:
+            m.d.comb += at_link.eq(now == link_beat)
         for name, value in found.items():
             kept = Signal.like(Value.cast(value), name=f"kept_{name}")
             here = at_link if name != "crc" else now == crc_beat
@@ -235,11 +254,11 @@ class Receiver(wiring.Component):
             else:
                 found[name] = Mux(here, value, kept)
 
-        # ---- Verdict, with the last beat
+        # ---- Verdict, with the last beat; what the first one said is known long since
+        last_kind, last_too_long = (kind, too_long) if several else (kind_now, too_long_now)
         summed = Signal()
         undamaged = Signal()
         noticed = Signal()
-        stored = Signal()
         room = Signal()
         known = Signal()
         proper = Signal()
@@ -248,9 +267,8 @@ class Receiver(wiring.Component):
         m.d.comb += [
             summed.eq(crc.crc == found["crc"]),
             undamaged.eq(last & summed & found["format"]),
-            noticed.eq(kind_now.as_value()[2:].all()),
-            stored.eq(~noticed & (kind_now != PacketKind.CREDIT)),
-            known.eq(Cat(kind_now == kind for kind in PacketKind).any() & ~too_long_now),
+            noticed.eq(last_kind.as_value()[2:].all()),
+            known.eq(Cat(last_kind == kind for kind in PacketKind).any() & ~last_too_long),
             self.same.eq(self.up & found["same"]),
             proper.eq(undamaged & self.same),
             is_next.eq(proper & ~noticed & found["next"]),
@@ -259,7 +277,7 @@ class Receiver(wiring.Component):
             self.lengthy.eq(now >= geometry.ring // 4),
             self.heard.eq(undamaged & noticed),
             self.notice.eq(fields),
-            self.notice.kind.eq(kind_now),
+            self.notice.kind.eq(last_kind),
             self.grant.valid.eq(good & (found["credits"] != 0)),
             self.grant.p.message_class.eq(found["class"]),
             self.grant.p.credits.eq(found["credits"]),
@@ -286,7 +304,7 @@ class Receiver(wiring.Component):
         for name, message_class in CLASSES.items():
             buffer = buffers[name]
             chosen = Signal(name=f"chosen_{name}")
-            m.d.comb += chosen.eq(stored & (kind_now.as_value()[3:] == message_class.value))
+            m.d.comb += chosen.eq(_stored(kind_now, message_class))
             m.d.comb += buffer.data.eq(beat_data)
             with m.If(within & chosen):
                 m.d.comb += [
@@ -295,5 +313,12 @@ class Receiver(wiring.Component):
                     buffer.last.eq(last),
                     buffer.good.eq(good),
                 ]
-            rooms.append(~chosen | buffer.fits)
+            rooms.append(~_stored(last_kind, message_class) | buffer.fits)
         m.d.comb += room.eq(Cat(rooms).all())
+
+
+def _stored(kind, message_class):
+    """Whether packets of `kind` go to the buffer of `message_class`."""
+    noticed = kind.as_value()[2:].all()
+    own = kind.as_value()[3:] == message_class.value
+    return own & ~noticed & (kind != PacketKind.CREDIT)

@@ -24,6 +24,8 @@ class Returns(wiring.Component):
     ----------
     link_bytes : int
         4 or 16.
+    relays : bool
+        What is to be returned next is chosen a cycle before; right after a return, nothing is.
 
     Members
     -------
@@ -38,13 +40,14 @@ class Returns(wiring.Component):
     returned : In(1)
         Credits are returned in this cycle.
     message_class, units : Out(MessageClass), Out(6)
-        Namely these; zero, where none are returned.
+        Namely these. Where none are returned, they mean nothing, and without `relays` are zero.
     awake : Out(1)
         Where it is low, registers change with `freed` or `returned` at most.
     """
 
-    def __init__(self, *, link_bytes):
+    def __init__(self, *, link_bytes, relays=False):
         self.geometry = Geometry(link_bytes)
+        self.relays = relays
         super().__init__({
             "up": In(1),
             **{f"held_{name}": In(range(self.geometry.capacity(name) + 1)) for name in CLASSES},
@@ -68,14 +71,19 @@ class Returns(wiring.Component):
                 plenty[n].eq(due[name][exact_log2(capacity // 8) :].any()),
                 some[n].eq(due[name][exact_log2(CREDIT_UNIT) :].any()),
             ]
-        m.d.comb += self.urgent.eq(self.up & plenty.any())
+        urgent = self.up & plenty.any()
+        if self.relays:
+            m.d.sync += self.urgent.eq(urgent & ~self.returned)
+        else:
+            m.d.comb += self.urgent.eq(urgent)
 
         # Among the classes that have most to return, the first one from `turn` on.
         turn = Signal(range(count))
         candidates = Signal(count)
         chosen = Signal(count)
-        with m.If(self.returned):
-            m.d.sync += turn.eq(Mux(turn == count - 1, 0, turn + 1))
+        message_class = Signal(MessageClass)
+        units = Signal(6)
+        with m.If(self.relays | self.returned):
             m.d.comb += candidates.eq(Mux(plenty.any(), plenty, some))
             with m.Switch(turn):
                 for first in range(count):
@@ -83,13 +91,31 @@ class Returns(wiring.Component):
                         for n in reversed([(first + k) % count for k in range(count)]):
                             with m.If(candidates[n]):
                                 m.d.comb += chosen.eq(1 << n)
-            for n, (name, message_class) in enumerate(CLASSES.items()):
+            for n, (name, its_class) in enumerate(CLASSES.items()):
                 with m.If(chosen[n]):
-                    units = due[name] // CREDIT_UNIT
+                    all_units = due[name] // CREDIT_UNIT
                     m.d.comb += [
-                        self.message_class.eq(message_class),
-                        self.units.eq(Mux(units > UNITS_MAX, UNITS_MAX, units)),
+                        message_class.eq(its_class),
+                        units.eq(Mux(all_units > UNITS_MAX, UNITS_MAX, all_units)),
                     ]
+        with m.If(self.returned):
+            m.d.sync += turn.eq(Mux(turn == count - 1, 0, turn + 1))
+        if self.relays:
+            picked, picked_class, picked_units = (
+                Signal.like(of, name=f"picked_{name}")
+                for name, of in (("classes", chosen), ("class", message_class), ("units", units))
+            )
+            with m.If((self.returned & picked.any()) | ~self.up):
+                m.d.sync += [picked.eq(0), picked_units.eq(0)]
+            with m.Else():
+                m.d.sync += [
+                    picked.eq(chosen),
+                    picked_class.eq(message_class),
+                    picked_units.eq(units),
+                ]
+            chosen = picked & self.returned.replicate(count)
+            message_class, units = picked_class, picked_units
+        m.d.comb += [self.message_class.eq(message_class), self.units.eq(units)]
 
         # What is returned are whole units; what leaves the buffer meanwhile is counted below them.
         taken = Signal(signed(len(self.units) + 1))

@@ -221,6 +221,7 @@ class Transmitter(wiring.Component):
         primes = Signal()
         reading = Signal()
         noting = Signal()
+        notes = Signal()  # A notice begins, if something does.
         last_index = geometry.header_beats - 1
         m.d.comb += [
             more.eq(sent[: len(complete)] != complete),
@@ -241,6 +242,7 @@ class Transmitter(wiring.Component):
         with m.If(active):
             m.d.comb += [
                 behind.eq(sent - oldest),
+                notes.eq(~again & ~behind[-1] & (due | (owing & ~more & ~fresh & ~moving))),
                 boundary.eq(~self.valid | Mux(kept, read.data.last, index == last_index)),
                 read.addr.eq(out),
                 read.en.eq(reading | primes),
@@ -249,7 +251,7 @@ class Transmitter(wiring.Component):
                 m.d.comb += [reading.eq(kept), noting.eq(~kept)]
             with m.Elif(again | behind[-1]):
                 m.d.sync += [again.eq(0), out.eq(base), sent.eq(oldest), primed.eq(0)]
-            with m.Elif(due | (owing & ~more & ~fresh & ~moving)):
+            with m.Elif(notes):
                 m.d.comb += [noting.eq(1), notice_begins.eq(1)]
                 with m.If(primed):
                     m.d.sync += [out.eq(out - 1), primed.eq(0)]
@@ -272,54 +274,70 @@ class Transmitter(wiring.Component):
         summed = Signal()
         leaves = Signal()
         latest = Signal(8)
+        several = geometry.header_beats > 1
+        follows = Signal.like(index)
         m.d.comb += [
+            follows.eq(Mux(index == last_index, index, index + 1)),
             onto.eq(reading | noting),
             self.start.eq(starts | fires),
             leaves.eq(summed | (fires & (crc_beat == 0))),
         ]
         m.d.sync += sending.eq(onto)
         with m.If(onto):
-            m.d.comb += comes.eq(Mux(boundary, 0, Mux(index == last_index, index, index + 1)))
+            m.d.comb += comes.eq(Mux(boundary, 0, follows))
         with m.If(onto | primes):
             m.d.sync += [starts.eq(boundary & onto), kept.eq(~noting), index.eq(comes)]
 
         m.submodules.notice = notice = Notice(link_bytes=geometry.link_bytes)
+        opening = notice
+        if several:
+            m.submodules.opening = opening = Notice(link_bytes=geometry.link_bytes)
         kind_held = Signal(PacketKind)
         acknowledge_held = Signal(8)
         seen_held = Signal(4)
-        with m.If(noting):
+        with m.If(notes):
             m.d.comb += [
-                notice.wanted.eq(1),
-                notice.index.eq(comes),
-                notice.kind.eq(kind_held),
-                notice.sequence.eq(sent),
-                notice.acknowledge.eq(acknowledge_held),
-                notice.seen.eq(seen_held),
-                notice.epoch.eq(self.life),
+                opening.wanted.eq(1),
+                opening.kind.eq(Mux(retry, PacketKind.RETRY, PacketKind.ACK)),
+                opening.sequence.eq(sent),
+                opening.acknowledge.eq(self.expected),
+                opening.seen.eq(self.other),
+                opening.epoch.eq(self.life),
             ]
-            m.d.sync += extra.eq(notice.word)
-            with m.If(boundary):
+            with m.If(~self.up):
+                m.d.comb += opening.kind.eq(PacketKind.HELLO)
+        with m.If(notice_begins):
+            m.d.sync += [
+                kind_held.eq(opening.kind),
+                acknowledge_held.eq(opening.acknowledge),
+                seen_held.eq(opening.seen),
+            ]
+        # Whether a packet begins is known late, and chooses last.
+        sum_now = Mux(fresh, collector.crc, sum_read.data) << crc_bit
+        crc_follows = (follows == crc_beat) & (index != last_index)
+        with m.If(reading):
+            m.d.comb += sum_read.addr.eq(sent)
+        if several:
+            # The first beat of a notice says its kind and nothing else.
+            with m.If(sending & ~kept):
                 m.d.comb += [
-                    notice.kind.eq(Mux(retry, PacketKind.RETRY, PacketKind.ACK)),
-                    notice.acknowledge.eq(self.expected),
-                    notice.seen.eq(self.other),
+                    notice.wanted.eq(1),
+                    notice.index.eq(follows),
+                    notice.kind.eq(kind_held),
+                    notice.sequence.eq(sent),
+                    notice.acknowledge.eq(acknowledge_held),
+                    notice.seen.eq(seen_held),
+                    notice.epoch.eq(self.life),
                 ]
-                with m.If(~self.up):
-                    m.d.comb += notice.kind.eq(PacketKind.HELLO)
-                m.d.sync += [
-                    kind_held.eq(notice.kind),
-                    acknowledge_held.eq(notice.acknowledge),
-                    seen_held.eq(notice.seen),
-                ]
-        with m.Elif(reading):
-            m.d.comb += [
-                sum_read.addr.eq(sent),
-                summed.eq((comes == crc_beat) & (boundary | (index != last_index))),
-            ]
-            sum_now = Mux(fresh, collector.crc, sum_read.data)
-            m.d.sync += extra.eq(Mux(summed, sum_now << crc_bit, 0))
-        with m.Elif(primes):
-            m.d.sync += extra.eq(0)
+            m.d.comb += summed.eq(reading & ~boundary & crc_follows)
+            first = opening.word
+            later = Mux(kept, Mux(crc_follows, sum_now, 0), notice.word)
+        else:
+            m.d.comb += summed.eq(reading & boundary)
+            first = Mux(notes, opening.word, Mux(reading, sum_now, 0))
+            later = Const(0)
+        with m.If(active if several else onto | primes):
+            m.d.sync += extra.eq(Mux(boundary, first, later))
         with m.If(self.valid):
             m.d.comb += self.data.eq(Mux(kept, read.data.data, 0) | extra)
             if crc_beat == 0:

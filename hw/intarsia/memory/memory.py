@@ -201,15 +201,15 @@ class Memory(wiring.Component):
             m.d.sync += [from_bank.eq(bank), from_mask.eq(port.request.p.mask)]
 
         content = Signal(8 * self.config.lanes, name=f"read{n}_bytes", reset_less=True)
-        damaged = Signal(name=f"read{n}_damaged", reset_less=True)
+        damaged = Signal(self.config.lanes, name=f"read{n}_damaged", reset_less=True)
         m.d.sync += port.data.valid.eq(pending)
         with m.If(pending), m.Switch(from_bank):
             for number, (vector, wrong) in enumerate(found):
                 with m.Case(number):
-                    m.d.sync += [content.eq(vector), damaged.eq((wrong & from_mask).any())]
+                    m.d.sync += [content.eq(vector), damaged.eq(wrong & from_mask)]
         m.d.comb += port.data.p.bytes.eq(content)
         with m.If(port.data.valid):
-            m.d.comb += port.data.p.damaged.eq(damaged)
+            m.d.comb += port.data.p.damaged.eq(damaged.any())
 
 
 def _odd(row):

@@ -196,6 +196,7 @@ class Sequencer(wiring.Component):
 
     def _connect_stream(self, m, n, station, flight, loader, state, tokens, watch):
         """Station and flights of stream `n`."""
+        late = self._late(m)
         drop = state.stopped | (self.slot.valid << self.slot.p.context)
         here = loader.target.stream == Stream(n)
         connect(m, station.flight, flight.start)
@@ -212,9 +213,11 @@ class Sequencer(wiring.Component):
             state.ended[n].eq(station.ended),
             watch.waiting[n].eq(station.waiting << station.context),
             watch.postpone[n].eq(station.leaving << station.context),
+            self.trace_layer[n].eq(flight.shown.layer),
+        ]
+        late += [
             watch.flight[n].eq(flight.first),
             watch.flying[n].eq(flight.flying & ~flight.first.instant),
-            self.trace_layer[n].eq(flight.shown.layer),
         ]
         m.d.comb += [
             tokens.asked[n].eq(station.context),
@@ -260,13 +263,16 @@ class Sequencer(wiring.Component):
         """The control stream: a SYNC gives its tokens, and is traced, when its barrier opens."""
         n = Stream.CONTROL.value
         station, flight = stations[n], flights[n]
+        late = self._late(m)
         opened = getattr(tokens, f"give{len(Stream)}")
+        rung = Signal.like(control.rung)
+        late += rung.eq(control.rung)
         syncs = Signal()
         ends = Signal()
         completes = Signal()
         m.d.comb += [
             station.candidates.eq(state.alive[n] & ~watch.postponed[n] & ~control.syncing),
-            station.rung.eq(control.rung),
+            station.rung.eq(rung),
             control.forget.eq(self._dead(state)),
             control.lingering.eq(station.patient << station.context),
             control.hush.eq(self.stop.valid << self.stop.p),
@@ -316,7 +322,7 @@ class Sequencer(wiring.Component):
             watch.head.p.wait.eq(loader.head.p.header.wait),
             watch.resume.eq(stations[0].drop),
             watch.changed.eq(tokens.changed | rung | called),
-            watch.rung.eq(control.rung),
+            watch.rung.eq(stations[Stream.CONTROL.value].rung),
             watch.syncing.eq(control.syncing),
             watch.expired.eq(watchdog.expired),
         ]
@@ -372,11 +378,15 @@ class Sequencer(wiring.Component):
         m.submodules.merge = merge = FaultMerge(contexts=self.config.contexts, sources=len(ports))
         for source, port in zip(merge.sources, ports, strict=True):
             # That of tokens is known at the end of a cycle only.
-            later = self.config.relays and port is tokens.fault
-            domain = m.d.sync if later else m.d.comb
+            domain = self._late(m) if port is tokens.fault else m.d.comb
             domain += [source.valid.eq(port.valid), source.p.eq(port.p)]
         connect(m, merge=merge.fault, host=flipped(self.fault))
-        m.d.comb += state.faulty.eq(merge.faulty)
+        late = self._late(m)
+        late += state.faulty.eq(merge.faulty)
+
+    def _late(self, m):
+        """The domain of what is known a cycle later with relays."""
+        return m.d.sync if self.config.relays else m.d.comb
 
     def _engine(self, n):
         return getattr(self, Stream(n).name.lower())

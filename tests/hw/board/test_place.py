@@ -76,6 +76,7 @@ def command(monkeypatch, tmp_path):
             return run(seed, clocks[seed])
 
         monkeypatch.setattr(module, "netlist", map_it)
+        monkeypatch.setattr(module, "_nextpnr", lambda: Path(NEXTPNR))
         monkeypatch.setattr(module, "place", place_it)
         monkeypatch.setattr(module, "version", lambda name: "1.2.3")
         files = ["--folder", str(tmp_path), "--pins", str(PINS)]
@@ -184,6 +185,17 @@ def test_areas_are_those_of_the_netlist(tmp_path):
     assert found["conv"] == Area(LUT4=1)
     assert found["memory"] == Area()
     assert found[OUTSIDE] == Area(FF=1)
+
+
+def test_a_lack_of_nextpnr_is_named_before_anything_is_mapped(monkeypatch, tmp_path, capsys):
+    def map_it(*args, **kinds):
+        raise AssertionError("was mapped")
+
+    monkeypatch.setattr(module, "netlist", map_it)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr("sys.argv", ["place", "--folder", str(tmp_path), "--pins", str(PINS)])
+    assert main() == 2
+    assert f"pip install {NEXTPNR} brings it" in " ".join(capsys.readouterr().out.split())
 
 
 def test_nextpnr_that_fails_is_no_result(nextpnr, tmp_path):

@@ -3,6 +3,7 @@
 import random
 
 import cocotb
+import pytest
 from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -20,7 +21,8 @@ CLIENTS = ("first", "second")
 class Shared(wiring.Component):
     """A read share and a write share."""
 
-    def __init__(self):
+    def __init__(self, *, parked=False):
+        self.parked = parked
         super().__init__({
             **{f"{name}_read": In(MemoryRead(LANES)) for name in CLIENTS},
             **{f"{name}_write": In(MemoryWrite(LANES)) for name in CLIENTS},
@@ -30,8 +32,8 @@ class Shared(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        for kind, share in (("read", ReadShare(lanes=LANES)), ("write", WriteShare(lanes=LANES))):
-            m.submodules[kind] = share
+        for kind, form in (("read", ReadShare), ("write", WriteShare)):
+            m.submodules[kind] = share = form(lanes=LANES, parked=self.parked)
             connect(m, share.port, flipped(getattr(self, kind)))
             for name in CLIENTS:
                 connect(m, flipped(getattr(self, f"{name}_{kind}")), getattr(share, name))
@@ -74,5 +76,6 @@ async def both_are_served(dut, pause):
     assert memory.bytes == content
 
 
-def test_share(simulate):
-    simulate(Shared)
+@pytest.mark.parametrize("parked", [False, True], ids=["first", "turns"])
+def test_share(simulate, parked):
+    simulate(Shared, parked=parked)
