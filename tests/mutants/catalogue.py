@@ -163,8 +163,8 @@ ATU = (
     Mutant(
         "atu: a port that waits holds up the other one",
         "hw/intarsia/atu/cache.py",
-        "free = [asker.request.valid & ~held[n] for n, asker in enumerate(self._askers)]",
-        "free = [asker.request.valid & ~held.any() for asker in self._askers]",
+        "free = Cat(asker.request.valid & ~held[n] for n, asker in enumerate(self._askers))",
+        "free = Cat(asker.request.valid & ~held.any() for asker in self._askers)",
         ATU_TEST,
     ),
     Mutant(

@@ -227,15 +227,15 @@ PACKETS = (
     Mutant(
         "memory: damage is reported to who does not ask for the byte",
         "hw/intarsia/memory/memory.py",
-        "(wrong & from_mask).any()",
-        "wrong.any()",
+        "damaged.eq(wrong & from_mask)",
+        "damaged.eq(wrong)",
         MEMORY,
     ),
     Mutant(
         "memory: parity is not compared",
         "hw/intarsia/memory/memory.py",
-        "(wrong & from_mask).any()",
-        "Const(0)",
+        "damaged.eq(wrong & from_mask)",
+        "damaged.eq(0)",
         MEMORY,
     ),
 )

@@ -127,8 +127,8 @@ PROOFS = (
         "NoStaleHit",
         "proof: answers that an order has overtaken are believed",
         "atu/cache.py",
-        "key.fragment.eq(order.p.fragment),\n            ]\n            misses.doubt(m)",
-        "key.fragment.eq(order.p.fragment),\n            ]",
+        "change.operation.eq(MapOperation.REMOVE)]\n            misses.doubt(m)",
+        "change.operation.eq(MapOperation.REMOVE)]",
     ),
     _mutant(
         "NoStaleHit",

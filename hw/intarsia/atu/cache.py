@@ -113,7 +113,6 @@ class Atu(wiring.Component):
         scouts = Signal()
         change = Signal(MapCommand)
         about = Signal.like(misses.waits)
-        m.d.comb += about.eq(misses.are_about(key))
         self._choose(m, misses, key, about, fresh, looks, scouts, change)
         m.submodules.entries = entries = Entries(config=self.config)
         m.d.comb += [
@@ -159,7 +158,7 @@ class Atu(wiring.Component):
             "ports": free.any(),
             "ahead": self.ahead.valid & room,
         }
-        does, port = self._first(m, misses, wanted, Mux(turn, free[1], ~free[0]), key)
+        does, port = self._first(m, misses, wanted, Mux(turn, free[1], ~free[0]), key, about)
         with m.If(does["again"]):
             m.d.comb += looks.eq(misses.again & (~misses.again + 1))
             m.d.sync += misses.again.eq(misses.again & ~looks)
@@ -191,8 +190,10 @@ class Atu(wiring.Component):
         with m.Elif(does["ahead"]):
             m.d.comb += [scouts.eq(1), self.ahead.ready.eq(1)]
 
-    def _first(self, m, misses, wanted, port, key):
-        """What of `wanted` is done, the first, and for which port. Drives `key`, which it is about.
+    def _first(self, m, misses, wanted, port, key, about):
+        """What of `wanted` is done, the first, and for which port.
+
+        Drives `key`, which it is about, and `about`, the places that wait for that.
 
         With relays it is chosen in one cycle and done in the next. Until then, nothing that is
         wanted goes away.
@@ -214,7 +215,7 @@ class Atu(wiring.Component):
                 if name in abouts:
                     m.d.comb += chosen.eq(abouts[name])
         if not self.config.relays:
-            m.d.comb += key.eq(chosen)
+            m.d.comb += [key.eq(chosen), about.eq(misses.are_about(chosen))]
             return dict(zip(names, first, strict=True)), port
         doing = Signal(len(names))
         kept = Signal(FragmentKey, reset_less=True)
@@ -223,6 +224,7 @@ class Atu(wiring.Component):
         m.d.sync += doing.eq(0)
         with m.If(~doing.any()):
             m.d.sync += [doing.eq(first), kept.eq(chosen), its_port.eq(port)]
+            m.d.sync += about.eq(misses.are_about(chosen))
         return dict(zip(names, doing, strict=True)), its_port
 
     def _recall(self, m):

@@ -231,7 +231,7 @@ class Station(wiring.Component):
 
     def _wish(self, m, candidates, context):
         """Want the instruction of the first of `candidates` after `context`, in turn."""
-        others = candidates & ~((2 << context) - 1)
+        others = candidates & Cat(context < n for n in range(self.contexts))
         m.d.comb += self.wanted.eq(candidates.any())
         for group in (candidates, others):
             with m.If(group.any()):
