@@ -57,13 +57,6 @@ BOARDS = (
         "tests/hw/board/test_estimate.py::test_the_longest_way_counts",
     ),
     Mutant(
-        "place: a lack of nextpnr is found when all is mapped",
-        "hw/intarsia/board/place.py",
-        "            _nextpnr()\n            found = netlist(",
-        "            found = netlist(",
-        "tests/hw/board/test_place.py::test_a_lack_of_nextpnr_is_named_before_anything_is_mapped",
-    ),
-    Mutant(
         "atu: with relays, what is done is not what was chosen",
         "hw/intarsia/atu/cache.py",
         "m.d.sync += [doing.eq(first), kept.eq(chosen), its_port.eq(port)]",
