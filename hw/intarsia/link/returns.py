@@ -98,8 +98,6 @@ class Returns(wiring.Component):
                         message_class.eq(its_class),
                         units.eq(Mux(all_units > UNITS_MAX, UNITS_MAX, all_units)),
                     ]
-        with m.If(self.returned):
-            m.d.sync += turn.eq(Mux(turn == count - 1, 0, turn + 1))
         if self.relays:
             picked, picked_class, picked_units = (
                 Signal.like(of, name=f"picked_{name}")
@@ -115,6 +113,9 @@ class Returns(wiring.Component):
                 ]
             chosen = picked & self.returned.replicate(count)
             message_class, units = picked_class, picked_units
+        # With relays a header may return nothing though there is something: then it is no turn.
+        with m.If(chosen.any() if self.relays else self.returned):
+            m.d.sync += turn.eq(Mux(turn == count - 1, 0, turn + 1))
         m.d.comb += [self.message_class.eq(message_class), self.units.eq(units)]
 
         # What is returned are whole units; what leaves the buffer meanwhile is counted below them.
