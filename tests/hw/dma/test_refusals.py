@@ -22,7 +22,7 @@ GOOD = dict(row_bytes=8, rows=2, remote_pitch=8, local_pitch=8)
 REFUSALS = {
     "row_bytes": (dict(row_bytes=0), {}, FaultCode.DESCRIPTOR),
     "rows": (dict(rows=0), {}, FaultCode.DESCRIPTOR),
-    "reserved": (dict(reserved5=1 << 135), {}, FaultCode.DESCRIPTOR),
+    "reserved": (dict(reserved5=1 << 133), {}, FaultCode.DESCRIPTOR),
     "owner": (dict(data_id=data_id(OWNERS[0] ^ 1, 77)), {}, FaultCode.OWNER),
     "unknown": (dict(fragment=1), {}, FaultCode.ATU_MISS),
     "forbidden": ({}, dict(permissions=dict()), FaultCode.PERMISSION),
