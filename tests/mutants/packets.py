@@ -6,7 +6,7 @@ __all__ = ["PACKETS"]
 
 RECEIVER = "tests/hw/link/test_receiver.py::test_receiver[16]"
 TRANSMITTER = "tests/hw/link/test_transmitter.py::test_transmitter[16]"
-RETURNS = "tests/hw/link/test_returns.py::test_returns[16]"
+RETURNS = "tests/hw/link/test_returns.py::test_returns[16-False]"
 PORT = "tests/hw/link/test_port.py::test_port[16-False]"
 ERRORS = "tests/hw/link/test_errors.py::test_errors[16]"
 ROUTER = "tests/hw/link/test_router.py::test_router[4-2]"
@@ -118,6 +118,13 @@ PACKETS = (
         "capacity ^ ~held, due[name]",
         "capacity - 1, due[name]",
         RETURNS,
+    ),
+    Mutant(
+        "returns: a header that returns nothing takes a turn",
+        "hw/intarsia/link/returns.py",
+        "with m.If(chosen.any() if self.relays else self.returned):",
+        "with m.If(self.returned):",
+        "tests/hw/link/test_returns.py::test_returns[4-True]",
     ),
     Mutant(
         "link: a port sleeps while it looks at a beat",
