@@ -41,6 +41,7 @@ from tests.hw.sequencer.programs import (
 from tests.hw.sequencer.timing import (  # found by cocotb in this module
     engines_never_wait,
     moves_before_it_computes,
+    moves_in_every_other_turn,
     nothing_toggles,
     passes_tokens_fast,
     tells_what_comes,
@@ -55,6 +56,7 @@ __all__ = [
     "headers_are_checked",
     "instructions_are_checked",
     "moves_before_it_computes",
+    "moves_in_every_other_turn",
     "nobody_waits_for_the_forsaken",
     "nothing_toggles",
     "parity_errors_are_reported",
