@@ -58,10 +58,14 @@ async def passes_tokens_fast(dut):
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def moves_before_it_computes(dut):
-    """When programs start, the instruction of REMOTE is fetched before those that compute."""
+    """When programs start, the instruction of REMOTE is fetched before those that compute.
+
+    Whoever was served last in the program before, here VECTOR.
+    """
     bench = await Bench.create(dut)
     await set_slots(bench, 0)
     program = {of: [work(bench.rng, of, SLOTS), end()] for of in ENGINES}
+    program[Stream.VECTOR] = [*(work(bench.rng, Stream.VECTOR, SLOTS) for _ in range(4)), end()]
     program[Stream.CONTROL] = [doorbell(), end()]
     for _ in range(3):
         bench.events.clear()
@@ -69,7 +73,8 @@ async def moves_before_it_computes(dut):
         await bench.ring(0)
         await bench.finish(0)
         offers = [event.stream for event in bench.of("offer")]
-        assert offers == [Stream.REMOTE, Stream.LOCAL, Stream.VECTOR, Stream.CONV]
+        firsts = [Stream.REMOTE, Stream.LOCAL, Stream.VECTOR, Stream.CONV]
+        assert offers == [*firsts, *[Stream.VECTOR] * 3]
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
